@@ -217,6 +217,7 @@ void up_check_config(lua_State *L, int index, struct up_config *out)
     read_restart(L, index, draft);
     draft->heartbeat = read_seconds(L, index, "heartbeat", draft->heartbeat);
     draft->deadline = read_seconds(L, index, "deadline", draft->deadline);
+    draft->hotfix_time = read_seconds(L, index, "hotfix_time", draft->hotfix_time);
     draft->reuse = up_field_boolean(L, index, "reuse", draft->reuse);
     draft->script_memory = up_field_integer(L, index, "script_memory", draft->script_memory);
     read_script(L, index, draft);

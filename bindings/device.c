@@ -8,7 +8,7 @@
  *   d:begin(head)            -- then update.native.transfer carries the blocks
  *   repeat local ok, _, code = d:finish(head) until ok or code ~= "again"
  *
- * What ends a trial is in device_trial.c.
+ * What ends a trial is in device_trial.c, what concerns hotfixes in device_hotfix.c.
  *
  * `config` is what update.config.load() returns. Modes: "read" (takes no
  * lock, writes nothing), "lock", "child" (the parent holds the lock).
@@ -427,6 +427,7 @@ int luaopen_update_native_device(lua_State *L)
 {
     up_new_type(L, UP_DEVICE_TYPE, metamethods, methods);
     up_add_methods(L, UP_DEVICE_TYPE, up_trial_methods);
+    up_add_methods(L, UP_DEVICE_TYPE, up_hotfix_methods);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -99,6 +99,10 @@ struct up_device *up_check_device(lua_State *L, int arg);
 
 /* The methods of update.native.device that begin and end a trial. */
 extern const luaL_Reg up_trial_methods[];
+/* Those for hotfixes. */
+extern const luaL_Reg up_hotfix_methods[];
+/* The table of device:hotfixes(). 0, or an error, with nothing of use on the stack. */
+UP_MUST_CHECK int up_push_hotfixes(lua_State *L, const struct up_device *d, struct up_error *err);
 
 /* Type names of those userdata; each begins with a pointer that is NULL once closed. */
 #define UP_LOOP_TYPE "update.native.loop"

@@ -109,6 +109,17 @@ static void set_last(lua_State *L, const struct up_device *d)
     lua_setfield(L, -2, "last");
 }
 
+/* If the ledger cannot be read, `doctor` says so. */
+static void set_hotfixes(lua_State *L, const struct up_device *d)
+{
+    int top = lua_gettop(L);
+    struct up_error ignored;
+
+    if (up_push_hotfixes(L, d, &ignored) == 0)
+        lua_setfield(L, top, "hotfixes");
+    lua_settop(L, top);
+}
+
 void up_push_status(lua_State *L, const struct up_device *d)
 {
     char damage[512], mixed[UP_PATH_SIZE];
@@ -142,6 +153,7 @@ void up_push_status(lua_State *L, const struct up_device *d)
         set_transaction(L, d);
     if (s->has_last)
         set_last(L, d);
+    set_hotfixes(L, d);
 }
 
 void up_push_facts(lua_State *L, const struct up_device *d)

@@ -18,8 +18,8 @@ local M = {}
 
 --- Verbs in the order of the listing, by group.
 M.groups = {
-  { "On the device", { "run", "settle", "provision", "check", "install", "confirm", "rollback", "status", "watch",
-    "history", "explain", "keys", "doctor" } },
+  { "On the device", { "run", "settle", "provision", "check", "install", "confirm", "rollback", "hotfix", "status",
+    "watch", "history", "explain", "keys", "doctor" } },
   { "Making packages", { "keygen", "pack", "sign", "verify", "info", "delta" } },
   { "Serving packages", { "depot" } },
   { "Help", { "help" } },

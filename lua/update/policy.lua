@@ -126,6 +126,7 @@ function rules.higher(offer, device)
   local function news(order)
     return order ~= nil and (order > 0 or order < 0 and older_allowed(offer) ~= nil)
   end
+  if offer.hotfix then return "ok", ("hotfix %s %s is not applied"):format(offer.hotfix.name, offer.hotfix.version) end
   if offer.files then return "ok", ("files %s are put in place"):format(tostring(offer.files.version)) end
   if news(script) and news(core) then
     return "ok", "script and core are new and go together"

@@ -15,7 +15,7 @@ local function field(name, kind, meaning, fields)
 end
 
 local part = {
-  field("kind", "string", "\"script\", \"files\" or \"core\""),
+  field("kind", "string", "\"script\", \"files\", \"hotfix\" or \"core\""),
   field("size", "integer", "bytes of its content"),
   field("block_size", "integer", "bytes of a block"),
   field("index_size", "integer", "bytes of its index"),
@@ -26,13 +26,26 @@ local part = {
   field("source_version", "integer", "version of the core that a delta is made against"),
 }
 
+local base = {
+  field("script", "string", "range of versions of the script; nil: any"),
+  field("core", "string", "range of versions of the core; nil: any"),
+  field("files", "string", "range of versions of the files; nil: any"),
+}
+
+local hotfix = {
+  field("name", "string", "name of the hotfix"),
+  field("version", "string", "version of the hotfix"),
+  field("base", "table", "what it is made for", base),
+}
+
 local manifest = {
   field("digest", "string", "SHA-256 of the manifest, hex"),
   field("project", "string", "name of the product"),
   field("product_key", "string", "SHA-256 of the product's key, hex"),
   field("hardware", "array", "the revisions it is for"),
   field("sequence", "integer", "number of the package"),
-  field("release", "string", "name of the release"),
+  field("release", "string", "name of the release; nil of a hotfix"),
+  field("hotfix", "table", "the hotfix; nil without one", hotfix),
   field("script_version", "string", "VERSION of its script"),
   field("files_version", "string", "version of its files"),
   field("core_name", "string", "name of its core"),
@@ -61,7 +74,8 @@ local M = {}
 --- What a cloud offers. It is signed and has passed every gate.
 M.offer = {
   field("cloud", "string", "name of the cloud that offered it; \"file\" by hand"),
-  field("release", "string", "name of the release"),
+  field("release", "string", "name of the release; nil of a hotfix"),
+  field("hotfix", "table", "the hotfix; nil without one", hotfix),
   field("version", "string", "VERSION of its script; nil without a script"),
   field("core", "table", "its core; nil without one", core),
   field("files", "table", "its files; nil without such a part", files),
@@ -133,6 +147,9 @@ M.hotfixes = {
   field("name", "string", "name of the hotfix"),
   field("version", "string", "version that is available"),
   field("applied", "string", "version that is applied now; nil: none"),
+  field("size", "integer", "bytes of the package"),
+  field("cloud", "string", "name of the cloud that offers it"),
+  field("security", "boolean", "true if the cloud says that it fixes a vulnerability"),
 }
 
 --- What decide() answers.

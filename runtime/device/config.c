@@ -8,6 +8,7 @@ void up_config_init(struct up_config *c)
     memset(c, 0, sizeof *c);
     c->heartbeat = 60;
     c->deadline = 600;
+    c->hotfix_time = 45;
     c->reuse = true;
     c->script_memory = 64u << 20;
 }

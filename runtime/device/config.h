@@ -36,6 +36,7 @@ struct up_config {
     char *restart_argv[UP_ARGV_MAX + 1]; /* with UP_RESTART_COMMAND, NULL-terminated */
     uint32_t heartbeat;                  /* seconds of silence after which a child is killed; 60 */
     uint32_t deadline;                   /* default seconds of a trial start; 600 */
+    uint32_t hotfix_time;                /* seconds that a hotfix has to show that it is good; 45 */
     bool reuse;                          /* do not fetch blocks of a full core that the device has; true */
     uint64_t script_memory;              /* bytes the Lua state of the user's script may own; 64 MiB */
     char *mit_ini;                       /* of a terminal: never a target of files; NULL: none */

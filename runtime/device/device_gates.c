@@ -9,6 +9,7 @@
 #include "device_private.h"
 #include "error.h"
 #include "gates.h"
+#include "hotfix_ledger.h"
 #include "minisign.h"
 #include "permit.h"
 #include "roots.h"
@@ -75,8 +76,12 @@ int up_device_gates(const struct up_device *d, const struct up_manifest *m, stru
                                   .permit = d->permit,
                                   .slot_size = 0};
     const struct up_part *core = up_manifest_part(m, UP_CORE);
+    struct up_hotfix_ledger ledger;
     const char *slot = d->config->slot[d->provisioning ? d->boot_state.running : !d->boot_state.running];
 
+    if (up_manifest_part(m, UP_HOTFIX) &&
+        up_hotfix_ledger_read(&ledger, d->storage, d->config->state, err) == 0)
+        facts.ledger = &ledger;
     facts.core_left_out = !(up_device_parts(d, m) & 1u << UP_CORE);
     facts.files_left_out = !(up_device_parts(d, m) & 1u << UP_FILES);
     if (up_manifest_part(m, UP_FILES) && !facts.files_left_out && find_room(d, &facts, err) < 0)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "hotfix_gate.h"
 #include "permit.h"
 #include "storage.h"
 #include "version.h"
@@ -31,12 +32,15 @@ static void add(struct up_gate_report *r, const char *gate, int code, const char
 uint64_t up_gate_space(const struct up_manifest *m)
 {
     const struct up_part *script = up_manifest_part(m, UP_SCRIPT), *files = up_manifest_part(m, UP_FILES);
+    const struct up_part *hotfix = up_manifest_part(m, UP_HOTFIX);
     uint64_t sum = 2 * UP_MANIFEST_MAX; /* spooled, and kept beside the script */
 
     for (unsigned i = 0; i < m->part_count; i++)
         sum += m->part[i].index_size;
     if (script)
         sum += 2 * script->size + script->index_size; /* spooled and kept, and extracted */
+    if (hotfix)
+        sum += 2 * hotfix->size; /* spooled, and extracted */
     if (files)
         sum += files->size; /* spooled; the rest needs room where the files go */
     return TENTH(sum);
@@ -104,10 +108,18 @@ static void ask_files(struct up_gate_report *r, const struct up_manifest *m, con
 }
 
 /* A release has no such line. */
-static void ask_hotfix(struct up_gate_report *r, const struct up_manifest *m)
+static void ask_hotfix(struct up_gate_report *r, const struct up_manifest *m, const struct up_gate_facts *f)
 {
-    if (up_manifest_part(m, UP_HOTFIX))
-        add(r, "hotfix", UP_INCOMPATIBLE, "this version of Moult does not apply hotfixes");
+    struct up_error why;
+    int rc;
+
+    if (!up_manifest_part(m, UP_HOTFIX))
+        return;
+    rc = up_hotfix_gate(m, f->ledger, f->state, &f->state->slot[f->running], &why);
+    if (rc < 0)
+        add(r, "hotfix", rc, "%s", why.message);
+    else
+        add(r, "hotfix", UP_OK, "%s %s is new, and made for this release", m->hotfix_name, m->hotfix_version);
 }
 
 /* Whether the running core is the one that a delta was made against. */
@@ -290,7 +302,7 @@ int up_gates_ask(struct up_gate_report *report, const struct up_manifest *m, con
     ask_quarantine(report, m, f->state);
     ask_parts(report, m, f);
     ask_files(report, m, f);
-    ask_hotfix(report, m);
+    ask_hotfix(report, m, f);
     ask_source(report, m, f);
     if (!f->same_open && f->free_bytes < f->need_bytes)
         add(report, "space", UP_NOSPACE, "%s has %" PRIu64 " bytes free, the install takes %" PRIu64,

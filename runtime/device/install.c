@@ -158,6 +158,8 @@ int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_
         same = d->state.phase != UP_IDLE && memcmp(d->state.tx.pair.digest, m->digest, sizeof m->digest) == 0;
     int rc;
 
+    if (up_manifest_part(m, UP_HOTFIX))
+        return up_fail(err, UP_INCOMPATIBLE, "hotfix %s: it is not a release", m->hotfix_name);
     if (make_way(d, m, same, err) < 0)
         return err->code;
     up_device_finish_free(d);

@@ -54,6 +54,8 @@ const char *up_device_target(const struct up_device *d, enum up_part_kind kind, 
             abort();
         return buf;
     }
+    if (kind == UP_HOTFIX)
+        return up_device_path(d, "hotfix/new/hotfix.tar", buf, len);
     return up_device_path(d, kind == UP_FILES ? "tx/files.tar" : "tx/script.tar", buf, len);
 }
 

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
 #include "error.h"
 #include "record.h"
+#include "record_walk.h"
 #include "storage.h"
 
 #define FLOORS_BEFORE_4 2 /* of script and core */
@@ -74,203 +74,136 @@ void up_journal_permit_remember(struct up_journal_state *s, const struct up_perm
     *entry = *mark;
 }
 
-/*
- * One function walks the fields in both directions, so that reader and writer
- * cannot disagree.
- */
-struct walk {
-    uint8_t *out;      /* writing when not NULL */
-    const uint8_t *in; /* reading when not NULL */
-    size_t at, len;
-    bool bad;
-};
-
-static void walk_bytes(struct walk *w, void *field, size_t size)
+static void walk_pair(struct up_walk *w, struct up_pair *p)
 {
-    if (w->len - w->at < size) {
-        w->bad = true;
-        return;
-    }
-    if (w->out)
-        memcpy(w->out + w->at, field, size);
-    else
-        memcpy(field, w->in + w->at, size);
-    w->at += size;
+    up_walk_flag(w, &p->present);
+    up_walk_bytes(w, p->digest, sizeof p->digest);
+    up_walk_text(w, p->release, sizeof p->release);
+    up_walk_text(w, p->core_name, sizeof p->core_name);
+    up_walk_u64(w, &p->core_version);
+    up_walk_u64(w, &p->core_size);
+    up_walk_text(w, p->script_version, sizeof p->script_version);
+    up_walk_u32(w, &p->generation);
 }
 
-static void walk_u64(struct walk *w, uint64_t *field)
+static void walk_mark(struct up_walk *w, struct up_permit_mark *m)
 {
-    uint8_t raw[8];
-
-    up_put64(raw, *field);
-    walk_bytes(w, raw, sizeof raw);
-    if (w->in && !w->bad)
-        *field = up_get64(raw);
+    up_walk_bytes(w, m->digest, sizeof m->digest);
+    up_walk_u64(w, &m->not_after);
 }
 
-static void walk_u32(struct walk *w, uint32_t *field)
+static void walk_digest(struct up_walk *w, struct up_known_digest *d)
 {
-    uint64_t wide = *field;
-
-    walk_u64(w, &wide);
-    w->bad = w->bad || wide > UINT32_MAX;
-    *field = (uint32_t)wide;
-}
-
-static void walk_u8(struct walk *w, uint8_t *field)
-{
-    walk_bytes(w, field, 1);
-}
-
-static void walk_flag(struct walk *w, bool *field)
-{
-    uint8_t raw = *field;
-
-    walk_bytes(w, &raw, 1);
-    w->bad = w->bad || raw > 1;
-    *field = raw == 1;
-}
-
-/* A fixed-size field that must end in NUL. */
-static void walk_text(struct walk *w, char *field, size_t size)
-{
-    walk_bytes(w, field, size);
-    if (w->in && !w->bad && field[size - 1] != '\0') {
-        field[size - 1] = '\0';
-        w->bad = true;
-    }
-}
-
-static void walk_pair(struct walk *w, struct up_pair *p)
-{
-    walk_flag(w, &p->present);
-    walk_bytes(w, p->digest, sizeof p->digest);
-    walk_text(w, p->release, sizeof p->release);
-    walk_text(w, p->core_name, sizeof p->core_name);
-    walk_u64(w, &p->core_version);
-    walk_u64(w, &p->core_size);
-    walk_text(w, p->script_version, sizeof p->script_version);
-    walk_u32(w, &p->generation);
-}
-
-static void walk_mark(struct walk *w, struct up_permit_mark *m)
-{
-    walk_bytes(w, m->digest, sizeof m->digest);
-    walk_u64(w, &m->not_after);
-}
-
-static void walk_digest(struct walk *w, struct up_known_digest *d)
-{
-    walk_flag(w, &d->known);
-    walk_bytes(w, d->bytes, sizeof d->bytes);
+    up_walk_flag(w, &d->known);
+    up_walk_bytes(w, d->bytes, sizeof d->bytes);
 }
 
 /* What form 3 adds to a pair. */
-static void walk_pair_3(struct walk *w, struct up_pair *p)
+static void walk_pair_3(struct up_walk *w, struct up_pair *p)
 {
     walk_digest(w, &p->script);
-    walk_text(w, p->identity, sizeof p->identity);
+    up_walk_text(w, p->identity, sizeof p->identity);
 }
 
-static void walk_transaction(struct walk *w, struct up_transaction *t)
+static void walk_transaction(struct up_walk *w, struct up_transaction *t)
 {
-    walk_u32(w, &t->id);
-    walk_u8(w, &t->parts);
-    walk_u8(w, &t->target);
+    up_walk_u32(w, &t->id);
+    up_walk_u8(w, &t->parts);
+    up_walk_u8(w, &t->target);
     w->bad = w->bad || t->target >= UP_SLOTS;
-    walk_u32(w, &t->generation);
-    walk_u64(w, &t->sequence);
-    walk_u64(w, &t->issued);
-    walk_u32(w, &t->deadline);
+    up_walk_u32(w, &t->generation);
+    up_walk_u64(w, &t->sequence);
+    up_walk_u64(w, &t->issued);
+    up_walk_u32(w, &t->deadline);
     walk_pair(w, &t->pair);
-    walk_text(w, t->project, sizeof t->project);
-    walk_text(w, t->boot_id, sizeof t->boot_id);
-    walk_text(w, t->fetch_id, sizeof t->fetch_id);
-    walk_u64(w, &t->hint);
-    walk_u8(w, &t->starts);
-    walk_u8(w, &t->failures);
-    walk_u8(w, &t->restarts);
-    walk_flag(w, &t->failed);
-    walk_text(w, t->why, sizeof t->why);
+    up_walk_text(w, t->project, sizeof t->project);
+    up_walk_text(w, t->boot_id, sizeof t->boot_id);
+    up_walk_text(w, t->fetch_id, sizeof t->fetch_id);
+    up_walk_u64(w, &t->hint);
+    up_walk_u8(w, &t->starts);
+    up_walk_u8(w, &t->failures);
+    up_walk_u8(w, &t->restarts);
+    up_walk_flag(w, &t->failed);
+    up_walk_text(w, t->why, sizeof t->why);
 }
 
 /* Form 2 in one piece. */
-static void walk_permits(struct walk *w, struct up_journal_state *s)
+static void walk_permits(struct up_walk *w, struct up_journal_state *s)
 {
     walk_mark(w, &s->tx.permit);
     for (int i = 0; i < UP_PERMITS_MAX; i++)
         walk_mark(w, &s->used[i]);
 }
 
-static void walk_kept_out(struct walk *w, struct up_kept_out *k)
+static void walk_kept_out(struct up_walk *w, struct up_kept_out *k)
 {
-    walk_u32(w, &k->days);
-    walk_u64(w, &k->day);
-    walk_u64(w, &k->uptime);
-    walk_text(w, k->boot_id, sizeof k->boot_id);
+    up_walk_u32(w, &k->days);
+    up_walk_u64(w, &k->day);
+    up_walk_u64(w, &k->uptime);
+    up_walk_text(w, k->boot_id, sizeof k->boot_id);
 }
 
 /* Form 3 in one piece; what is added to it comes last. */
-static void walk_form_3(struct walk *w, struct up_journal_state *s)
+static void walk_form_3(struct up_walk *w, struct up_journal_state *s)
 {
     for (int i = 0; i < UP_SLOTS; i++)
         walk_pair_3(w, &s->slot[i]);
     walk_pair_3(w, &s->tx.pair);
-    walk_u64(w, &s->proven);
-    walk_u64(w, &s->permits_over);
+    up_walk_u64(w, &s->proven);
+    up_walk_u64(w, &s->permits_over);
     walk_kept_out(w, &s->kept_out);
-    walk_flag(w, &s->tx.unreached);
-    walk_flag(w, &s->tx.let_in);
+    up_walk_flag(w, &s->tx.unreached);
+    up_walk_flag(w, &s->tx.let_in);
 }
 
-static void walk_pair_4(struct walk *w, struct up_pair *p)
+static void walk_pair_4(struct up_walk *w, struct up_pair *p)
 {
     walk_digest(w, &p->files);
-    walk_text(w, p->files_version, sizeof p->files_version);
-    walk_u32(w, &p->reads);
+    up_walk_text(w, p->files_version, sizeof p->files_version);
+    up_walk_u32(w, &p->reads);
 }
 
 /* Form 4 in one piece. */
-static void walk_form_4(struct walk *w, struct up_journal_state *s)
+static void walk_form_4(struct up_walk *w, struct up_journal_state *s)
 {
     for (int i = FLOORS_BEFORE_4; i < UP_FLOORS; i++)
-        walk_u64(w, &s->floor[i]);
+        up_walk_u64(w, &s->floor[i]);
     for (int i = 0; i < UP_SLOTS; i++)
         walk_pair_4(w, &s->slot[i]);
     walk_pair_4(w, &s->tx.pair);
-    walk_u32(w, &s->tree);
+    up_walk_u32(w, &s->tree);
     walk_digest(w, &s->tx.plan);
-    walk_flag(w, &s->tx.restart);
-    walk_text(w, s->tx.armed_boot, sizeof s->tx.armed_boot);
+    up_walk_flag(w, &s->tx.restart);
+    up_walk_text(w, s->tx.armed_boot, sizeof s->tx.armed_boot);
 }
 
-static void walk_state(struct walk *w, struct up_journal_state *s)
+static void walk_state(struct up_walk *w, struct up_journal_state *s)
 {
     uint32_t phase = s->phase, code = (uint32_t)s->last.code;
 
-    walk_u32(w, &phase);
+    up_walk_u32(w, &phase);
     w->bad = w->bad || phase >= UP_PHASES;
     s->phase = w->bad ? UP_IDLE : (enum up_phase)phase;
     for (int i = 0; i < UP_SLOTS; i++)
         walk_pair(w, &s->slot[i]);
     for (int i = 0; i < FLOORS_BEFORE_4; i++)
-        walk_u64(w, &s->floor[i]);
-    walk_u64(w, &s->issued);
-    walk_u32(w, &s->next_generation);
-    walk_u32(w, &s->next_transaction);
+        up_walk_u64(w, &s->floor[i]);
+    up_walk_u64(w, &s->issued);
+    up_walk_u32(w, &s->next_generation);
+    up_walk_u32(w, &s->next_transaction);
     for (int i = 0; i < UP_QUARANTINE_MAX; i++) {
-        walk_u64(w, &s->quarantine[i].sequence);
-        walk_u8(w, &s->quarantine[i].parts);
-        walk_u8(w, &s->quarantine[i].strikes);
-        walk_text(w, s->quarantine[i].project, sizeof s->quarantine[i].project);
+        up_walk_u64(w, &s->quarantine[i].sequence);
+        up_walk_u8(w, &s->quarantine[i].parts);
+        up_walk_u8(w, &s->quarantine[i].strikes);
+        up_walk_text(w, s->quarantine[i].project, sizeof s->quarantine[i].project);
     }
     walk_transaction(w, &s->tx);
-    walk_flag(w, &s->has_last);
-    walk_u32(w, &code);
+    up_walk_flag(w, &s->has_last);
+    up_walk_u32(w, &code);
     s->last.code = (int32_t)code;
-    walk_u64(w, &s->last.sequence);
-    walk_u64(w, &s->last.time);
-    walk_text(w, s->last.message, sizeof s->last.message);
+    up_walk_u64(w, &s->last.sequence);
+    up_walk_u64(w, &s->last.time);
+    up_walk_text(w, s->last.message, sizeof s->last.message);
     if (s->form >= 2)
         walk_permits(w, s);
     if (s->form >= 3)
@@ -281,12 +214,12 @@ static void walk_state(struct walk *w, struct up_journal_state *s)
 
 size_t up_journal_encode(const struct up_journal_state *s, uint8_t out[UP_JOURNAL_CAPACITY])
 {
-    struct walk w = {.out = out, .len = UP_JOURNAL_CAPACITY};
+    struct up_walk w = {.out = out, .len = UP_JOURNAL_CAPACITY};
     struct up_journal_state copy = *s;
 
     if (copy.form == 0)
         copy.form = UP_JOURNAL_FORM;
-    walk_u32(&w, &copy.form);
+    up_walk_u32(&w, &copy.form);
     walk_state(&w, &copy);
     return w.at;
 }
@@ -318,10 +251,10 @@ static void read_what_they_were_written_in(struct up_journal_state *s)
 
 int up_journal_decode(struct up_journal_state *s, const uint8_t *in, size_t len, struct up_error *err)
 {
-    struct walk w = {.in = in, .len = len};
+    struct up_walk w = {.in = in, .len = len};
 
     memset(s, 0, sizeof *s);
-    walk_u32(&w, &s->form);
+    up_walk_u32(&w, &s->form);
     if (!w.bad && s->form > UP_JOURNAL_FORM)
         return up_fail(err, UP_INCOMPATIBLE,
                        "journal: format %u is newer than this program, which reads up to format %d", s->form,

@@ -205,7 +205,7 @@ static int block_done(struct up_transfer *t, const struct up_block *block, struc
     up_transfer_written(t, block);
     t->progress.done += block->stored;
     t->unhinted += block->length;
-    if (t->unhinted >= UP_HINT_BYTES && !up_device_provisioning(t->device)) {
+    if (t->unhinted >= UP_HINT_BYTES && !t->hotfix && !up_device_provisioning(t->device)) {
         t->unhinted = 0;
         if (up_device_hint(t->device, up_transfer_before(t, t->at_part) + t->at_block + 1, err) < 0)
             return err->code;

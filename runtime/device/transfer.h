@@ -17,6 +17,9 @@
  * is written; then a full package is needed.
  *
  *     up_device_begin -> open -> step until 0 -> close -> up_device_finish
+ *
+ * A hotfix is carried in the same way, between up_hotfix_begin() and
+ * up_hotfix_finish(), beside an open transaction and without changing it.
  */
 #ifndef UP_TRANSFER_H
 #define UP_TRANSFER_H

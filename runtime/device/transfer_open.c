@@ -12,6 +12,7 @@
 #include "delta.h"
 #include "digest.h"
 #include "error.h"
+#include "hotfix.h"
 #include "old_image.h"
 #include "package.h"
 #include "slot.h"
@@ -39,16 +40,18 @@ static int find_blocks(struct up_transfer *t, unsigned n, struct up_error *err)
 {
     const struct up_transaction *tx = &up_device_state(t->device)->tx;
     struct up_transfer_part *p = &t->part[n];
-    uint64_t before = up_transfer_before(t, n), ahead = UP_HINT_BYTES / p->info->block_size + 1, end;
-    uint64_t hinted = tx->hint > before ? tx->hint - before : 0;
+    uint64_t hint = t->hotfix ? 0 : tx->hint; /* a hotfix is small: all of it is read */
+    uint64_t before = up_transfer_before(t, n),
+             ahead = t->hotfix ? p->count : UP_HINT_BYTES / p->info->block_size + 1, end;
+    uint64_t hinted = hint > before ? hint - before : 0;
     char boot_id[37] = "";
     bool same_boot;
 
     if (t->fresh && !p->adopt)
         return 0;
     t->storage->ops->boot_id(t->storage, boot_id);
-    same_boot = boot_id[0] && strcmp(boot_id, tx->fetch_id) == 0;
-    end = tx->hint + ahead > before ? tx->hint + ahead - before : 0;
+    same_boot = !t->hotfix && boot_id[0] && strcmp(boot_id, tx->fetch_id) == 0;
+    end = hint + ahead > before ? hint + ahead - before : 0;
     if (end > p->count || p->adopt)
         end = p->count;
     if (!same_boot && up_slot_drop_cache(p->target, err) < 0)
@@ -104,7 +107,7 @@ static void get_macs(struct up_transfer *t, struct up_transfer_part *p)
 {
     struct up_error ignored;
 
-    if (p->adopt)
+    if (p->adopt || t->hotfix)
         return;
     p->macs = up_device_take_macs(t->device, p->info->kind);
     if (!p->macs)
@@ -117,10 +120,10 @@ static int open_part(struct up_transfer *t, unsigned n, struct up_error *err)
     char spool[UP_PATH_SIZE];
 
     p->info = &t->manifest->part[n];
-    p->left_out = !(up_device_state(t->device)->tx.parts & 1u << p->info->kind);
+    p->left_out = !t->hotfix && !(up_device_state(t->device)->tx.parts & 1u << p->info->kind);
     if (p->left_out)
         return 0;
-    up_device_path(t->device, "tx", spool, sizeof spool);
+    up_device_path(t->device, t->spool, spool, sizeof spool);
     if (up_blocks_open(&p->blocks, t->storage, spool, p->info, err) < 0 || open_old(t, p, err) < 0 ||
         open_target(t, p, err) < 0)
         return err->code;
@@ -138,7 +141,7 @@ static int note_boot(struct up_transfer *t, struct up_error *err)
 {
     uint64_t front = 0;
 
-    if (!t->refreshed || up_device_provisioning(t->device))
+    if (!t->refreshed || t->hotfix || up_device_provisioning(t->device))
         return 0;
     for (unsigned i = 0; i < t->manifest->part_count; i++) {
         const struct up_transfer_part *p = &t->part[i];
@@ -168,16 +171,27 @@ static int allocate(struct up_transfer *t, struct up_error *err)
     return up_digest_new(&t->digest, UP_SHA256, err);
 }
 
+/* Whether blocks of this package may be written. */
+static int check_begun(const struct up_device *device, const struct up_manifest *m, struct up_error *err)
+{
+    const struct up_journal_state *state = up_device_state(device);
+
+    if (up_manifest_part(m, UP_HOTFIX))
+        return up_hotfix_is_begun(device, m, err);
+    if ((state->phase != UP_FETCHING && state->phase != UP_INSTALLING) ||
+        memcmp(state->tx.pair.digest, m->digest, sizeof m->digest) != 0)
+        return up_fail(err, UP_NOTHING, "release %s: no transaction is open for it", m->release);
+    return 0;
+}
+
 int up_transfer_open(struct up_transfer **out, struct up_device *device, const struct up_package *package,
                      struct up_source *source, struct up_error *err)
 {
     const struct up_manifest *m = up_package_manifest(package);
-    const struct up_journal_state *state = up_device_state(device);
     struct up_transfer *t;
 
-    if ((state->phase != UP_FETCHING && state->phase != UP_INSTALLING) ||
-        memcmp(state->tx.pair.digest, m->digest, sizeof m->digest) != 0)
-        return up_fail(err, UP_NOTHING, "release %s: no transaction is open for it", m->release);
+    if (check_begun(device, m, err) < 0)
+        return err->code;
     t = calloc(1, sizeof *t);
     if (!t)
         return up_fail(err, UP_INTERNAL, "transfer: out of memory");
@@ -187,7 +201,9 @@ int up_transfer_open(struct up_transfer **out, struct up_device *device, const s
     t->remote = source->remote;
     t->manifest = m;
     t->layout = up_package_layout(package);
-    t->fresh = up_device_take_fresh(device);
+    t->hotfix = up_manifest_part(m, UP_HOTFIX);
+    t->spool = t->hotfix ? "hotfix/new" : "tx";
+    t->fresh = !t->hotfix && up_device_take_fresh(device);
     if (allocate(t, err) < 0)
         goto fail;
     for (unsigned i = 0; i < m->part_count; i++)

@@ -39,6 +39,8 @@ struct up_transfer {
     struct up_old_image *old; /* the running slot, if a part is a delta against it */
     struct up_delta *delta;
     struct up_transfer_part part[UP_PART_KINDS];
+    bool hotfix;       /* it belongs to no transaction */
+    const char *spool; /* of its head, below the state */
 
     unsigned at_part;
     uint32_t at_block;

@@ -29,7 +29,8 @@
 
 static const char *path_of(const struct up_transfer *t, char path[UP_PATH_SIZE])
 {
-    return up_device_path(t->device, "tx/unfinished", path, UP_PATH_SIZE);
+    return up_device_path(t->device, t->hotfix ? "hotfix/new/unfinished" : "tx/unfinished", path,
+                          UP_PATH_SIZE);
 }
 
 void up_transfer_resume(struct up_transfer *t, const struct up_block *block)

@@ -6,13 +6,15 @@
  *     moult --unpack [USER]               runtime/package/bare_child.c
  *     moult --agent -c CONFIG [-q|-v]     lua/update/agent/init.lua
  *     moult --files TASK -c CONFIG        runtime/supervise/files_helper.c
- *     moult --script DIR STATE SLOT_A SLOT_B JOURNAL_DIR HEARTBEAT MEMORY [USER [GROUP... | -]]
+ *     moult --script DIR OVERLAYS STATE SLOT_A SLOT_B JOURNAL_DIR HEARTBEAT MEMORY [USER [GROUP... | -]]
  *                                         DIR/main.lua, under the supervisor
+ *     moult --test TREE DIR OVERLAYS ...  TREE/test.lua of a hotfix, with the same words
  *     moult run [-c CONFIG]               runtime/supervise/supervisor.c
  *     moult run SCRIPT [ARGUMENT...]      one script, without a state
  *     moult FILE.lua [ARGUMENT...]        as plain lua
  *     moult VERB ...                      lua/cli
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
@@ -20,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bare_child.h"
 #include "config.h"
@@ -38,7 +41,8 @@
 #define DEFAULT_CONFIG "/etc/moult/config.lua"
 #define SUPERVISOR_FD 3
 #define OWN_PATHS 4   /* that a device lives on */
-#define FIXED_WORDS 7 /* of --script */
+#define FIXED_WORDS 8 /* of --script */
+#define TEST_MEMORY ((uint64_t)64 << 20)
 
 static int complain(const char *verb, const struct up_error *err)
 {
@@ -96,26 +100,49 @@ static int run_plain(int argc, char **argv)
     return code;
 }
 
+/* Whose modules lead: the folder `dir`, and before that those in `overlays`, of which the first leads all. */
+static int lead_path(struct lua_State *L, const char *dir, const char *overlays, struct up_error *err)
+{
+    size_t end = overlays ? strlen(overlays) : 0;
+    int n = up_host_lead_path(L, dir, err);
+
+    while (n == 0 && end > 0) {
+        size_t start = end;
+        char one[UP_PATH_SIZE];
+
+        while (start > 0 && overlays[start - 1] != ';')
+            start--;
+        snprintf(one, sizeof one, "%.*s", (int)(end - start), overlays + start);
+        n = up_host_lead_path(L, one, err);
+        end = start > 0 ? start - 1 : 0;
+    }
+    return n;
+}
+
+/* What leads the modules of a script, and what runs it. */
+struct play {
+    const char *dir, *overlays;
+    const char *module;
+};
+
 /* Run argv[0] as a device's script: its own folder first in package.path,
  * memory limited, and `require "update"` finds the agent. */
-static int run_device_script(uint64_t memory, const struct up_host_device *device, int argc, char **argv)
+static int run_device_script(uint64_t memory, const struct up_host_device *device, const struct play *play,
+                             int argc, char **argv)
 {
     struct lua_State *L = up_host_new();
     struct up_error err;
-    char dir[UP_PATH_SIZE];
-    const char *path = argv[0], *slash = strrchr(path, '/');
     int code;
 
     if (!L)
         return complain_memory("run");
     setvbuf(stdout, NULL, _IOLBF, 0); /* a device's output is a log, whoever reads it */
-    snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
-    if (up_host_lead_path(L, *dir ? dir : "/", &err) < 0 || up_host_connect(L, device, &err) < 0)
+    if (lead_path(L, play->dir, play->overlays, &err) < 0 || up_host_connect(L, device, &err) < 0)
         code = complain("run", &err);
     else if (up_host_limit(L, memory) < 0)
         code = complain_memory("run");
     else
-        code = up_host_run_module(L, "update.script", argc, argv);
+        code = up_host_run_module(L, play->module, argc, argv);
     up_host_close(L);
     return code;
 }
@@ -202,24 +229,27 @@ static void list_own(const char *own[OWN_PATHS + 1], const char *state, const ch
 }
 
 /*
- * moult --script DIR STATE SLOT_A SLOT_B JOURNAL_DIR HEARTBEAT MEMORY [USER [GROUP... | -]]
+ * moult --script DIR OVERLAYS STATE SLOT_A SLOT_B JOURNAL_DIR HEARTBEAT MEMORY [USER [GROUP... | -]]
  *
+ * OVERLAYS: folders whose modules lead those of DIR, with a ';' between them.
  * "" for a path that the device does not have. These words are all that the
  * script needs of the configuration: the clouds' secrets in that file never
  * enter the memory of this process.
  */
-static int mode_script(int argc, char **argv)
+static int run_words(const char *tree, int argc, char **argv)
 {
     char path[UP_PATH_SIZE], control[UP_PATH_SIZE], *words[] = {path, NULL};
     const char *own[OWN_PATHS + 1];
-    struct up_host_device device = {.control = control, .own = own};
+    struct up_host_device device = {.control = tree ? NULL : control, .own = own};
+    struct play play = {argv[0], argc > 1 ? argv[1] : NULL, tree ? "update.script.test" : "update.script"};
     struct up_error err;
 
     keep_descriptors();
     if (argc < FIXED_WORDS) {
-        up_fail(&err, UP_USAGE,
-                "--script is for the supervisor: DIR STATE SLOT_A SLOT_B JOURNAL_DIR HEARTBEAT MEMORY "
-                "[USER [GROUP...]]");
+        up_fail(
+            &err, UP_USAGE,
+            "--script is for the supervisor: DIR OVERLAYS STATE SLOT_A SLOT_B JOURNAL_DIR HEARTBEAT MEMORY "
+            "[USER [GROUP...]]");
         return complain("", &err);
     }
     if (up_orphans_mark(&err) < 0)
@@ -227,14 +257,30 @@ static int mode_script(int argc, char **argv)
                 err.message);
     if (argc > FIXED_WORDS && take_rights(argc - FIXED_WORDS, argv + FIXED_WORDS, &err) < 0)
         return complain("run", &err);
-    if ((size_t)snprintf(path, sizeof path, "%s/main.lua", argv[0]) >= sizeof path ||
-        (size_t)snprintf(control, sizeof control, "%s/control", argv[1]) >= sizeof control) {
+    if ((size_t)snprintf(path, sizeof path, "%s/%s.lua", tree ? tree : argv[0], tree ? "test" : "main") >=
+            sizeof path ||
+        (size_t)snprintf(control, sizeof control, "%s/control", argv[2]) >= sizeof control) {
         up_fail(&err, UP_USAGE, "%s: path too long", argv[0]);
         return complain("", &err);
     }
-    list_own(own, argv[1], argv[2], argv[3], argv[4]);
-    device.heartbeat = (unsigned)strtoul(argv[5], NULL, 10);
-    return run_device_script(strtoull(argv[6], NULL, 10), &device, 1, words);
+    list_own(own, argv[2], argv[3], argv[4], argv[5]);
+    if (tree && chdir(tree) < 0) {
+        up_fail(&err, UP_MISSING, "%s: %s", tree, strerror(errno));
+        return complain("", &err);
+    }
+    device.heartbeat = tree ? 0 : (unsigned)strtoul(argv[6], NULL, 10);
+    return run_device_script(tree ? TEST_MEMORY : strtoull(argv[7], NULL, 10), &device, &play, 1, words);
+}
+
+static int mode_script(int argc, char **argv)
+{
+    return run_words(NULL, argc, argv);
+}
+
+/* moult --test TREE DIR OVERLAYS ... */
+static int mode_test(int argc, char **argv)
+{
+    return run_words(argc > 0 ? argv[0] : "", argc > 0 ? argc - 1 : 0, argv + 1);
 }
 
 /* The configuration may name a command that runs with our rights. */
@@ -286,8 +332,15 @@ static int run_alone(const char *config_path, int argc, char **argv)
     const char *own[OWN_PATHS + 1];
     struct up_host_device device = {.own = own};
     struct up_config config, defaults;
+    const char *slash = strrchr(argv[0], '/');
+    char dir[UP_PATH_SIZE];
+    struct play play = {dir, NULL, "update.script"};
     struct up_error err;
     int code;
+
+    snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - argv[0]) : 1, slash ? argv[0] : ".");
+    if (!*dir)
+        snprintf(dir, sizeof dir, "/");
 
     up_config_init(&defaults);
     up_config_init(&config);
@@ -295,7 +348,7 @@ static int run_alone(const char *config_path, int argc, char **argv)
         device.own = NULL;
     else
         list_own(own, config.state, config.slot[0], config.slot[1], config.journal_dir);
-    code = run_device_script(defaults.script_memory, &device, argc, argv);
+    code = run_device_script(defaults.script_memory, &device, &play, argc, argv);
     up_config_free(&config);
     up_config_free(&defaults);
     return code;
@@ -347,7 +400,8 @@ int main(int argc, char **argv)
         int (*run)(int argc, char **argv);
     } modes[] = {
         {"--policy", mode_policy}, {"--unpack", mode_unpack}, {"--agent", mode_agent},
-        {"--files", mode_files},   {"--script", mode_script}, {"run", mode_run},
+        {"--files", mode_files},   {"--script", mode_script}, {"--test", mode_test},
+        {"run", mode_run},
     };
     struct sigaction quiet = {.sa_handler = ignore, .sa_flags = SA_RESTART};
 

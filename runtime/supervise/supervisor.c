@@ -116,6 +116,7 @@ static int poll_timeout(const struct up_supervisor *s)
     if (s->leave == UP_LEAVE_NOT && s->device && !up_child_running(s->agent))
         next = sooner(next, up_child_due(s->agent));
     next = sooner(next, up_script_due(s));
+    next = sooner(next, up_hotfix_due(s));
     if (up_supervisor_phase(s) == UP_TRIAL && s->trial_until > 0)
         next = sooner(next, s->trial_until);
     if (s->look_at > 0)
@@ -135,19 +136,20 @@ static int poll_timeout(const struct up_supervisor *s)
 
 static void wait_for_something(struct up_supervisor *s, int timeout)
 {
-    struct up_link_watch watches[2] = {
+    struct up_link_watch watches[3] = {
         {.link = up_child_link(s->agent), .write = up_child_wants_write(s->agent)},
         {.link = up_child_link(s->script), .write = up_child_wants_write(s->script)},
+        {.link = up_child_link(s->tester)},
     };
 
-    s->processes->ops->wait(s->processes, watches, 2, timeout);
+    s->processes->ops->wait(s->processes, watches, up_child_running(s->tester) ? 3 : 2, timeout);
 }
 
 /* Both children are down: do what they were stopped for. 1: go on. */
 static int follow_leave(struct up_supervisor *s, struct up_error *err)
 {
     if (s->leave == UP_LEAVE_NOT || up_child_running(s->agent) || up_child_running(s->script) ||
-        s->sweep_until > 0)
+        up_child_running(s->tester) || s->sweep_until > 0)
         return 1;
     if (s->leave == UP_LEAVE_STOP)
         return 0;
@@ -190,6 +192,7 @@ int up_supervisor_step(struct up_supervisor *s, int *timeout, struct up_error *e
     look_after_agent(s);
     up_look_after_trouble(s);
     look_after_script(s);
+    up_look_after_hotfix(s);
     up_tell_trouble(s);
     up_look_after_confirm(s);
     if (!s->device || s->leave != UP_LEAVE_NOT || up_supervisor_now(s) >= s->ready_by)
@@ -227,8 +230,10 @@ static int open_all(struct up_supervisor *s, struct up_error *err)
     if (up_child_new(&s->agent, s->processes, "agent", s->config->heartbeat, err) < 0 ||
         up_child_new(&s->script, s->processes, "script", s->config->heartbeat, err) < 0 ||
         up_child_new(&s->helper, s->processes, "files", UP_HELPER_HANG, err) < 0 ||
+        up_child_new(&s->tester, s->processes, "test", s->config->hotfix_time, err) < 0 ||
         open_device(s, &action, err) < 0)
         return err->code;
+    up_fix_settle(s);
     up_child_advise(s->script, "; split the long task, or raise heartbeat in the configuration");
     if ((s->config->script_user || s->config->control_group) &&
         up_rights_open_state(s->storage, s->config->state, err) < 0)
@@ -269,6 +274,7 @@ void up_supervisor_close(struct up_supervisor *s)
     up_child_free(s->script);
     up_child_free(s->agent);
     up_child_free(s->helper);
+    up_child_free(s->tester);
     up_device_close(s->device);
     up_notify_close(&s->notify);
     s->processes->ops->release_signals(s->processes);

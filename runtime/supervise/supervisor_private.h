@@ -2,7 +2,8 @@
  * supervisor_private.h -- what the files of the supervisor share: supervisor.c
  * (loop, stop), supervisor_say.c, supervisor_restart.c, supervisor_script.c (the script and its trial),
  * supervisor_protocol.c (what the children say), supervisor_trouble.c (what
- * updating lacks), supervisor_files.c (the helper that changes the tree of files).
+ * updating lacks), supervisor_files.c (the helper that changes the tree of files),
+ * supervisor_words.c (arguments of children), supervisor_hotfix.c (a hotfix while it is tested or undone).
  */
 #ifndef UP_SUPERVISOR_PRIVATE_H
 #define UP_SUPERVISOR_PRIVATE_H
@@ -15,6 +16,7 @@
 #include "config.h"
 #include "device.h"
 #include "files_programs.h"
+#include "hotfix.h"
 #include "notify.h"
 
 #define UP_WHY_SIZE 200
@@ -26,9 +28,20 @@
 enum up_intent {
     UP_INTENT_NONE,     /* it ended by itself: restart it after a pause */
     UP_INTENT_ANEW,     /* it asked for it: restart it after the usual pause */
+    UP_INTENT_FIX,      /* a hotfix comes or goes: restart it at once */
     UP_INTENT_TRIAL,    /* begin the trial of what is armed */
     UP_INTENT_GIVE_UP,  /* no cloud answered what is on trial */
     UP_INTENT_ROLLBACK, /* what is on trial failed, or is not wanted */
+};
+
+/* How far a hotfix is that is tested or undone now. */
+enum up_fix_turn {
+    UP_FIX_NONE,
+    UP_FIX_TAKEN, /* the script's handler was told */
+    UP_FIX_ANEW,  /* the script is started anew with it */
+    UP_FIX_TEST,  /* its test.lua runs */
+    UP_FIX_ALIVE, /* the script has to live with it */
+    UP_FIX_LEFT   /* undone: the script's handler was told */
 };
 
 /* What follows when both children are down. */
@@ -58,6 +71,19 @@ struct up_supervisor {
     struct up_child *agent, *script;
     struct up_files_worker worker; /* up_supervisor_files(), for the device */
     struct up_child *helper;       /* runs only within up_supervisor_files() */
+    struct up_child *tester;       /* runs the test.lua of a hotfix */
+    char overlays[UP_PATH_SIZE]; /* folders of modules that lead those of the script that was started last */
+    struct {
+        enum up_fix_turn turn;
+        char id[UP_HOTFIX_ID_SIZE];
+        bool live;         /* the script's handler takes it */
+        bool led;          /* the script that runs was started with it, */
+        uint64_t led_at;   /* ms; at this time */
+        unsigned start;    /* up_child_starts() of the script that has it */
+        uint64_t until;    /* ms; when it has failed */
+        uint64_t alive_at; /* ms; when the script has lived with it */
+        uint64_t lived_at; /* ms; when no hotfix of the script that runs is fresh any more; 0: none is */
+    } fix;
     struct up_notify notify;
     enum up_intent intent;
     bool answer_rollback; /* the agent is waiting for the result of the intent */
@@ -106,6 +132,26 @@ void up_restart_device(struct up_supervisor *s);
 void up_look_after_restart(struct up_supervisor *s);
 /* A restart is no longer wanted. */
 void up_forget_restart(struct up_supervisor *s);
+
+/* The arguments of the script's process; there is room for its user and groups, too. With `tree`, those
+ * of the process that runs test.lua there. They refer to *s and `tree`. */
+struct up_script_words {
+    const char *argv[13 + UP_RIGHTS_GROUPS];
+    char heartbeat[16], memory[24];
+};
+void up_script_words(const struct up_supervisor *s, const char *tree, struct up_script_words *w);
+
+/* "hotfix REST" of the agent. */
+void up_hear_hotfix(struct up_supervisor *s, const char *rest);
+/* No hotfix is tested: what a cut left, and what does not fit the release, goes out of force. */
+void up_fix_settle(struct up_supervisor *s);
+/* Which hotfixes lead the script that is started next; that start is counted. */
+void up_fix_before_start(struct up_supervisor *s);
+/* asked: it was stopped in order. */
+void up_fix_script_ended(struct up_supervisor *s, bool asked);
+void up_look_after_hotfix(struct up_supervisor *s);
+/* When it has to be looked at again, ms; UINT64_MAX: never. */
+uint64_t up_hotfix_due(const struct up_supervisor *s);
 
 /* Stop the script for `intent`; a stronger earlier intent stays. */
 void up_intend(struct up_supervisor *s, enum up_intent intent, const char *why);

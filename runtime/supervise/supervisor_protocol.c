@@ -172,7 +172,7 @@ static void hear_agent(struct up_supervisor *s, const char *line)
         {"confirm", hear_confirm, ""},     {"rollback", hear_rollback, "asked for"},
         {"failed", hear_failed, "failed"}, {"unreached", hear_unreached, "no cloud answered"},
         {"lacks", hear_lacks, ""},         {"vouched", hear_vouched, ""},
-        {"date", hear_date, ""},
+        {"date", hear_date, ""},           {"hotfix", up_hear_hotfix, ""},
     };
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {

@@ -9,6 +9,7 @@
 
 #include "error.h"
 #include "log.h"
+#include "printable.h"
 #include "processes.h"
 #include "supervisor.h"
 #include "supervisor_private.h"
@@ -140,6 +141,16 @@ void up_leave_to_restart(struct up_supervisor *s, const char *why)
         why = "new files wait for it";
     up_say(s, "restarting the device: %s", why);
     leave(s, UP_LEAVE_RESTART);
+}
+
+/* Stop the script for `intent`; a stronger earlier intent stays. */
+void up_intend(struct up_supervisor *s, enum up_intent intent, const char *why)
+{
+    if (s->leave != UP_LEAVE_NOT || intent < s->intent)
+        return;
+    s->intent = intent;
+    up_printable_copy(s->why, sizeof s->why, why);
+    up_child_stop(s->script, up_supervisor_now(s));
 }
 
 static int next_signal(struct up_supervisor *s)

@@ -153,43 +153,6 @@ static bool swept(struct up_supervisor *s)
     return true;
 }
 
-/* The arguments of the script's process; there is room for its user and groups, too. */
-struct words {
-    const char *argv[11 + UP_RIGHTS_GROUPS];
-    char heartbeat[16], memory[24];
-};
-
-/* A path that the device may not have, as an argument. */
-static const char *word_of(const char *path)
-{
-    return path ? path : "";
-}
-
-static void put_words(const struct up_supervisor *s, struct words *w)
-{
-    const struct up_config *config = s->config;
-    unsigned n = 0;
-
-    snprintf(w->heartbeat, sizeof w->heartbeat, "%u", config->heartbeat);
-    snprintf(w->memory, sizeof w->memory, "%llu", (unsigned long long)config->script_memory);
-    w->argv[n++] = s->program;
-    w->argv[n++] = "--script";
-    w->argv[n++] = s->started;
-    w->argv[n++] = config->state;
-    w->argv[n++] = word_of(config->slot[0]);
-    w->argv[n++] = word_of(config->slot[1]);
-    w->argv[n++] = word_of(config->journal_dir);
-    w->argv[n++] = w->heartbeat;
-    w->argv[n++] = w->memory;
-    if (config->script_user)
-        w->argv[n++] = config->script_user;
-    if (config->has_script_groups && !config->script_group[0])
-        w->argv[n++] = "-";
-    for (unsigned i = 0; config->has_script_groups && config->script_group[i]; i++)
-        w->argv[n++] = config->script_group[i];
-    w->argv[n] = NULL;
-}
-
 /* The files that it works with may be half old and half new. */
 static bool is_on_mixture(const struct up_supervisor *s)
 {
@@ -198,7 +161,7 @@ static bool is_on_mixture(const struct up_supervisor *s)
 
 static void start_script(struct up_supervisor *s)
 {
-    struct words words;
+    struct up_script_words words;
     struct up_error err;
     uint64_t now = up_supervisor_now(s);
 
@@ -214,7 +177,8 @@ static void start_script(struct up_supervisor *s)
         up_child_postpone(s->script, now);
         return;
     }
-    put_words(s, &words);
+    up_fix_before_start(s);
+    up_script_words(s, NULL, &words);
     if (up_child_start(s->script, words.argv, now, &err) < 0) {
         up_warn("script", &err);
         return;
@@ -223,16 +187,6 @@ static void start_script(struct up_supervisor *s)
     up_say(s, "script %s started (process %d)%s", s->started, (int)up_child_pid(s->script),
            up_supervisor_phase(s) == UP_TRIAL && !up_script_uncounted(s) ? ", on trial" : "");
     up_tell_script(s);
-}
-
-/* Stop the script for `intent`; a stronger earlier intent stays. */
-void up_intend(struct up_supervisor *s, enum up_intent intent, const char *why)
-{
-    if (s->leave != UP_LEAVE_NOT || intent < s->intent)
-        return;
-    s->intent = intent;
-    up_printable_copy(s->why, sizeof s->why, why);
-    up_child_stop(s->script, up_supervisor_now(s));
 }
 
 void up_supervisor_rollback(struct up_supervisor *s, bool unreached)
@@ -312,6 +266,7 @@ static void script_ended(struct up_supervisor *s)
     s->lacks_cloud = s->vouched = false;
     up_sweep(s);
     up_say(s, "script %s", up_child_reason(s->script));
+    up_fix_script_ended(s, asked);
     if (!asked && s->device) {
         up_supervisor_refresh(s);
         trial = up_supervisor_phase(s) == UP_TRIAL && !up_script_uncounted(s);

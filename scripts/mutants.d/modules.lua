@@ -19,6 +19,7 @@ M.checks = {
   keys = { "permit", "generation", "keys" },
   keys_format = { "keys" },
   permit = { "permit", "phase" },
+  record_walk = { "journal" },
   gates = { "permit", "phase", "time", "device", "delta_install" },
   generation = { "archive", "generation", "phase", "device" },
   generation_kept = { "generation", "phase", "device" },

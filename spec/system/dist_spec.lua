@@ -264,14 +264,15 @@ describe("the fields of policy", function()
     for _, field in ipairs(policy_fields.offer) do
       if field.name == "manifest" then manifest = field end
     end
-    local parts = manifest.fields[#manifest.fields]
-    assert.same(given, union(field_set(manifest.fields), field_set(parts.fields)))
+    local parts, hotfix = manifest.fields[#manifest.fields], nil
+    for _, field in ipairs(manifest.fields) do hotfix = field.name == "hotfix" and field or hotfix end
+    assert.same(given, union(field_set(manifest.fields), field_set(parts.fields), field_set(hotfix.fields)))
   end)
 
   it("are those of an offer", function()
     local offer = require("update.engine.offer").of({
       release = "r", script_version = "1", core_name = "c", core_version = 1, sequence = 1,
-      parts = { { kind = "script" }, { kind = "files" }, { kind = "core" } }, meta = {}, unsigned = true,
+      parts = { { kind = "script" }, { kind = "files" }, { kind = "core" } }, meta = {}, unsigned = true, hotfix = {},
     }, { cloud = "luat", size = 1, permit = true, fallback = true, trigger = "manual" })
     assert.same(field_set(policy_fields.offer), keys_of(offer))
   end)

@@ -130,7 +130,7 @@ describe("update", function()
     update.introduce()
     settle(function() return #heard == 2 end)
     assert.same({
-      { verb = "watch" },
+      { verb = "watch", hotfix = false },
       { verb = "globals", project = "METER", version = "1.0.0", product_key = "k-123" },
     }, heard)
   end)

@@ -26,7 +26,7 @@ describe("config.normalise", function()
     assert.same({
       project = "METER", product_key = "hash of k-123", product_key_text = "k-123", hardware = "rev-a",
       id = "866714040000001", state = "/device/state", keys = "/device/state/keys", clouds = {}, limits = {},
-      user = "nobody", confirm = "auto", confirm_after = 60, deadline = 600, heartbeat = 60,
+      user = "nobody", confirm = "auto", confirm_after = 60, deadline = 600, heartbeat = 60, hotfix_time = 45,
       script_memory = 64 * 1024 * 1024, backoff = { least = 10, most = 3600 }, restart_when = "now",
       restart_after = 86400, reuse = true, reserve = 1048576, policy_days = 7,
     }, got)

@@ -16,8 +16,9 @@ M.verb = {
   summary = "install a package from a file or a URL, up to armed",
   text = "The agent does the work if it runs, and starts the trial by itself. Otherwise this command does it, and the\n"
     .. "trial begins with the next `moult run` or restart. Exits 4 if a release is armed, now or before, 3 if it runs\n"
-    .. "already, 0 if nothing is left to do. If it is interrupted, run it again: it continues where it stopped. If\n"
-    .. "the server fails it tries again, after the time that the server gives (Retry-After).\n\n"
+    .. "already, 0 if nothing is left to do; a hotfix is applied and tested then. If it is interrupted, run it again:\n"
+    .. "it continues where it stopped. If the server fails it tries again, after the time that the server gives\n"
+    .. "(Retry-After).\n\n"
     .. "--permit FILE, signed by a release key in FILE.minisig, lets one package in once, although its version or its\n"
     .. "sequence is not higher than what was ever confirmed. `moult help sign` shows its form.\n\n"
     .. "--default-policy ignores the policy that came with the release, at once instead of after `policy_days`. The\n"
@@ -64,7 +65,17 @@ local function dry_run(s, env, where)
   return explain.show(env, verdict)
 end
 
+local function report_hotfix(env, result)
+  if env.json then
+    env.out(require("update.natives").json.encode { hotfix = result.hotfix, state = result.state })
+  else
+    env.note(("%s is applied, and passed its test"):format(offers.name_of(result)))
+  end
+  return 0
+end
+
 local function report(env, result)
+  if result.hotfix then return report_hotfix(env, result) end
   if env.json then
     env.out(require("update.natives").json.encode { armed = result.release, sequence = result.sequence,
       needs_restart = result.needs_restart, already = result.already })

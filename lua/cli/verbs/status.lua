@@ -64,6 +64,8 @@ function M.object(status)
   return out
 end
 
+local IN_FORCE = { testing = true, fresh = true, applied = true }
+
 local function when(time)
   return time and time > 0 and os.date("!%Y-%m-%d %H:%M:%S UTC", time) or "at an unknown time"
 end
@@ -110,6 +112,9 @@ function M.lines(status, running, policy_days, slots, trusted)
   if status.mixed then
     add("mixed", "THE FILES ARE NEITHER THE OLD NOR THE NEW ONES, first at %s; %s", status.mixed, running
       and "Moult tries again to put them back" or "`moult run` or `moult settle` puts them back")
+  end
+  for _, fix in ipairs(status.hotfixes or {}) do
+    if IN_FORCE[fix.state] then add("hotfix", "%s %s, %s", fix.name, fix.version, fix.state) end
   end
   add("phase", "%s", status.phase)
   if status.transaction then add("transaction", "%s", transaction_line(status.transaction, status.phase)) end

@@ -87,7 +87,8 @@ function Agent:update(where, why)
   self.tasks:set(self.engine_free)
   if self:phase() ~= self.device:status().phase then self:refresh() end
   self:hand_over()
-  if result and result.already then
+  if result and (result.already or result.hotfix) then
+    if result.hotfix then self:tell { event = "done", hotfix = result.hotfix, state = result.state } end
     self:stir()
     return result
   elseif result then

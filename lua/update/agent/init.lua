@@ -68,10 +68,12 @@ local function open(self)
     on = function(event) self:on_event(event) end,
     spent = function(bytes, goes_on) self.spending:add(bytes, goes_on) end,
     witness = function(date) self:witness(date) end, tries = 30, head_tries = 3, reserve = self.reserve,
+    apply_hotfix = function(id) return self.hotfixes:apply(id) end,
     unkept = require("update.engine.rests").new(self.tasks.now,
       { path = config.state .. "/unkept", storage = natives.storage, log = self.log }),
   }
   self.script = require("update.agent.script").new(self)
+  self.hotfixes = require("update.agent.hotfixes").new(self)
   self.trial = require("update.agent.trial").new(self)
   self.requests = require("update.agent.script_requests").new(self)
   self.server = require("update.agent.control").open(self)
@@ -100,6 +102,7 @@ local function start(self, signals)
   self.tasks:spawn("signals", heed_signals, self, signals)
   self.tasks:spawn("trial", self.trial.run, self.trial)
   self.tasks:spawn("learn_script", learn_script, self)
+  self.tasks:spawn("hotfix", self.hotfixes.resume, self.hotfixes)
   self.tasks:spawn("reserve", self.reserve.run, self.reserve, self.tasks, function()
     return self:phase() == "idle" and not self.engine:is_busy()
   end)

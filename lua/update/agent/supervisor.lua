@@ -5,10 +5,10 @@
 -- wanted:
 --
 --     to it:    beat | armed | restart | resume | confirm | rollback REASON | failed REASON | date SECONDS |
---               lacks cloud|more | vouched | unreached REASON
+--               lacks cloud|more | vouched | unreached REASON | hotfix ... (supervisor_hotfix.c)
 --     from it:  phase WORD | script up PID START [vouched] | script down REASON |
 --               script ended TIMES NEXT REASON | answer VERB ok | answer VERB CODE MESSAGE
---               trouble none | trouble on|off CODE MESSAGE | mixed [PATH]
+--               hotfix take|leave ID | trouble none | trouble on|off CODE MESSAGE | mixed [PATH]
 --
 -- @module update.agent.supervisor
 
@@ -51,12 +51,13 @@ end
 --- Ask it for what only it may do, and wait for its answer.
 -- @tparam string verb "confirm" or "rollback"
 -- @tparam[opt] string argument
+-- @tparam[opt] number within seconds that it has
 -- @treturn boolean|string|nil true, or what was said with it | nil, message, code
-function Supervisor:order(verb, argument)
+function Supervisor:order(verb, argument, within)
   local answer = self.answers[verb] or {}
   self.answers[verb] = answer
   self:send(argument and ("%s %s"):format(verb, argument) or verb)
-  local said = self.agent.tasks:await(answer, ANSWER_WITHIN)
+  local said = self.agent.tasks:await(answer, within or ANSWER_WITHIN)
   if not said then return nil, ("the supervisor does not answer %s"):format(verb), "internal" end
   local code, message = said:match("^(%S+)%s*(.*)$")
   if code == "ok" then return message ~= "" and message or true end
@@ -78,6 +79,12 @@ function hear.script(self, rest)
   local pid, start_no, vouched = rest:match("^up (%d+) (%d+) ?(.*)$")
   if not pid then self.agent.note("script " .. rest:gsub("^down ", "is down: ")) end
   self.agent:script_came(tonumber(pid), tonumber(start_no), vouched == "vouched")
+end
+
+-- A hotfix that the script's handler takes, or leaves.
+function hear.hotfix(self, rest)
+  local word, id = rest:match("^(%a+) (%x+)$")
+  if id then self.agent.hotfixes:hand_over(word == "take" and "apply" or "undo", id) end
 end
 
 -- What does not work, and whether updates do all the same.

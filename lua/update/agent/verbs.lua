@@ -68,6 +68,7 @@ function M.of(agent)
     local facts = request.facts
     if facts ~= nil then facts = facts == true end
     peer:watch(facts)
+    if request.hotfix == true then peer:takes_hotfixes() end
     return true
   end
 
@@ -106,7 +107,7 @@ function M.of(agent)
   local function install(where)
     local result, message, code = agent:update(where, "install")
     if not result then return nil, message, code end
-    if agent.config.restart_when == "now" then agent:restart("install", 0.3) end
+    if agent.config.restart_when == "now" and not result.hotfix then agent:restart("install", 0.3) end
     return result
   end
 
@@ -213,6 +214,24 @@ function M.of(agent)
     local message = printable(request.message, MESSAGE)
     log_error(agent, noise, message)
     agent:tell { event = "error", message = message, code = "internal" }
+    return true
+  end
+
+  function verbs.hotfixes()
+    local rows, message, code = agent.device:hotfixes()
+    if not rows then return nil, message, code end
+    return agent.natives.json.array(rows)
+  end
+
+  function verbs.undo(request)
+    local name = text(request.name)
+    if not name then return nil, "undo needs the name of a hotfix", "usage" end
+    return agent.hotfixes:undo(printable(name, REASON), request.all_above == true)
+  end
+
+  -- The answer to {"event":"hotfix","id":n}; itself it has no answer.
+  function verbs.hotfix(request, peer)
+    agent.hotfixes:told(peer, request.id, request.taken)
     return true
   end
 

@@ -112,6 +112,8 @@ return {
     { min = 1, max = 86400, default = 60 }),
   field("deadline", "integer", "seconds within which a start on trial must be confirmed; a manifest may say otherwise",
     { min = 1, max = 604800, default = 600 }),
+  field("hotfix_time", "integer", "seconds that a hotfix has, from its start to the end of its test",
+    { min = 1, max = 3600, default = 45 }),
   field("heartbeat", "integer", "seconds without a sign of life after which a process is killed; time spent waiting "
     .. "for the medium does not count",
     { min = 1, max = 3600, default = 60 }),

@@ -140,6 +140,18 @@ function Server:fact_peers()
   return list
 end
 
+--- The newest connection of the script, if that has a handler for hotfixes.
+-- @treturn table|nil peer
+function Server:hotfix_peer()
+  local newest
+  for peer in pairs(self.peers) do
+    if peer.script and peer.who.pid == self.script() and (not newest or peer.number > newest.number) then
+      newest = peer
+    end
+  end
+  return newest and newest.hotfix and newest or nil
+end
+
 local Client = {}
 Client.__index = Client
 

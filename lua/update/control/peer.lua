@@ -46,6 +46,11 @@ function Peer:tells_facts()
   self.script = true
 end
 
+--- It is the script's, and has a handler for hotfixes.
+function Peer:takes_hotfixes()
+  self.hotfix = true
+end
+
 --- What it may ask for: "owner", "script" or "group".
 function Peer:rights()
   return self.class

@@ -16,7 +16,7 @@ end
 -- What `require "update"` gives to a script; and what a member of the group may.
 local VERBS = {
   script = set("hello status history watch check apply request fota device ota terminal qinglian " ..
-    "confirm rollback globals error facts hotfixes undo"),
+    "confirm rollback globals error facts hotfix hotfixes undo"),
   group = set "hello status watch facts check confirm",
 }
 

@@ -21,6 +21,7 @@
 local bare_head = require "update.engine.bare_head"
 local full_package = require "update.engine.full_package"
 local heads = require "update.engine.head"
+local hotfix = require "update.engine.hotfix"
 local offers = require "update.engine.offer"
 local places = require "update.engine.place"
 local rests = require "update.engine.rests"
@@ -47,14 +48,15 @@ local OWNED = { armed = "armed", trial = "on trial", confirming = "being confirm
 --   that a verified server gave), random (function -> 0 to 1), tries (attempts
 --   in a row without progress, after which to give up; 30),
 --   head_tries (the same for the head), unkept (update.engine.rests, for releases that the medium does not keep;
---   absent: of this engine alone), reserve (update.agent.reserve: given up for space; or nil)
+--   absent: of this engine alone), apply_hotfix (function(id of its folder) -> state | nil, message, code: puts it in
+--   force and tests it; absent: hotfixes are refused), reserve (update.agent.reserve: given up for space; or nil)
 function M.new(o)
   return setmetatable({
     natives = o.natives, device = o.device, loop = o.loop, keys = o.keys, tasks = o.tasks, ask = o.ask,
     note = o.note or o.log, detail = o.detail or function() end,
     facts = o.facts or function() return {} end, http = o.http or {}, log = o.log, on = o.on or function() end,
     spent = o.spent or function() end, random = o.random or math.random, tries = o.tries or 30,
-    witness = o.witness or function() end, reserve = o.reserve,
+    witness = o.witness or function() end, reserve = o.reserve, apply_hotfix = o.apply_hotfix,
     tries_of_head = o.head_tries, resting = {}, unkept = o.unkept or rests.new(o.tasks.now),
   }, Engine)
 end
@@ -85,7 +87,7 @@ end
 
 -- A cloud waits for the release that it announced, and would take any other for a failure.
 function Engine:as_announced(where, head)
-  local release, size = head.manifest.release, head.package:layout().size
+  local release, size = offers.name_of(head.manifest), head.package:layout().size
   if where.release and where.release ~= release and where.release ~= head.manifest.files_version then
     return nil, ("the package is release %s, but the cloud announced %s"):format(release, where.release),
       "incompatible"
@@ -128,6 +130,7 @@ function Engine:attempt(where, as_offered)
   end)
   if not head then return nil, message, code, nil, retry_after end
   ok, message, code = self:as_announced(where, head)
+  if ok then ok, message, code = hotfix.admit(self, where, head) end
   if not ok then
     heads.close(self, where, head)
     return nil, message, code
@@ -143,6 +146,13 @@ function Engine:attempt(where, as_offered)
     return nil, verdict.message, verdict.code, verdict
   end
   head.reuse = verdict.decision.reuse
+  if head.manifest.hotfix then
+    local state
+    state, message, code, retry_after = hotfix.carry_out(self, where, head)
+    heads.close(self, where, head)
+    if not state then return nil, message, code, verdict, retry_after end
+    return { hotfix = { name = head.manifest.hotfix.name, version = head.manifest.hotfix.version }, state = state }
+  end
   ok, message, code, retry_after = steps.carry_out(self, where, head)
   heads.close(self, where, head)
   if not ok then return nil, message, code, verdict, retry_after end
@@ -166,6 +176,17 @@ function Engine:install(where)
   self.patient = place.patience and place.cloud
   local results = table.pack(xpcall(self.run, debug.traceback, self, place))
   self.busy, self.begun, self.patient, self.stands = nil, nil, nil, nil
+  if not results[1] then error(results[2], 0) end
+  return table.unpack(results, 2, results.n)
+end
+
+--- While fn runs, no update begins.
+-- @treturn any what fn returned | nil, message, "busy"
+function Engine:alone(fn)
+  if self.busy then return nil, "another update is under way; `moult status` shows it", "busy" end
+  self.busy = true
+  local results = table.pack(xpcall(fn, debug.traceback))
+  self.busy = nil
   if not results[1] then error(results[2], 0) end
   return table.unpack(results, 2, results.n)
 end

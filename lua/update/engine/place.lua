@@ -14,6 +14,7 @@
 -- - permit: path of a signed permit; left_out: why the release's own policy is not asked; by_hand: a person wants it
 -- - hoped: true if a delta was asked for; full = function -> fields of the place of the full package, see
 --   update.engine.full_package; fallback: this is that place
+-- - hotfix: {name, version} of the hotfix that the cloud announced; without it, a hotfix comes only by_hand
 -- - release: the release that the cloud announced; size: the announced size in bytes, a hint
 -- - source = function -> the source itself, or nil, message, code; `location` is then a name for messages
 -- - pause = function: waits until the missing bytes may have come
@@ -30,7 +31,7 @@ local M = {}
 local FIELDS = {}
 for name in ([[cloud location http headers question renew latest answered tries head_tries patience permit left_out
   by_hand hoped full fallback release size watch copying source pause held bare
-  trigger]]):gmatch "%S+" do FIELDS[name] = true end
+  hotfix trigger]]):gmatch "%S+" do FIELDS[name] = true end
 
 local methods = {}
 

@@ -7,6 +7,7 @@
 
 local bare_head = require "update.engine.bare_head"
 local heads = require "update.engine.head"
+local offers = require "update.engine.offer"
 local retry = require "update.engine.retry"
 local verdicts = require "update.engine.verdict"
 
@@ -25,8 +26,8 @@ local function progress(engine, head, transfer, force)
   if not force and head.told and now - head.told < PROGRESS_EVERY then return end
   head.told = now
   local done, total, part = transfer:progress()
-  engine.on { event = "progress", release = head.offer.release, sequence = head.offer.sequence,
-    part = part, done = done, total = total }
+  engine.on { event = "progress", release = head.offer.release or offers.name_of(head.offer),
+    sequence = head.offer.sequence, part = part, done = done, total = total }
 end
 
 -- Open or continue the transfer, over the open source or a fresh one.
@@ -125,6 +126,16 @@ local function hold(engine, where, head)
   return ok, message, code
 end
 
+--- Every block of a package that was begun.
+-- @treturn boolean true | nil, message, code, seconds (see update.engine.retry)
+function M.fetch(engine, where, head)
+  local ok, message, code, retry_after = retry.run(engine, where, where.tries or engine.tries, function()
+    return read_blocks(engine, where, head)
+  end)
+  close_transfer(head)
+  return ok, message, code, retry_after
+end
+
 --- From the head to armed. A final failure drops the update; after others it continues later.
 -- @tparam table engine
 -- @tparam table where
@@ -140,10 +151,7 @@ function M.carry_out(engine, where, head)
   engine.note(("update %s: fetching %s"):format(head.id, engine.natives.url.shown(where.location)))
   engine.on { event = "state", phase = "fetching", release = head.offer.release }
   if not head.bare then -- else every block is in place already
-    ok, message, code, retry_after = retry.run(engine, where, where.tries or engine.tries, function()
-      return read_blocks(engine, where, head)
-    end)
-    close_transfer(head)
+    ok, message, code, retry_after = M.fetch(engine, where, head)
   end
   if where.copying then where.copying:close() end
   if ok then

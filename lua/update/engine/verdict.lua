@@ -64,7 +64,7 @@ end
 -- Whether the package is the running release: then there is nothing to do, rather than "sequence too low".
 local function runs_already(device, head, gates)
   local facts = device:facts()
-  if head.manifest.release ~= facts.release then return false end
+  if not head.manifest.release or head.manifest.release ~= facts.release then return false end
   for _, line in ipairs(gates.lines) do
     if not line.open and line.gate ~= "floor" then return false end
   end
@@ -107,7 +107,7 @@ function M.judge(engine, head)
   if decision.action == "install" then return verdict end
   local last = tree[#tree]
   verdict.code = decision.action == "defer" and "deferred" or "refused"
-  verdict.message = ("%s: policy says %s%s%s"):format(head.offer.release, decision.action,
+  verdict.message = ("%s: policy says %s%s%s"):format(offers.name_of(head.offer), decision.action,
     decision.reason and (" (%s)"):format(decision.reason) or "", last and ": " .. last.text or "")
   return verdict
 end

@@ -6,6 +6,8 @@
 --
 -- @module update.script.api
 
+local hotfixes = require "update.script.hotfixes"
+
 local M = {}
 
 -- The arguments of the functions for each event.
@@ -15,6 +17,7 @@ local arguments = {
   state = function(event) return event.phase end,
   done = function(event) return event end,
   error = function(event) return event.message, event.code end,
+  hotfix = function(event) return event end,
 }
 
 local function check_type(value, kind, what)
@@ -63,6 +66,9 @@ local function on_event(self, event)
     tell_facts(self, event.id)
   elseif name == "publish" and type(event.message) == "table" and event.message[1] ~= nil then
     self.sys.publish(table.unpack(event.message))
+  elseif name == "hotfix" then
+    local taken = hotfixes.take(event, self.handlers.hotfix or {}, self.log)
+    self.link:tell { verb = "hotfix", id = event.id, taken = taken }
   elseif name == "request" then
     if self.callback then self.callback(event.ok == true) end
   else
@@ -78,7 +84,7 @@ local function hello(self)
   self.met = true
   local globals = self.globals()
   return {
-    { verb = "watch" },
+    { verb = "watch", hotfix = self.handlers.hotfix ~= nil },
     { verb = "globals", project = text_or_nil(globals.PROJECT), version = text_or_nil(globals.VERSION),
       product_key = text_or_nil(globals.PRODUCT_KEY) },
   }
@@ -143,6 +149,8 @@ local function add_connection(update, self)
   -- - "state": fn(phase): the phase of the device has changed
   -- - "done": fn{release, sequence}: it is armed, which is not yet success
   -- - "error": fn(message, code)
+  -- - "hotfix": fn{name, version, action = "apply"|"undo", dir}: its modules lead package.path already, or no longer
+  --   do; true: the script has taken it, or left it. Without that, or without a handler, the script is started anew
   --
   -- @tparam string event
   -- @tparam function fn
@@ -154,6 +162,7 @@ local function add_connection(update, self)
     table.insert(self.handlers[event], fn)
     local link, message, code = agent(self)
     if not link then return nil, message, code end
+    if event == "hotfix" then link:tell { verb = "watch", hotfix = true } end
     return true
   end
 end
@@ -215,6 +224,29 @@ local function add_work(update, self)
     return ask(self, "rollback", { reason = reason })
   end
 
+  --- Load a module again, for a handler of hotfixes: what required it before keeps what it got.
+  -- @tparam string name as for require
+  -- @return the module | nil, message, "internal": it does not load; the old one stays
+  function update.reload(name)
+    check_type(name, "string", "update.reload: name")
+    return hotfixes.reload(name)
+  end
+
+  --- The hotfixes on record, oldest first.
+  -- @treturn {table,...} name, version, state, sequence, time, message, dir | nil, message, code
+  function update.hotfixes()
+    return ask(self, "hotfixes")
+  end
+
+  --- Undo a hotfix.
+  -- @tparam string name
+  -- @tparam[opt] boolean all_above first those that lie on it
+  -- @treturn boolean true | nil, message, code: "busy": another lies on it; "nothing": it is not applied
+  function update.undo(name, all_above)
+    check_type(name, "string", "update.undo: name")
+    return ask(self, "undo", { name = name, all_above = all_above })
+  end
+
   --- Send a verb of the control socket to the agent; see moult-control(7).
   -- @tparam string verb
   -- @tparam[opt] table fields of the request
@@ -236,7 +268,8 @@ end
 -- @tparam table o sys (update.script.sys), tasks (update.scheduler), json, connect
 --   (function -> channel | nil, message, code; nil: there is no agent), globals
 --   (function -> table with PROJECT, VERSION, PRODUCT_KEY), log (function(line))
--- @treturn table setup, on, request, check, apply, confirm, rollback, ask, status, introduce, report
+-- @treturn table setup, on, request, check, apply, confirm, rollback, hotfixes, undo, reload, ask, status, introduce,
+--   report
 function M.new(o)
   local update = {}
   local self = {

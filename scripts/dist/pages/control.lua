@@ -15,7 +15,8 @@ local verbs = {
     .. "Another number is refused (incompatible), and the program should leave." },
   { "status", "Gives what `moult status --json` prints, at once." },
   { "history", "The last events of the device, an array." },
-  { "watch", "Sends events from now on. With `facts` true, the connection is also asked for facts." },
+  { "watch", "Sends events from now on. With `facts` true, the connection is also asked for facts; with "
+    .. "`hotfix` true, the script takes hotfixes as it runs." },
   { "check", "Asks the clouds for an update, for half a minute at most, and policy what it would do. Gives `cloud`, "
     .. "`offer`, `decision` and `tree`; changes nothing." },
   { "install", "`source`: a URL or an absolute path; `permit`: the path of one; `default_policy`: true ignores the "
@@ -41,6 +42,9 @@ local verbs = {
   { "globals", "`project`, `version` and `product_key` of the script that asks. If they differ from those of its "
     .. "package, the trial fails." },
   { "error", "`message`: says that a task of the script failed." },
+  { "hotfixes", "The hotfixes on record, an array: `name`, `version`, `state`, `sequence`, `time`, `message`, `dir`." },
+  { "undo", "`name`: a hotfix, which is undone; with `all_above` true, those that lie on it first." },
+  { "hotfix", "`id` of the event and `taken`, whether the script took it, or left it. Has no answer." },
   { "facts", "`id` of the question and `facts`, an object. Has no answer." },
 }
 
@@ -84,8 +88,10 @@ this page keep their meaning as long as `protocol` is 1.]]
   page:section "EVENTS"
   page:text [[
 `offer`, `progress` (`part`, `done`, `total` in bytes), `state` (`phase`, `release`), `retry` (`seconds`,
-`message`, `code`), `done` (it is armed) and `error`. Connections that watch with `facts` also get `facts` with an
-`id`; they answer within two seconds by the verb `facts`.]]
+`message`, `code`), `done` (it is armed; of a `hotfix`: it passed its test) and `error`.
+Connections that watch with `facts` also get `facts` with an `id`; they answer within two seconds by the verb `facts`.
+A script that said `hotfix` gets `hotfix` with an `id`, `name`, `version`, `action` (apply, undo) and `dir`, and answers
+by the verb `hotfix`.]]
   put_rights(page)
   page:section "LIMITS"
   page:text [[

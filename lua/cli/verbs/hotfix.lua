@@ -1,0 +1,70 @@
+--- `moult hotfix list` and `moult hotfix undo NAME`.
+--
+-- @module cli.verbs.hotfix
+
+local natives = require "update.natives"
+local session = require "cli.session"
+
+local M = {}
+
+M.verb = {
+  name = "hotfix",
+  usage = "hotfix list | hotfix undo NAME [--all-above] [-c CONFIG]",
+  summary = "show the hotfixes of this device, or undo one",
+  text = "`list` shows what is on record, oldest first: fresh and applied hotfixes are in force. A fresh one is\n"
+    .. "applied when a start of the script has lived a minute with it. One that was undone, or failed\n"
+    .. "(quarantined), is not applied again in that version. A release that it is not made for drops it.\n\n"
+    .. "`undo` takes it out of force. If a later hotfix has modules of the same names, that is refused (exit 5);\n"
+    .. "--all-above undoes those first. `moult install` applies one.",
+  options = { { name = "all-above", help = "first undo the hotfixes that lie on it" } },
+  positional = { 1, 2 },
+  common = { "config", "json" },
+  example = "moult hotfix list\nmoult hotfix undo clock",
+}
+
+local function when(time)
+  return time > 0 and os.date("!%Y-%m-%d %H:%M:%S UTC", time) or "at an unknown time"
+end
+
+local function ledger(s)
+  local agent = s:awake(session.ANSWER_WITHIN)
+  if agent then return agent:call("hotfixes") end
+  local device, message, code = s:device "read"
+  if not device then return nil, message, code end
+  return device:hotfixes()
+end
+
+local function list(s, env)
+  local rows, message, code = ledger(s)
+  if not rows then return nil, message, code end
+  if env.json then
+    env.out(natives.json.encode { hotfixes = natives.json.array(rows) })
+    return 0
+  end
+  for _, row in ipairs(rows) do
+    env.out(("%-16s %-16s %-11s sequence %d, %s%s"):format(row.name, row.version, row.state, row.sequence,
+      when(row.time), row.message and ": " .. row.message or ""))
+  end
+  if #rows == 0 then env.note "no hotfixes" end
+  return 0
+end
+
+local function undo(s, env, name, all_above)
+  local ok, message, code = s:order("undo", { name = name, all_above = all_above }, function(device)
+    return device:hotfix_undo(name, all_above)
+  end)
+  if not ok then return nil, message, code end
+  env.note(("hotfix %s is undone"):format(name))
+  return 0
+end
+
+function M.run(parsed, env)
+  local action, name = parsed.positional[1], parsed.positional[2]
+  if action == "list" and not name then return session.run(parsed, env, function(s) return list(s, env) end) end
+  if action == "undo" and name then
+    return session.run(parsed, env, function(s) return undo(s, env, name, parsed.opts["all-above"]) end)
+  end
+  return nil, "hotfix list, or hotfix undo NAME", "usage"
+end
+
+return M

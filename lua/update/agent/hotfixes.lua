@@ -1,0 +1,102 @@
+--- Hotfixes, between the supervisor, which puts them in force, and the script, which may take them as it runs.
+--
+-- @module update.agent.hotfixes
+
+local engine_hotfix = require "update.engine.hotfix"
+
+local M = {}
+
+local ANSWER_MORE = 60 -- seconds over hotfix_time, after which the supervisor is given up
+local UNDO_WITHIN = 30 -- seconds that an order to undo one may take
+
+local Hotfixes = {}
+Hotfixes.__index = Hotfixes
+
+--- @tparam table agent
+function M.new(agent)
+  return setmetatable({ agent = agent, asked = {}, asked_id = 0 }, Hotfixes)
+end
+
+-- "live" if the script has a handler.
+local function how(self)
+  return self.agent.server:hotfix_peer() and "live" or "plain"
+end
+
+local function row_of(self, id)
+  for _, row in ipairs(self.agent.device:hotfixes() or {}) do
+    if row.id == id then return row end
+  end
+end
+
+--- Have one put in force and tested; waits for the result.
+-- @tparam string id of its folder
+-- @treturn string state in the ledger | nil, message, code
+function Hotfixes:apply(id)
+  local state, message, code = self.agent.supervisor:order("hotfix", ("apply %s %s"):format(id, how(self)),
+    self.agent.config.hotfix_time + ANSWER_MORE)
+  return state, message, code
+end
+
+--- What came before a cut is tried once more, without asking the cloud.
+function Hotfixes:resume()
+  local agent = self.agent
+  local id = agent.device:hotfix_waiting()
+  if not id then return end
+  local state, message, code = agent.engine:alone(function() return self:apply(id) end)
+  agent.log(state and ("hotfix %s: %s, tried once more after a restart"):format(id, state)
+    or ("hotfix %s: %s (%s)"):format(id, message, code))
+  if state then agent:tell { event = "done", hotfix = row_of(self, id), state = state } end
+end
+
+-- Ask the handler: true if it did.
+local function ask(self, action, id)
+  local agent, peer, row = self.agent, self.agent.server:hotfix_peer(), row_of(self, id)
+  if not peer or not row then return false end
+  local asked = { peer = peer }
+  self.asked_id = self.asked_id + 1
+  self.asked[self.asked_id] = asked
+  peer:send { event = "hotfix", id = self.asked_id, name = row.name, version = row.version, action = action,
+    dir = row.dir }
+  agent.tasks:await(asked, agent.config.hotfix_time)
+  self.asked[self.asked_id] = nil
+  return asked.ok == true
+end
+
+--- The supervisor wants the script to take one, or to leave it.
+-- @tparam string action "apply" or "undo"
+-- @tparam string id
+function Hotfixes:hand_over(action, id)
+  self.agent.tasks:spawn("hotfix", function()
+    self.agent.supervisor:send("hotfix handled " .. (ask(self, action, id) and "yes" or "no"))
+  end)
+end
+
+--- The answer to {"event":"hotfix","id":n}.
+function Hotfixes:told(peer, id, ok)
+  local asked = self.asked[id]
+  if not asked or asked.peer ~= peer then return end
+  asked.ok = ok == true
+  self.agent.tasks:set(asked)
+end
+
+--- Undo one by order.
+-- @tparam string name
+-- @tparam[opt] boolean all_above first those that lie on it
+-- @treturn boolean true | nil, message, code
+function Hotfixes:undo(name, all_above)
+  return self.agent.supervisor:order("hotfix", ("undo %s %s %s"):format(all_above and "all" or "one", how(self), name),
+    UNDO_WITHIN)
+end
+
+--- Which of a cloud's list to apply, as policy chooses.
+-- @tparam {table,...} list name, version, size, cloud, security
+-- @treturn {string,...} names, in order | nil, message, code
+function Hotfixes:choose(list)
+  local ledger, message, code = self.agent.device:hotfixes()
+  if not ledger then return nil, message, code end
+  local rows = engine_hotfix.rows(list, ledger)
+  if #rows == 0 then return {} end
+  return self.agent.asker:choose(rows, self.agent.device:facts())
+end
+
+return M

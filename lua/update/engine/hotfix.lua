@@ -1,0 +1,84 @@
+--- A hotfix on its way to the supervisor, and which ones policy wants.
+--
+-- `engine` is an update.engine, `where` an update.engine.place, `head` an
+-- update.engine.head. Nothing of the journal changes: what is fetched lies in a
+-- folder of its own, and is in force only when the supervisor says so.
+--
+-- @module update.engine.hotfix
+
+local offers = require "update.engine.offer"
+local steps = require "update.engine.steps"
+local version = require "update.version"
+
+local M = {}
+
+--- Whether this place may bring a hotfix, and this one.
+-- @treturn boolean true | nil, message, code
+function M.admit(engine, where, head)
+  local fix, wanted = head.manifest.hotfix, where.hotfix
+  if wanted and not (fix and fix.name == wanted.name and fix.version == wanted.version) then
+    return nil, ("the package holds %s, but the cloud announced hotfix %s %s"):format(offers.name_of(head.offer),
+      wanted.name, wanted.version), "incompatible"
+  elseif not fix then
+    return true
+  elseif not engine.apply_hotfix then
+    return nil, ("%s: a hotfix is applied while the device runs: start `moult run`"):format(offers.name_of(head.offer)),
+      "usage"
+  elseif not wanted and not where.by_hand then
+    return nil, ("%s: cloud %s does not carry hotfixes"):format(offers.name_of(head.offer), where.cloud), "incompatible"
+  end
+  return true
+end
+
+--- Fetch it, and have it applied and tested.
+-- @treturn string state in the ledger, "fresh" | nil, message, code, seconds (see update.engine.retry)
+function M.carry_out(engine, where, head)
+  local device, name = engine.device, offers.name_of(head.offer)
+  local ok, message, code = device:hotfix_begin(head.package)
+  local retry_after, id
+  if not ok then return nil, message, code end
+  engine:begin()
+  engine.note(("%s: fetching"):format(name))
+  ok, message, code, retry_after = steps.fetch(engine, where, head)
+  if not ok then return nil, message, code, retry_after end
+  id, message, code = device:hotfix_finish(head.package)
+  if not id then return nil, message, code end
+  engine.note(("%s: every block is in place; it is put in force and tested"):format(name))
+  return engine.apply_hotfix(id)
+end
+
+-- The newest row of that name in the ledger that is in force.
+local function applied(ledger, name)
+  for i = #ledger, 1, -1 do
+    local row = ledger[i]
+    if row.name == name and (row.state == "applied" or row.state == "fresh") then return row.version end
+  end
+end
+
+local function is_closed(ledger, fix)
+  for _, row in ipairs(ledger) do
+    if row.name == fix.name and row.version == fix.version and row.state == "quarantined" then return true end
+  end
+  return false
+end
+
+--- The rows that policy's choose() is given: one a name, the highest that is not quarantined.
+-- @tparam {table,...} list of a cloud: name, version, size, cloud, security
+-- @tparam {table,...} ledger as device:hotfixes() gives it
+-- @treturn {table,...} new rows, with `applied`, in the order of the list
+function M.rows(list, ledger)
+  local rows, by_name = {}, {}
+  for _, fix in ipairs(list) do
+    local known = by_name[fix.name]
+    if not is_closed(ledger, fix) and (not known or version.compare(fix.version, known.version) > 0) then
+      local row = known or {}
+      for _, field in ipairs { "name", "version", "size", "cloud", "security" } do row[field] = fix[field] end
+      row.applied = applied(ledger, fix.name)
+      if not known then rows[#rows + 1] = row end
+      by_name[fix.name] = row
+    end
+  end
+  return rows
+end
+
+return M

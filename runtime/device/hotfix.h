@@ -1,0 +1,87 @@
+/*
+ * hotfix.h -- a device's hotfixes: how one comes in, is tried, kept, or undone.
+ *
+ *   agent:       begin -> [blocks, by transfer.h] -> finish      a verified folder, not in force
+ *   supervisor:  settle                                          at each start
+ *                test -> passed | failed | cancel
+ *                count_start -> uncount_start | lived            starts of the script while one is fresh
+ *                undo
+ *
+ * Every change is one write of the ledger (hotfix_ledger.h). The folders follow
+ * it, and never lead: <state>/hotfix/new is what is being fetched, and
+ * <state>/hotfix/<id> a hotfix: its head, and `tree` with lua/ and test.lua. It
+ * appears and goes by rename. A folder that is not there puts its entry out of
+ * force.
+ *
+ * A hotfix is no transaction: it neither replaces nor ends one, and needs a
+ * journal that is idle or fetching. Which hotfixes lead the script follows from
+ * the ledger and the pair that runs: one that is not made for it stays out, on
+ * trial, too, and is dropped once the device is idle.
+ */
+#ifndef UP_HOTFIX_H
+#define UP_HOTFIX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "error.h"
+#include "hotfix_ledger.h"
+
+#define UP_HOTFIX_STARTS 3       /* of the script that do not live, after which a fresh one is undone */
+#define UP_HOTFIX_LIVED_MS 60000 /* that a start lives after which none is fresh */
+
+struct up_device;
+struct up_manifest;
+
+/* Errors: those of up_hotfix_ledger_read(). */
+UP_MUST_CHECK int up_hotfix_ledger(const struct up_device *d, struct up_hotfix_ledger *out,
+                                   struct up_error *err);
+
+/* The verified head in <state>/tx is that of `m`, a hotfix: from now on its blocks can be
+ * fetched. Goes on where an earlier one of the same manifest ended. Errors: gates; UP_WRITE, UP_NOSPACE. */
+UP_MUST_CHECK int up_hotfix_begin(struct up_device *d, const struct up_manifest *m, struct up_error *err);
+/* Whether that was done for this manifest. Errors: UP_NOTHING it was not. */
+UP_MUST_CHECK int up_hotfix_is_begun(const struct up_device *d, const struct up_manifest *m,
+                                     struct up_error *err);
+/* Every block is in place: read back, unpack. Its folder has the name `id` then. Errors: UP_WRITE, UP_NOSPACE,
+ * UP_UNTRUSTED the archive. */
+UP_MUST_CHECK int up_hotfix_finish(struct up_device *d, const struct up_manifest *m,
+                                   char id[UP_HOTFIX_ID_SIZE], struct up_error *err);
+/* A folder that is complete, and not in force: it came before a cut. "": there is none. */
+void up_hotfix_waiting(const struct up_device *d, char id[UP_HOTFIX_ID_SIZE]);
+
+/* Put the hotfix in that folder in force, to be tested. Errors: gates; UP_UNTRUSTED, UP_MISSING; UP_WRITE. */
+UP_MUST_CHECK int up_hotfix_test(struct up_device *d, const char *id, struct up_error *err);
+/* The test was passed: it is fresh, and takes the place of a lower version. Errors: UP_NOTHING none
+ * is tested; UP_WRITE. */
+UP_MUST_CHECK int up_hotfix_passed(struct up_device *d, struct up_error *err);
+/* It failed: out of force, and not tried again. */
+UP_MUST_CHECK int up_hotfix_failed(struct up_device *d, const char *why, struct up_error *err);
+/* The test was interrupted in order: out of force, and as if it had never begun. */
+UP_MUST_CHECK int up_hotfix_cancel(struct up_device *d, struct up_error *err);
+
+/* Before the script starts: 1 a fresh hotfix is counted; 0 there is none. A fresh one whose starts are spent goes out
+ * of force. Errors: UP_WRITE: none that is fresh may lead. */
+UP_MUST_CHECK int up_hotfix_count_start(struct up_device *d, struct up_error *err);
+/* That start was ended in order. */
+UP_MUST_CHECK int up_hotfix_uncount_start(struct up_device *d, struct up_error *err);
+/* That start lived. */
+UP_MUST_CHECK int up_hotfix_lived(struct up_device *d, struct up_error *err);
+
+/* By order of the owner. UP_BUSY one is tested, or a later one has modules of the same names: *above then names it,
+ * unless `all_above` undoes those first. Errors: UP_NOTHING no such hotfix is applied; UP_WRITE. */
+UP_MUST_CHECK int up_hotfix_undo(struct up_device *d, const char *name, bool all_above, struct up_error *err);
+
+/* The device starts: what was tested is undone; while it is idle, what is not made for the pair that runs
+ * is dropped, and folders go that nothing names. Errors: UP_WRITE, UP_STATELOST: nothing leads that the ledger does not
+ * show to be in force. */
+UP_MUST_CHECK int up_hotfix_settle(struct up_device *d, struct up_error *err);
+
+/* The folders with modules that lead the script of the pair that runs, newest first, with a ';' between them. The one that
+ * is tested only if `tested` is its id, those that are fresh only if `fresh`. What does not fit into buf is left out. */
+void up_hotfix_overlays(const struct up_device *d, const char *tested, bool fresh, char *buf, size_t len);
+/* <state>/hotfix/<id>/tree/<name> into buf; name may be "". */
+const char *up_hotfix_path(const struct up_device *d, const char *id, const char *name, char *buf,
+                           size_t len);
+
+#endif

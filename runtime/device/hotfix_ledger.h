@@ -1,0 +1,86 @@
+/*
+ * hotfix_ledger.h -- which hotfixes a device has, had, and will not take again:
+ * one two-slot record (record.h) in <state>/hotfix, made with the first hotfix.
+ *
+ * Its entries stand in the order of application: a later one leads an earlier
+ * one. A hotfix is led, that is, its Lua modules come before those of the
+ * script, exactly while the ledger says so; a single write puts it in force or
+ * out of it. So a cut leaves it in force or not, never in between:
+ *
+ *     testing -> fresh -> applied -> undone       by order, or after a cut
+ *            \-> quarantined      \-> dropped     the release is none of its base
+ *
+ * An entry that was found `testing` when the device started lost its power: it is undone, and may
+ * be tried once more. `fresh` is what no start of the script has shown yet.
+ */
+#ifndef UP_HOTFIX_LEDGER_H
+#define UP_HOTFIX_LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "error.h"
+#include "manifest.h"
+
+#define UP_HOTFIXES 64       /* entries, and names, at most */
+#define UP_HOTFIX_ID_SIZE 17 /* of its folder: 16 hex digits of the manifest's digest, and NUL */
+#define UP_HOTFIX_WHY_SIZE 120
+
+/* Devices store these numbers; 1 and 5 are for hotfixes that do more than one write. */
+enum up_hotfix_state {
+    UP_HOTFIX_TESTING = 2,
+    UP_HOTFIX_FRESH = 3,
+    UP_HOTFIX_APPLIED = 4,
+    UP_HOTFIX_UNDONE = 6,
+    UP_HOTFIX_DROPPED = 7,
+    UP_HOTFIX_QUARANTINED = 8
+};
+
+struct up_hotfix {
+    enum up_hotfix_state state;
+    char id[UP_HOTFIX_ID_SIZE];
+    char name[UP_HOTFIX_SIZE], version[UP_HOTFIX_SIZE];
+    char base[UP_RELEASE_PARTS][UP_RANGE_SIZE];
+    uint64_t sequence;
+    uint64_t highest; /* sequence of that name that ever passed its test */
+    uint64_t time;    /* of the last change, seconds since 1970 */
+    uint8_t starts;   /* of the script while it is fresh */
+    uint8_t cuts;     /* how often its test lost power */
+    bool by_owner;    /* undone by order: it is not applied again */
+    char why[UP_HOTFIX_WHY_SIZE];
+};
+
+struct up_hotfix_ledger {
+    uint32_t count;
+    struct up_hotfix entry[UP_HOTFIXES];
+};
+
+struct up_storage;
+
+/* "testing", "fresh", ... */
+const char *up_hotfix_state_name(enum up_hotfix_state state);
+/* Whether it is in force, or tried. */
+static inline bool up_hotfix_is_active(const struct up_hotfix *h)
+{
+    return h->state <= UP_HOTFIX_APPLIED;
+}
+
+/* Without a record it is empty. Errors: UP_STATELOST; UP_INCOMPATIBLE a newer program wrote it; UP_WRITE. */
+UP_MUST_CHECK int up_hotfix_ledger_read(struct up_hotfix_ledger *out, struct up_storage *s, const char *state,
+                                        struct up_error *err);
+/* Durable when it returns 0. The folder <state>/hotfix exists. Errors: UP_WRITE, UP_NOSPACE, UP_STATELOST. */
+UP_MUST_CHECK int up_hotfix_ledger_write(const struct up_hotfix_ledger *ledger, struct up_storage *s,
+                                         const char *state, struct up_error *err);
+
+/* The newest entry with that name, and with that version unless it is NULL; NULL: there is none. */
+struct up_hotfix *up_hotfix_find(struct up_hotfix_ledger *ledger, const char *name, const char *version);
+/* The highest sequence of that name that ever passed; 0: none did. */
+uint64_t up_hotfix_highest(const struct up_hotfix_ledger *ledger, const char *name);
+/* Remove one. */
+void up_hotfix_forget(struct up_hotfix_ledger *ledger, struct up_hotfix *h);
+/* Room for one more of that name: the last entry, zeroed. When all are taken, an ended one goes whose name has
+ * another. Errors: UP_NOSPACE. */
+UP_MUST_CHECK int up_hotfix_add(struct up_hotfix_ledger *ledger, const char *name, struct up_hotfix **out,
+                                struct up_error *err);
+
+#endif

@@ -1,0 +1,320 @@
+/*
+ * A hotfix is put in force, tested, and kept or undone, while the device runs.
+ *
+ *     apply -> the handler of the script takes it, or the script is started anew
+ *           -> test.lua, in a process of its own with the script's rights
+ *           -> the script lives on for a while -> fresh
+ *
+ * What fails undoes it: then its handler takes it out again, or the script is
+ * started without it. All of it has `hotfix_time` seconds. The ledger is
+ * changed here only (hotfix.h); the agent hears of each result:
+ *
+ *     from it:  hotfix apply ID live|plain | hotfix undo one|all live|plain NAME | hotfix handled yes|no
+ *     to it:    hotfix take ID | hotfix leave ID | answer hotfix ok STATE | answer hotfix CODE MESSAGE
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "supervisor_private.h"
+
+#define ALIVE_MS 10000 /* that the script has to live after the test; less if hotfix_time is short */
+#define LEAVE_MS 10000 /* for the handler, to take it out again */
+
+static const char *text_of(const struct up_supervisor *s, char buf[UP_HOTFIX_ID_SIZE + 8])
+{
+    snprintf(buf, UP_HOTFIX_ID_SIZE + 8, "hotfix %s", s->fix.id);
+    return buf;
+}
+
+static uint64_t alive_ms(const struct up_supervisor *s)
+{
+    uint64_t part = (uint64_t)s->config->hotfix_time * 250;
+
+    return part < ALIVE_MS ? part : ALIVE_MS;
+}
+
+static bool is_tested(const struct up_supervisor *s)
+{
+    return s->fix.turn != UP_FIX_NONE && s->fix.turn != UP_FIX_LEFT;
+}
+
+/* Start the script again, with or without it. */
+static void start_anew(struct up_supervisor *s, enum up_fix_turn turn, const char *why)
+{
+    s->fix.turn = turn;
+    s->fix.led = false;
+    up_intend(s, UP_INTENT_FIX, why);
+}
+
+/* It is out of force. */
+static void take_out(struct up_supervisor *s)
+{
+    up_child_kill(s->tester, "is not needed any more");
+    if (!s->fix.live || !up_child_running(s->script)) {
+        start_anew(s, UP_FIX_NONE, "a hotfix was undone");
+        return;
+    }
+    s->fix.turn = UP_FIX_LEFT;
+    s->fix.until = up_supervisor_now(s) + LEAVE_MS;
+    up_child_tell(s->agent, "hotfix leave %s", s->fix.id);
+}
+
+static void fail(struct up_supervisor *s, const char *why)
+{
+    char name[UP_HOTFIX_ID_SIZE + 8];
+    struct up_error err, cause;
+
+    up_fail(&cause, UP_ROLLEDBACK, "%s: %s; it is undone", text_of(s, name), why);
+    if (up_hotfix_failed(s->device, why, &err) < 0)
+        up_warn(text_of(s, name), &err);
+    up_say(s, "%s", cause.message);
+    up_tell_answer(s, "hotfix", UP_ROLLEDBACK, &cause);
+    take_out(s);
+}
+
+static void pass(struct up_supervisor *s)
+{
+    char name[UP_HOTFIX_ID_SIZE + 8];
+    struct up_error err;
+    int n = up_hotfix_passed(s->device, &err);
+
+    if (n < 0) {
+        fail(s, err.message);
+        return;
+    }
+    s->fix.turn = UP_FIX_NONE;
+    up_say(s, "%s: passed its test", text_of(s, name));
+    up_child_tell(s->agent, "answer hotfix ok %s", up_hotfix_state_name(UP_HOTFIX_FRESH));
+    if (s->fix.led && up_hotfix_count_start(s->device, &err) > 0)
+        s->fix.lived_at = s->fix.led_at + UP_HOTFIX_LIVED_MS;
+}
+
+/* The script has it. */
+static void live_on(struct up_supervisor *s)
+{
+    s->fix.turn = UP_FIX_ALIVE;
+    s->fix.alive_at = up_supervisor_now(s) + alive_ms(s);
+}
+
+static void try_it(struct up_supervisor *s)
+{
+    char path[UP_PATH_SIZE], tree[UP_PATH_SIZE];
+    struct up_script_words words;
+    struct up_stat st;
+    struct up_error err;
+
+    s->fix.start = up_child_starts(s->script);
+    up_hotfix_path(s->device, s->fix.id, "test.lua", path, sizeof path);
+    if (s->storage->ops->stat(s->storage, path, &st) < 0) {
+        live_on(s);
+        return;
+    }
+    s->fix.turn = UP_FIX_TEST;
+    up_hotfix_overlays(s->device, s->fix.id, true, s->overlays, sizeof s->overlays);
+    up_script_words(s, up_hotfix_path(s->device, s->fix.id, "", tree, sizeof tree), &words);
+    if (up_child_start(s->tester, words.argv, up_supervisor_now(s), &err) < 0)
+        fail(s, err.message);
+}
+
+static void hear_apply(struct up_supervisor *s, const char *id, bool live)
+{
+    char name[UP_HOTFIX_ID_SIZE + 8];
+    struct up_error err;
+
+    up_supervisor_refresh(s);
+    if (s->fix.turn != UP_FIX_NONE || up_child_running(s->tester))
+        up_fail(&err, UP_BUSY, "hotfix %s: another one is tested or undone", id);
+    else if (!s->device)
+        up_fail(&err, s->trouble.cause.code, "%s", s->trouble.cause.message);
+    else if (up_hotfix_test(s->device, id, &err) == 0)
+        err.code = UP_OK;
+    if (err.code < 0) {
+        up_tell_answer(s, "hotfix", err.code, &err);
+        return;
+    }
+    snprintf(s->fix.id, sizeof s->fix.id, "%s", id);
+    s->fix.live = live && up_child_running(s->script);
+    s->fix.until = up_supervisor_now(s) + (uint64_t)s->config->hotfix_time * 1000;
+    up_say(s, "%s: in force, and on test", text_of(s, name));
+    if (!s->fix.live) {
+        start_anew(s, UP_FIX_ANEW, "a hotfix comes");
+        return;
+    }
+    s->fix.turn = UP_FIX_TAKEN;
+    s->fix.led = false;
+    s->fix.start = up_child_starts(s->script);
+    up_child_tell(s->agent, "hotfix take %s", id);
+}
+
+static void hear_undo(struct up_supervisor *s, const char *name, bool all, bool live)
+{
+    struct up_hotfix_ledger ledger;
+    struct up_hotfix *h;
+    struct up_error err;
+
+    if (s->fix.turn != UP_FIX_NONE)
+        up_fail(&err, UP_BUSY, "hotfix %s: another one is tested or undone", name);
+    else if (!s->device)
+        up_fail(&err, s->trouble.cause.code, "%s", s->trouble.cause.message);
+    else if (up_hotfix_undo(s->device, name, all, &err) == 0)
+        err.code = UP_OK;
+    up_tell_answer(s, "hotfix", err.code, &err);
+    if (err.code < 0 || up_hotfix_ledger(s->device, &ledger, &err) < 0)
+        return;
+    h = up_hotfix_find(&ledger, name, NULL);
+    snprintf(s->fix.id, sizeof s->fix.id, "%s", h ? h->id : "");
+    s->fix.live = live && !all;
+    up_say(s, "hotfix %s: undone by order", name);
+    take_out(s);
+}
+
+static void hear_handled(struct up_supervisor *s, bool yes)
+{
+    if (s->fix.turn == UP_FIX_TAKEN && yes)
+        try_it(s);
+    else if (s->fix.turn == UP_FIX_TAKEN)
+        fail(s, "its handler did not take it");
+    else if (s->fix.turn == UP_FIX_LEFT && yes)
+        s->fix.turn = UP_FIX_NONE;
+    else if (s->fix.turn == UP_FIX_LEFT)
+        start_anew(s, UP_FIX_NONE, "a hotfix was undone");
+}
+
+void up_hear_hotfix(struct up_supervisor *s, const char *rest)
+{
+    char how[8], many[8], word[UP_HOTFIX_ID_SIZE];
+    int at = 0;
+
+    if (sscanf(rest, "apply %16s %7s", word, how) == 2)
+        hear_apply(s, word, strcmp(how, "live") == 0);
+    else if (sscanf(rest, "undo %7s %7s %n", many, how, &at) == 2 && at > 0 && rest[at])
+        hear_undo(s, rest + at, strcmp(many, "all") == 0, strcmp(how, "live") == 0);
+    else if (sscanf(rest, "handled %7s", word) == 1)
+        hear_handled(s, strcmp(word, "yes") == 0);
+}
+
+void up_fix_settle(struct up_supervisor *s)
+{
+    struct up_error err;
+
+    if (s->device && s->fix.turn == UP_FIX_NONE && up_hotfix_settle(s->device, &err) < 0)
+        up_warn("hotfixes", &err);
+}
+
+void up_fix_before_start(struct up_supervisor *s)
+{
+    bool tested = is_tested(s);
+    struct up_error err;
+    int fresh;
+
+    s->overlays[0] = '\0';
+    s->fix.lived_at = 0;
+    if (!s->device)
+        return;
+    up_fix_settle(s);
+    fresh = up_hotfix_count_start(s->device, &err);
+    if (fresh < 0)
+        up_warn("hotfixes", &err);
+    up_hotfix_overlays(s->device, tested ? s->fix.id : NULL, fresh > 0, s->overlays, sizeof s->overlays);
+    if (fresh > 0)
+        s->fix.lived_at = up_supervisor_now(s) + UP_HOTFIX_LIVED_MS;
+    s->fix.led = tested;
+    s->fix.led_at = up_supervisor_now(s);
+}
+
+void up_fix_script_ended(struct up_supervisor *s, bool asked)
+{
+    struct up_error err;
+
+    if (s->fix.lived_at > 0 && asked && up_hotfix_uncount_start(s->device, &err) < 0)
+        up_warn("hotfixes", &err);
+    s->fix.lived_at = 0;
+}
+
+/* The child that runs test.lua. True: it has ended. */
+static bool look_after_tester(struct up_supervisor *s)
+{
+    if (!up_child_running(s->tester))
+        return false;
+    while (up_child_hear(s->tester, up_supervisor_now(s)))
+        continue;
+    up_child_tick(s->tester, s->begun);
+    if (!up_child_over(s->tester))
+        return false;
+    up_child_reap(s->tester, up_supervisor_now(s));
+    return true;
+}
+
+/* We are told to stop: it never was. */
+static void cancel(struct up_supervisor *s)
+{
+    struct up_error err;
+
+    up_child_kill(s->tester, "is not needed any more");
+    if (is_tested(s) && up_hotfix_cancel(s->device, &err) < 0)
+        up_warn("hotfixes", &err);
+    s->fix.turn = UP_FIX_NONE;
+}
+
+/* Whether the script that has it is gone. */
+static bool is_gone(const struct up_supervisor *s)
+{
+    return !up_child_running(s->script) || up_child_starts(s->script) != s->fix.start;
+}
+
+static void look_after_test(struct up_supervisor *s, bool tester_over)
+{
+    char why[UP_HOTFIX_WHY_SIZE];
+
+    if (s->fix.turn == UP_FIX_ANEW && s->fix.led && up_child_running(s->script)) {
+        try_it(s);
+    } else if (s->fix.turn != UP_FIX_ANEW && is_gone(s)) {
+        snprintf(why, sizeof why, "the script %s", up_child_reason(s->script));
+        fail(s, why);
+    } else if (s->fix.turn == UP_FIX_TEST && tester_over) {
+        snprintf(why, sizeof why, "test.lua %s", up_child_reason(s->tester));
+        if (strcmp(up_child_reason(s->tester), "exited with code 0") == 0)
+            live_on(s);
+        else
+            fail(s, why);
+    } else if (s->fix.turn == UP_FIX_ALIVE && up_supervisor_now(s) >= s->fix.alive_at) {
+        pass(s);
+    } else if (up_supervisor_now(s) >= s->fix.until) {
+        snprintf(why, sizeof why, "no result within %u s", s->config->hotfix_time);
+        fail(s, why);
+    }
+}
+
+void up_look_after_hotfix(struct up_supervisor *s)
+{
+    bool tester_over = look_after_tester(s);
+    struct up_error err;
+
+    if (s->leave != UP_LEAVE_NOT && s->fix.turn != UP_FIX_NONE)
+        cancel(s);
+    if (is_tested(s))
+        look_after_test(s, tester_over);
+    else if (s->fix.turn == UP_FIX_LEFT && up_supervisor_now(s) >= s->fix.until)
+        hear_handled(s, false);
+    if (s->fix.lived_at > 0 && up_supervisor_now(s) >= s->fix.lived_at) {
+        s->fix.lived_at = 0;
+        if (up_hotfix_lived(s->device, &err) < 0)
+            up_warn("hotfixes", &err);
+    }
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+    return b > 0 && b < a ? b : a;
+}
+
+uint64_t up_hotfix_due(const struct up_supervisor *s)
+{
+    uint64_t due = sooner(up_child_next_tick(s->tester), s->fix.lived_at);
+
+    if (s->fix.turn != UP_FIX_NONE)
+        due = sooner(due, s->fix.until);
+    return s->fix.turn == UP_FIX_ALIVE ? sooner(due, s->fix.alive_at) : due;
+}

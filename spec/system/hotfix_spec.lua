@@ -1,0 +1,182 @@
+-- Hotfixes on a device that runs: real processes, from `moult install` to the ledger.
+
+local json = require "update.native.json"
+local world = require "spec.support.world"
+
+-- A script that says every moment what its module says.
+local PLAIN = [[
+sys.taskInit(function() while true do print("clock " .. require("clock")()) sys.wait(100) end end)]]
+
+-- The same, but it takes hotfixes as it runs, unless they say "never".
+local LIVE = [[
+update.on("hotfix", function(fix)
+  package.loaded.clock = nil
+  print(fix.action .. " " .. fix.name .. " " .. fix.version)
+  return require("clock")() ~= "never"
+end)
+print "begins"
+]] .. PLAIN
+
+local function says(word) return ('return function() return %q end'):format(word) end
+
+describe("a hotfix", function()
+  if not world.new then return pending("needs the host: build/moult /usr/bin/busted") end
+
+  local w
+
+  before_each(function() w = world.new() end)
+  after_each(function() w:close() end)
+
+  local function device(body)
+    w:configure 'hotfix_time = 12,'
+    w:pack { sequence = 1, version = "1.0.0", body = body, files = { ["clock.lua"] = says "old" } }
+    local code, _, err = w:moult "provision p1.upd -q"
+    assert.equal(0, code, err)
+    w:run()
+    w:wait_log("device", "clock old")
+  end
+
+  -- The package of a hotfix; o: word (of its clock), test (text of test.lua), version, base, name
+  local function fix(sequence, o)
+    local dir = "fix" .. sequence
+    w:shell(("rm -rf %s && mkdir -p %s/fix/lua"):format(dir, dir))
+    w:write(dir .. "/fix/lua/clock.lua", o.text or says(o.word or "new"))
+    if o.test then w:write(dir .. "/fix/test.lua", o.test) end
+    w:write(dir .. "/recipe.lua", ([[return { project = "METER", product_key = "k-123", sequence = %d,
+      hotfix = { dir = "fix", name = %q, version = %q, base = { script = %q } } }]]):format(sequence,
+      o.name or "clock", o.version or tostring(sequence), o.base or ">=1.0.0 <1.1"))
+    local code, _, err = w:moult("pack", dir .. "/recipe.lua", "-k release.key -q -o", dir .. ".upd")
+    assert.equal(0, code, err)
+    return dir .. ".upd"
+  end
+
+  local function install(name, expected)
+    local code, _, err = w:moult("install -q", name)
+    assert.equal(expected or 0, code, err)
+    return err
+  end
+
+  local function ledger()
+    local _, out = w:moult "hotfix list --json"
+    local list = {}
+    for i, row in ipairs(json.decode(out).hotfixes) do
+      list[i] = ("%s %s %s"):format(row.name, row.version, row.state)
+    end
+    return list
+  end
+
+  local function starts() return select(2, w:read("device.log"):gsub("begins\n", "")) end
+
+  it("is applied, tested and on the ledger; then undone", function()
+    device(PLAIN)
+    install(fix(2, { test = 'return function() return require("clock")() == "new" end' }))
+    assert.same({ "clock 2 fresh" }, ledger())
+    w:wait_log("device", "clock new")
+    assert.matches("hotfix +clock 2, fresh", (select(2, w:moult "status")))
+    assert.equal("fresh", w:status().hotfixes[1].state)
+    w:write("device.log", "")
+    assert.equal(0, (w:moult "hotfix undo clock"))
+    assert.same({ "clock 2 undone" }, ledger())
+    w:wait_log("device", "clock old")
+    assert.matches("undone by order", install("fix2.upd", 15))
+  end)
+
+  it("is undone and never tried again when its test fails", function()
+    device(PLAIN)
+    assert.matches("test.lua exited with code 1", install(fix(2, { test = "return function() return false end" }), 18))
+    assert.same({ "clock 2 quarantined" }, ledger())
+    w:write("device.log", "")
+    w:wait_log("device", "clock old")
+    assert.matches("failed on this device", install("fix2.upd", 15))
+    install(fix(3, {}))
+    assert.same({ "clock 2 quarantined", "clock 3 fresh" }, ledger())
+  end)
+
+  it("is undone when the script ends with it", function()
+    device(PLAIN)
+    assert.matches("the script", install(fix(2, { text = "os.exit(3)" }), 18))
+    assert.same({ "clock 2 quarantined" }, ledger())
+    w:write("device.log", "")
+    w:wait_log("device", "clock old")
+  end)
+
+  it("is taken by the script's handler without a restart, and left again", function()
+    device(LIVE)
+    install(fix(2, { test = 'return function() return require("clock")() == "new" end' }))
+    w:wait_log("device", "apply clock 2")
+    w:wait_log("device", "clock new")
+    install(fix(3, { word = "newer" }))
+    w:wait_log("device", "clock newer")
+    assert.same({ "clock 2 dropped", "clock 3 fresh" }, ledger())
+    w:moult "hotfix undo clock"
+    w:wait_log("device", "undo clock 3")
+    assert.equal(1, starts())
+    assert.matches("handler did not take it", install(fix(4, { word = "never" }), 18))
+    w:wait_log("device", "undo clock 4")
+    w:wait("the script", function() return w:read("device.log"):sub(-60):find "clock old" end)
+  end)
+
+  it("leads the script after a restart of the device, and is dropped by a release", function()
+    device(PLAIN)
+    install(fix(2, {}))
+    w:stop "device"
+    w:write("device.log", "")
+    w:run()
+    w:wait_log("device", "clock new")
+    w:pack { sequence = 9, version = "1.2.0", body = PLAIN, files = { ["clock.lua"] = says "release" },
+      name = "next.upd" }
+    assert.equal(4, (w:moult "install -q next.upd"))
+    w:wait_status { phase = "idle", release = "1.2.0" }
+    w:wait_log("device", "clock release")
+    assert.falsy(w:read("device.log"):match "clock release.*clock new")
+    w:stop "device"
+    w:run()
+    assert.same({ "clock 2 dropped" }, ledger())
+    assert.matches("it is for script", install(fix(10, {}), 15))
+  end)
+
+  it("is refused for another release, without an agent, and below a sequence that passed", function()
+    device(PLAIN)
+    assert.matches("it is for script 2.0, this device has 1.0.0", install(fix(2, { base = "2.0" }), 15))
+    install(fix(5, {}))
+    assert.matches("sequence 4 is not above 5", install(fix(4, {}), 15))
+    assert.matches("is applied already", install("fix5.upd", 3))
+    w:stop "device"
+    assert.matches("while the device runs", install(fix(6, {}), 2))
+    assert.same({ "clock 5 fresh" }, ledger())
+    assert.equal(0, (w:moult "hotfix undo clock"))
+    assert.same({ "clock 5 undone" }, ledger())
+  end)
+
+  it("is not undone from below, unless all above go, too", function()
+    device(PLAIN)
+    install(fix(2, {}))
+    install(fix(3, { name = "other", word = "other" }))
+    local code, _, err = w:moult "hotfix undo clock"
+    assert.same({ 5, true }, { code, err:find("other lies on it", 1, true) ~= nil })
+    assert.equal(0, (w:moult "hotfix undo clock --all-above"))
+    assert.same({ "clock 2 undone", "other 3 undone" }, ledger())
+  end)
+
+  it("that was cut during its test is tried once more, then given up", function()
+    device(PLAIN)
+    local package = fix(2, { test = "return function() while true do end end" })
+    local function wait_for(state)
+      w:wait(state, function() return ledger()[1] == "clock 2 " .. state end)
+    end
+    local function cut()
+      wait_for "testing"
+      w:stop("device", "KILL")
+      w:stop("install", "KILL")
+      w:shell "rm -f state/control; : >device.log"
+      w:run()
+    end
+    w:start("install", "install -q " .. package)
+    cut()
+    w:wait_log("device", "hotfix %x+: in force, and on test") -- once more, by itself
+    cut()
+    wait_for "quarantined"
+    w:write("device.log", "")
+    w:wait_log("device", "clock old")
+  end)
+end)
