@@ -72,7 +72,7 @@ function Login:authenticate(device, packet, object, now)
   local good = device.key and object and rand and rand >= 0 and rand <= 0xFFFFFFFF
     and data.dev_sign == cipher.device_sign(self.aes, device.key, device.iv, device.id, rand)
   if not good then return refuse(self, device, packet, ERRNO.device, "its device signature is wrong") end
-  if not release then return refuse(self, device, packet, ERRNO.general, "its mcu_version is none") end
+  if not release then return refuse(self, device, packet, ERRNO.general, "its mcu_version is not a version") end
   self.vectors[device.product] = device.iv
   device.authed, device.release = true, release
   self:reply(device, packet, qinglian.authenticated { id = device.id, token = device.token, time = now // 1000 })

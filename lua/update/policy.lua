@@ -155,7 +155,7 @@ function rules.battery(offer, device, limits)
   return "ok", ("battery at %s %%, at least %s %%"):format(charge, least)
 end
 
--- "HH:MM" as seconds of the day; nil when it is none. "24:00" is the end of it.
+-- "HH:MM" as seconds of the day; nil if it is not a time. "24:00" is the end of it.
 local function seconds_of(clock)
   local hour, minute = tostring(clock):match("^(%d%d?):([0-5]%d)$")
   local at = hour and math.tointeger(hour) * HOUR + math.tointeger(minute) * 60

@@ -1,4 +1,4 @@
---- The terminal's mit.ini where it lies: one that is not there counts as empty, and one that is no text stays.
+--- The terminal's mit.ini where it lies: one that is not there counts as empty, and one that is not text is left alone.
 --
 -- @module update.agent.mit_file
 

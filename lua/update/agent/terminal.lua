@@ -71,7 +71,7 @@ local function fetch(self)
   local result, message, code = agent:update({
     cloud = self.cloud.name, location = terminal.url(call), release = not bare and call.prover or nil, bare = bare,
     trigger = terminal.TRIGGERS[call.type],
-    -- Trust in an address is none in where it leads to.
+    -- Trust in an address does not extend to where it redirects.
     http = { ca_file = self.cloud.ca_file, proxy = self.cloud.proxy, max_redirects = bare and 0 or nil },
     watch = function(event) begun = begun or event.event == "offer" or event.event == "progress" end,
   }, "offer")

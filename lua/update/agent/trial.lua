@@ -131,7 +131,7 @@ end
 -- One question, and what follows from its answer.
 function Trial:look()
   local agent = self.agent
-  -- A start that was not counted is none of the trial.
+  -- A start that was not counted does not belong to the trial.
   if (self.starts or 0) == 0 then return end
   local facts = self:facts()
   local healthy, why = agent.asker:healthy(facts)

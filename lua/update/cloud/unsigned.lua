@@ -99,7 +99,7 @@ function M.place(config, location, version)
   if not version then
     return nil, ("%s does not end in _VERSION.tar.gz; give --files-version"):format(name), "usage"
   end
-  -- Trust in an address is none in where it leads to.
+  -- Trust in an address does not extend to where it redirects.
   return { bare = M.bare(config, version), http = { max_redirects = 0 } }
 end
 

@@ -80,8 +80,8 @@ function M.replace(asker, list, source, trouble, tree)
   return instead ~= nil
 end
 
---- The policies that a reply calls broken. If it names none, the generation's is blamed, which can be left out; without
--- one, all of them.
+--- The policies that a reply calls broken. If it names none, the generation's counts as broken, because it can be left
+-- out; without one, all of them.
 -- @tparam {table,...} list
 -- @tparam table|nil reply of the policy process
 -- @treturn {table,...}
