@@ -137,9 +137,8 @@ static int put_script(struct up_storage *s, const char *app, const struct up_fix
     int rc;
 
     snprintf(lib, sizeof lib, "%s/lib", app);
-    if ((rc = up_storage_make_dir(s, app, 0755, err)) < 0 ||
-        (rc = up_storage_make_dir(s, lib, 0755, err)) < 0)
-        return rc;
+    if (up_storage_make_dir(s, app, 0755, err) < 0 || up_storage_make_dir(s, lib, 0755, err) < 0)
+        return err->code;
     up_fixture_file(f, "main.lua", text, sizeof text);
     rc = put_file(s, app, "main.lua", text, strlen(text), 0644, err);
     for (unsigned i = 1; rc == 0 && i <= (f->script_files ? f->script_files : 2); i++) {
@@ -214,7 +213,7 @@ static int pack_in(struct up_storage *s, const char *path, const char *dir, cons
                                       .files = f->files ? &files : NULL,
                                       .core = f->core ? &core : NULL};
     struct up_secret *key = NULL;
-    int rc;
+    int rc = 0;
 
     snprintf(app, sizeof app, "%s/app", dir);
     snprintf(files_dir, sizeof files_dir, "%s/files", dir);
@@ -222,9 +221,8 @@ static int pack_in(struct up_storage *s, const char *path, const char *dir, cons
     snprintf(old, sizeof old, "%s/old.img", dir);
     snprintf(key_path, sizeof key_path, "%s/fixture.key", dir);
     describe(&m, f);
-    if ((rc = up_fixture_keys(s, dir, false, err)) < 0 ||
-        (rc = up_signing_key_load(&key, s, key_path, err)) < 0)
-        return rc;
+    if (up_fixture_keys(s, dir, false, err) < 0 || up_signing_key_load(&key, s, key_path, err) < 0)
+        return err->code;
     options.key = key;
     if (f->script)
         rc = put_script(s, app, f, err);
@@ -248,8 +246,8 @@ int up_fixture_pack(struct up_storage *s, const char *path, const char *work, co
     int rc;
 
     snprintf(dir, sizeof dir, "%s/fixture.tmp", work);
-    if ((rc = up_storage_make_dir(s, dir, 0755, err)) < 0)
-        return rc;
+    if (up_storage_make_dir(s, dir, 0755, err) < 0)
+        return err->code;
     rc = pack_in(s, path, dir, f, err);
     (void)!up_storage_remove_tree(s, dir, rc < 0 ? &ignored : err);
     return rc;

@@ -51,8 +51,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (old.size == 0 || fresh.size == 0)
         return 0;
     FUZZ_REQUIRE(up_delta_maker_new(&m, old.bytes, old.size, fresh.bytes, fresh.size, BLOCK, &err) == 0);
-    while ((rc = up_delta_maker_step(m, &done, &total, &err)) == UP_AGAIN)
-        ;
+    do
+        rc = up_delta_maker_step(m, &done, &total, &err);
+    while (rc == UP_AGAIN);
     FUZZ_REQUIRE(rc == 0);
     for (size_t at = 0; at < fresh.size; at += BLOCK)
         make_block(m, kept, &old, &fresh, at);

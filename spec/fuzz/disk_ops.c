@@ -32,7 +32,9 @@ static int disk_open(struct up_storage *s, const char *path, unsigned flags, uns
         return fail(EISDIR);
     if (!p.node && !(flags & (UP_WRITE_ONLY_NEW | UP_CREATE)))
         return fail(ENOENT);
-    if (!p.node && !(p.node = disk_make(d, &p, UP_NODE_FILE, mode)))
+    if (!p.node)
+        p.node = disk_make(d, &p, UP_NODE_FILE, mode);
+    if (!p.node)
         return -1;
     d->handles[file] = (struct handle){p.node, flags != UP_READ};
     return file;

@@ -95,8 +95,9 @@ static void read_head(struct memory *m, const uint8_t *digest)
     disk_put_dir(world.disk, "/spool");
     disk_fence(world.disk, "/spool/");
     FUZZ_REQUIRE(up_package_open(&p, &m->base, s, world.ring, "/spool", &err) == 0);
-    while ((rc = up_package_step(p, &err)) == UP_AGAIN)
-        ;
+    do
+        rc = up_package_step(p, &err);
+    while (rc == UP_AGAIN);
     FUZZ_REQUIRE(rc == 0 || rc == UP_UNTRUSTED || rc == UP_INCOMPATIBLE || rc == UP_CORRUPT);
     if (up_package_has_manifest(p))
         FUZZ_REQUIRE(!digest || memcmp(up_package_manifest(p)->digest, digest, UP_SHA256_SIZE) == 0);

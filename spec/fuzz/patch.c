@@ -41,8 +41,9 @@ static void set_up(void)
     disk_put(world.disk, OLD, old, sizeof old);
     disk_put(world.disk, "/w/new", fresh, sizeof fresh);
     FUZZ_REQUIRE(up_patch_make(&p, disk_storage(world.disk), OLD, "/w/new", PATCH, UP_LZMA, &err) == 0);
-    while ((rc = up_patch_step(p, &err)) == UP_AGAIN)
-        ;
+    do
+        rc = up_patch_step(p, &err);
+    while (rc == UP_AGAIN);
     FUZZ_REQUIRE(rc == 0);
     up_patch_close(p);
     made = disk_get(world.disk, PATCH, &world.size);

@@ -261,8 +261,9 @@ static void patch_seeds(struct up_storage *s, struct sim *sim)
     sim_put(sim, "/old", old, sizeof old, 0644);
     sim_put(sim, "/new", fresh, sizeof fresh, 0644);
     FUZZ_REQUIRE(up_patch_make(&p, s, "/old", "/new", "/patch", UP_LZMA, &err) == 0);
-    while ((rc = up_patch_step(p, &err)) == UP_AGAIN)
-        ;
+    do
+        rc = up_patch_step(p, &err);
+    while (rc == UP_AGAIN);
     FUZZ_REQUIRE(rc == 0);
     up_patch_close(p);
     made = sim_get(sim, "/patch", &len);

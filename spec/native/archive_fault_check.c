@@ -168,8 +168,9 @@ static int read_all(const struct pile *p, const struct up_archive_limits *limits
     if (rc < 0)
         return rc;
     while (n >= 0 && (rc = up_archive_reader_next(a, &entry, err)) > 0)
-        while ((n = up_archive_reader_read(a, buf, sizeof buf, err)) > 0)
-            ;
+        do
+            n = up_archive_reader_read(a, buf, sizeof buf, err);
+        while (n > 0);
     up_archive_reader_close(a);
     return n < 0 ? (int)n : rc;
 }

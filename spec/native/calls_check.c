@@ -152,7 +152,9 @@ static int wait_for_many(const struct scratch *s, struct up_error *err)
     for (int i = 0; i < 40; i++)
         watches[i] = (struct up_watch){.fd = i == 30 ? pair[0] : -1, .read = true};
     rc = up_loop_new(&loop, err);
-    if (rc == 0 && (rc = up_loop_poll(loop, watches, 40, -1, err)) == 0)
+    if (rc == 0)
+        rc = up_loop_poll(loop, watches, 40, -1, err);
+    if (rc == 0)
         for (int i = 0; i < 40; i++)
             assert_int_equal(watches[i].ready, i == 30);
     up_loop_free(loop);

@@ -339,8 +339,9 @@ static void test_images_that_change(void **state)
             assert_int_equal(s->ops->truncate(s, file, 5 << 20), 0);
             s->ops->close(s, file);
         }
-        while ((rc = up_delta_blocks_step(b, &err)) == UP_AGAIN)
-            ;
+        do
+            rc = up_delta_blocks_step(b, &err);
+        while (rc == UP_AGAIN);
         assert_int_equal(rc, cut ? UP_USAGE : 0);
         if (cut)
             assert_non_null(strstr(err.message, "became shorter"));

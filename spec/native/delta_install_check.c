@@ -398,8 +398,9 @@ static void a_source_that_changes_is_noticed_by_the_block(void **state)
             must(up_device_begin(b->device, up_package_manifest(c.package), &err), &err);
             must(up_transfer_open(&c.transfer, b->device, c.package, c.source, &err), &err);
             spoil(b, SLOT_A, at);
-            while ((rc = up_transfer_step(c.transfer, &err)) == 1)
-                ;
+            do
+                rc = up_transfer_step(c.transfer, &err);
+            while (rc == 1);
             drop(&c);
             if (rc != UP_INCOMPATIBLE || !strstr(err.message, "no longer holds"))
                 fail_msg("%s, byte %zu: code %d, %s", b->images.name, at, rc, err.message);
@@ -442,8 +443,9 @@ static void a_source_that_the_cache_alone_has_wrong_is_read_again(void **state)
             must(up_device_begin(b->device, up_package_manifest(c.package), &err), &err);
             must(up_transfer_open(&c.transfer, b->device, c.package, c.source, &err), &err);
             sim_flip_cache(b->sim, SLOT_A, at);
-            while ((rc = up_transfer_step(c.transfer, &err)) == 1)
-                ;
+            do
+                rc = up_transfer_step(c.transfer, &err);
+            while (rc == 1);
             must(rc, &err);
             assert_true(slot_holds(b, SLOT_B, b->images.fresh, b->images.fresh_size));
             drop(&c);
@@ -477,8 +479,9 @@ static void a_delta_that_cannot_be_decoded_blames_the_source(void **state)
     must(up_transfer_open(&c.transfer, b->device, c.package, c.source, &err), &err);
     for (size_t at = FROM; at < TO; at++)
         spoil(b, SLOT_A, at);
-    while ((rc = up_transfer_step(c.transfer, &err)) == 1)
-        ;
+    do
+        rc = up_transfer_step(c.transfer, &err);
+    while (rc == 1);
     drop(&c);
     assert_int_equal(rc, UP_INCOMPATIBLE);
     assert_non_null(strstr(err.message, "block 0: slot a no longer holds"));
@@ -524,8 +527,9 @@ static void slot_b_is_a_source_too(void **state)
     must(up_device_begin(b->device, up_package_manifest(c.package), &err), &err);
     must(up_transfer_open(&c.transfer, b->device, c.package, c.source, &err), &err);
     spoil(b, SLOT_B, 100);
-    while ((rc = up_transfer_step(c.transfer, &err)) == 1)
-        ;
+    do
+        rc = up_transfer_step(c.transfer, &err);
+    while (rc == 1);
     drop(&c);
     assert_int_equal(rc, UP_INCOMPATIBLE);
     assert_non_null(strstr(err.message, "slot b no longer holds"));

@@ -104,11 +104,13 @@ static inline void peer_close(struct peer *p)
 
 static inline void peer_turn(struct peer *p)
 {
-    ssize_t n;
+    ssize_t n = 0;
 
     if (p->fd < 0)
         p->fd = accept4(p->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (p->fd >= 0 && (n = recv(p->fd, p->in + p->filled, sizeof p->in - p->filled, 0)) > 0)
+    if (p->fd >= 0)
+        n = recv(p->fd, p->in + p->filled, sizeof p->in - p->filled, 0);
+    if (n > 0)
         p->filled += (size_t)n;
 }
 

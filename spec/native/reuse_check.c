@@ -695,8 +695,9 @@ static void put_large_package(struct bench *b)
     must(up_signing_key_load(&key, b->storage, "/large/fixture.key", &err), &err);
     options.key = key;
     must(up_pack_open(&pack, b->storage, &options, "/packages/new.upd", &err), &err);
-    while ((rc = up_pack_step(pack, &err)) == UP_AGAIN)
-        ;
+    do
+        rc = up_pack_step(pack, &err);
+    while (rc == UP_AGAIN);
     must(rc, &err);
     up_pack_close(pack);
     up_signing_key_free(key);
