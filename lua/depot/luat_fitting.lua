@@ -130,9 +130,11 @@ local function sequence_of_files(entries, asked)
   return found
 end
 
--- Whether a package of files alone has others than the device. No VERSION says it, so the device does.
+-- Whether a package of files alone has others than the device. No VERSION says it, so the device does; one that does
+-- not takes none.
 local function has_new_files(manifest, asked, sequence)
-  return manifest.files_version ~= asked.files_version and (not sequence or manifest.sequence > sequence)
+  return asked.files_version and manifest.files_version ~= asked.files_version
+    and (not sequence or manifest.sequence > sequence)
 end
 
 local function find(entries, asked)

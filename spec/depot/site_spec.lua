@@ -143,13 +143,13 @@ describe("depot.luat", function()
     local own = script_only { name = "own.upd", sequence = 1, script_version = "1.0.0" }
     local old, new = files_only("7", 2), files_only("8", 3)
     local rows = {
-      { nil, "8.upd" }, { "6", "8.upd" }, { "7", "8.upd" }, { "8", 27 },
+      { nil, 27 }, { "0", "8.upd" }, { "6", "8.upd" }, { "7", "8.upd" }, { "8", 27 },
     }
-    for i = 1, 4 do
+    for i = 1, 5 do
       assert.equal(rows[i][2], (outcome(query { files_version = rows[i][1] }, own, old, new)))
     end
     assert.equal(27, (outcome(query { files_version = "8" }, new, old)))
-    assert.equal("7.upd", (outcome(query {}, old)))
+    assert.equal("7.upd", (outcome(query { files_version = "0" }, old)))
   end)
 
   it("understands the older form, with the core's number in its name", function()

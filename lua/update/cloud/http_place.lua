@@ -13,11 +13,15 @@ local M = {}
 -- is no longer valid, and the cloud is asked for another.
 local EXPIRED = { [401] = true, [403] = true, [404] = true, [410] = true }
 
+-- A device that takes files and has none yet says so, or it would be offered none.
+local NO_FILES = { version = "0" }
+
 -- The device as dialects know it.
 local function device_of(config, facts)
   return {
     project = config.project, product_key = config.product_key_text, id = config.id,
     version = facts.version or facts.release, core = facts.core,
+    files = facts.files or config.files and NO_FILES,
   }
 end
 
