@@ -56,7 +56,7 @@ static void *make_package(unsigned sequence, unsigned script, unsigned from, uns
     struct sim *scratch = sim_new();
     struct up_error err;
     char version[16], release[16];
-    struct up_fixture f = variant(sequence, script || core ? (script ? script : core) : 2, version);
+    struct up_fixture f = variant(sequence, script || core ? (script ? script : core) : sequence, version);
     void *bytes;
 
     if (core == VARIANT_KIN)

@@ -85,6 +85,8 @@ static const struct parcel *answer_to(const char *url)
 
     if (stage.offered == 0)
         return NULL;
+    if (!p->script && !p->core) /* which the question does not tell; a person would know */
+        return judge_has(p) ? NULL : p;
     snprintf(have, sizeof have, p->script ? "&version=1.0.%u" : "core_version=%u&", p->number);
     return strstr(url, have) ? NULL : p;
 }

@@ -97,7 +97,7 @@ bool player_sleep(uint64_t ms)
 
 void player_kill(struct player *p, int status)
 {
-    static const char *const names[] = {"supervisor", "agent", "script", "person"};
+    static const char *const names[] = {"supervisor", "agent", "script", "helper", "person"};
 
     if (!p->alive || p->dead)
         return;
@@ -107,7 +107,8 @@ void player_kill(struct player *p, int status)
     if (p->who == SUPERVISOR) { /* its children do not outlive it */
         player_kill(&stage.player[AGENT], SIGKILL);
         player_kill(&stage.player[SCRIPT], SIGKILL);
-        stage.player[AGENT].pid = stage.player[SCRIPT].pid = 0;
+        player_kill(&stage.player[HELPER], SIGKILL);
+        stage.player[AGENT].pid = stage.player[SCRIPT].pid = stage.player[HELPER].pid = 0;
     }
     if (p->who == PERSON)
         p->pid = 0;

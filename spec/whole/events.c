@@ -222,7 +222,7 @@ static void begin_supervisor(void)
 
 static enum who someone(void)
 {
-    return (enum who)pick(SCRIPT + 1);
+    return (enum who)pick(HELPER + 1);
 }
 
 static const char *some_order(void)
@@ -288,9 +288,10 @@ static void happen(void)
 
     if (n < 5 && stage.offered < PARCELS - 2) {
         stage.offered++;
-        trace("the cloud offers release %u: %s%s%s%s, manner %d", stage.parcel[stage.offered].number,
+        trace("the cloud offers release %u: %s%s%s%s%s, manner %d", stage.parcel[stage.offered].number,
               stage.parcel[stage.offered].script ? "script " : "",
               stage.parcel[stage.offered].core ? "core " : "",
+              stage.parcel[stage.offered].files ? "files " : "",
               stage.parcel[stage.offered].forged ? "forged " : "",
               stage.parcel[stage.offered].dead ? "dead" : "", (int)stage.parcel[stage.offered].manner);
     } else if (n < 10) {
@@ -333,6 +334,21 @@ static void plan_next(void)
  * The scheduler.
  */
 
+static bool has_ended(int who)
+{
+    return stage.player[who].pid && stage.player[who].ended;
+}
+
+/* For what it watches. A supervisor that does watches its helper. */
+static bool watch_is_ready(const struct player *p)
+{
+    for (size_t i = 0; i < p->watch_count; i++)
+        if (p->watches[i].write ||
+            (p->watches[i].fd == INHERITED ? link_ready(p->link) : link_ready(p->watches[i].fd)))
+            return true;
+    return p->who == SUPERVISOR && (has_ended(HELPER) || p->signal != 0);
+}
+
 static bool runnable(const struct player *p)
 {
     if (!p->alive || p->frozen > stage.now)
@@ -341,17 +357,10 @@ static bool runnable(const struct player *p)
         return true;
     if (!p->waits)
         return false;
-    if (p->watches) {
-        for (size_t i = 0; i < p->watch_count; i++)
-            if (p->watches[i].write ||
-                (p->watches[i].fd == INHERITED ? link_ready(p->link) : link_ready(p->watches[i].fd)))
-                return true;
-        return false;
-    }
-    if (p->who == SUPERVISOR)
-        for (int i = AGENT; i <= SCRIPT; i++)
-            if (stage.player[i].pid && stage.player[i].ended)
-                return true;
+    if (p->watches)
+        return watch_is_ready(p);
+    if (p->who == SUPERVISOR && (has_ended(AGENT) || has_ended(SCRIPT)))
+        return true;
     return p->signal != 0 || links_ready(p);
 }
 

@@ -15,7 +15,8 @@
 #include "world.h"
 
 #define NUMBERS 8
-#define KINDS 6 /* script, core, both; and the same, forged */
+#define KINDS 16 /* bits: script, core, files, forged */
+#define FORGED 8
 
 /* Of the releases; 3 is one of the crash enumeration's. */
 static const unsigned numbers[PARCELS] = {1, 2, 4, 5, 6, 7};
@@ -30,13 +31,13 @@ static struct {
     size_t len;
 } cores[NUMBERS];
 
-/* By boot driver and by how a trial is confirmed. */
+/* By boot driver, by how a trial is confirmed, and with a tree of files or without. */
 static struct {
     struct sim *sim;
     struct up_config config;
-} devices[2][2];
+} devices[2][2][2];
 
-static const char *config_text(bool uboot, bool script, char out[1024])
+static const char *config_text(bool uboot, bool script, bool files, char out[1024])
 {
     snprintf(
         out, 1024,
@@ -44,11 +45,12 @@ static const char *config_text(bool uboot, bool script, char out[1024])
         "  state = \"/device/state\", keys = \"/device/keys\",\n"
         "  core = { slots = { a = \"/device/slot-a.img\", b = \"/device/slot-b.img\" }, boot = \"%s\"%s },\n"
         "  cloud = { kind = \"luat\", url = \"http://cloud/api\", period = 20 },\n"
+        "%s"
         "  confirm = \"%s\", confirm_after = 4, deadline = 25, heartbeat = 20,\n"
         "  backoff = { least = 5, most = 60 } }\n",
         uboot ? "uboot" : "file",
         uboot ? ", fw_env = \"/device/fw_env.config\", cmdline = \"/device/cmdline\"" : "",
-        script ? "script" : "auto");
+        files ? "  files = { roots = { \"/app\", \"/card\" } },\n" : "", script ? "script" : "auto");
     return out;
 }
 
@@ -62,7 +64,7 @@ static void must(int rc, const char *what, const struct up_error *err)
 
 const char *factory_package(const struct parcel *p, size_t *len)
 {
-    unsigned kind = (p->script && p->core ? 2 : p->core ? 1 : 0) + (p->forged ? 3 : 0);
+    unsigned kind = p->script | p->core << 1 | p->files << 2 | p->forged << 3;
 
     *len = packages[p->number][kind].len;
     return packages[p->number][kind].bytes;
@@ -84,9 +86,14 @@ static void make_packages(unsigned n)
 
     cores[n].image = up_fixture_core(&f, &cores[n].len);
     for (unsigned kind = 0; kind < KINDS; kind++) {
-        packages[n][kind].bytes =
-            variant_package(n, kind % 3 == 1 ? 0 : n, kind % 3 == 0 ? 0 : n, &packages[n][kind].len);
-        if (kind >= 3)
+        unsigned script = kind & 1 ? n : 0, core = kind & 2 ? n : 0;
+
+        if (kind % FORGED == 0)
+            continue;
+        packages[n][kind].bytes = kind & 4
+                                      ? variant_files(n, script, core, files_ini(n), &packages[n][kind].len)
+                                      : variant_package(n, script, core, &packages[n][kind].len);
+        if (kind & FORGED)
             forge(packages[n][kind].bytes);
     }
 }
@@ -126,17 +133,19 @@ static void provision(struct sim *sim, const struct up_config *config)
     up_device_close(device);
 }
 
-static void make_device(bool uboot, bool script)
+static void make_device(bool uboot, bool script, bool files)
 {
     struct sim *sim = sim_new();
-    struct up_config *config = &devices[uboot][script].config;
+    struct up_config *config = &devices[uboot][script][files].config;
     struct up_error err;
     char text[1024];
 
-    devices[uboot][script].sim = sim;
-    sim_put_text(sim, "/device/config.lua", config_text(uboot, script, text));
+    devices[uboot][script][files].sim = sim;
+    sim_put_text(sim, "/device/config.lua", config_text(uboot, script, files, text));
+    if (files)
+        files_put(sim);
     sim_put_text(sim, "/device/cmdline", "console=ttyS0\n");
-    sim_put(sim, "/packages/1", packages[1][2].bytes, packages[1][2].len, 0644);
+    sim_put(sim, "/packages/1", packages[1][3].bytes, packages[1][3].len, 0644);
     variant_put_key(sim, "/device/keys");
     stage.sim = sim;
     stage.current = &stage.player[SUPERVISOR]; /* whose storage the simulator is */
@@ -152,8 +161,8 @@ void factory_prepare(void)
 {
     for (int i = 0; i < PARCELS; i++)
         make_packages(numbers[i]);
-    for (int i = 0; i < 4; i++)
-        make_device(i & 1, i & 2);
+    for (int i = 0; i < 8; i++)
+        make_device(i & 1, i & 2, i & 4);
 }
 
 static enum manner some_manner(void)
@@ -169,6 +178,9 @@ static void choose_parcel(struct parcel *p, int i)
     p->number = numbers[i];
     p->script = i == 0 || last || kind != 1;
     p->core = i == 0 || kind == 1 || kind == 2;
+    p->files = stage.files && i > 0 && pick(3) > 0;
+    if (p->files && !last && pick(5) == 0)
+        p->script = p->core = false;
     if (i > 0 && !last) { /* the last one is the one that must succeed */
         p->manner = some_manner();
         p->forged = pick(10) == 0;
@@ -183,8 +195,9 @@ void factory_stage(void)
     size_t len;
 
     stage.uboot = pick(2);
-    stage.sim = sim_clone(devices[stage.uboot][script].sim);
-    stage.config = &devices[stage.uboot][script].config;
+    stage.files = pick(3) == 0;
+    stage.sim = sim_clone(devices[stage.uboot][script][stage.files].sim);
+    stage.config = &devices[stage.uboot][script][stage.files].config;
     for (int i = 0; i < PARCELS; i++) {
         const char *bytes;
 

@@ -18,9 +18,11 @@
 #define SILENCE_MS 30000 /* of a script that is being confirmed */
 
 static struct {
-    bool released[NUMBERS][NUMBERS];  /* pairs of script and core that may be on the device */
-    bool confirmed[NUMBERS][NUMBERS]; /* the last one, and those whose confirmation was begun since */
-    bool ever[NUMBERS][NUMBERS];      /* and before */
+    /* Of script, core and tree of files those that may be on the device; ... */
+    bool released[NUMBERS][NUMBERS][NUMBERS];
+    /* ... the last one confirmed, and those whose confirmation was begun since; */
+    bool confirmed[NUMBERS][NUMBERS][NUMBERS];
+    bool ever[NUMBERS][NUMBERS]; /* pairs of script and core confirmed, and before */
     uint64_t floor[UP_FLOORS];
 } truth;
 
@@ -48,22 +50,27 @@ static void look_away(struct look *l)
     sim_free(l->sim);
 }
 
+/* On whatever is there before. */
+static void release(const struct parcel *p)
+{
+    bool before[NUMBERS][NUMBERS][NUMBERS];
+
+    memcpy(before, truth.released, sizeof before);
+    for (unsigned s = 0; s < NUMBERS; s++)
+        for (unsigned c = 0; c < NUMBERS; c++)
+            for (unsigned f = 0; f < NUMBERS; f++)
+                if (before[s][c][f])
+                    truth.released[p->script ? p->number : s][p->core ? p->number : c]
+                                  [p->files ? p->number : f] = true;
+}
+
 void judge_reset(void)
 {
     memset(&truth, 0, sizeof truth);
-    truth.released[1][1] = truth.confirmed[1][1] = truth.ever[1][1] = true;
-    for (int i = 1; i < PARCELS; i++) {
-        const struct parcel *p = &stage.parcel[i];
-        bool before[NUMBERS][NUMBERS];
-
-        if (p->forged)
-            continue;
-        memcpy(before, truth.released, sizeof before);
-        for (unsigned s = 0; s < NUMBERS; s++)
-            for (unsigned c = 0; c < NUMBERS; c++)
-                if (before[s][c])
-                    truth.released[p->script ? p->number : s][p->core ? p->number : c] = true;
-    }
+    truth.released[1][1][1] = truth.confirmed[1][1][1] = truth.ever[1][1] = true;
+    for (int i = 1; i < PARCELS; i++)
+        if (!stage.parcel[i].forged)
+            release(&stage.parcel[i]);
 }
 
 static void check_floors(const struct up_journal_state *s)
@@ -86,14 +93,35 @@ static bool troubled(void)
     return stage.fault_until > 0 && stage.now < stage.fault_until + MENDED_MS;
 }
 
+/* Of which release the tree is; 0: it is none's. */
+static unsigned tree(void)
+{
+    return stage.files ? files_number(stage.sim) : 1;
+}
+
+/* With any core. */
+static bool goes_with_files(unsigned script, unsigned files)
+{
+    for (unsigned c = 0; c < NUMBERS; c++)
+        if (truth.confirmed[script][c][files])
+            return true;
+    return false;
+}
+
 /* Then nobody can ask for more than a script that is whole, and goes with a
  * core of this device. */
 static bool may_run(unsigned script, unsigned core, bool verdict_open)
 {
+    unsigned files = tree();
+
     if (troubled())
-        return truth.released[script][core] || truth.released[script][core_number(stage.sim, 0)] ||
-               truth.released[script][core_number(stage.sim, 1)];
-    return truth.released[script][core] && (verdict_open || truth.confirmed[script][core]);
+        return truth.released[script][core][files] ||
+               truth.released[script][core_number(stage.sim, 0)][files] ||
+               truth.released[script][core_number(stage.sim, 1)][files];
+    /* Until a new core is left, the script that runs is the one that belongs to the files. */
+    if (stage.files && verdict_open && goes_with_files(script, files))
+        return true;
+    return truth.released[script][core][files] && (verdict_open || truth.confirmed[script][core][files]);
 }
 
 static void check_start(struct look *l, const struct up_journal_state *s, unsigned script)
@@ -101,11 +129,12 @@ static void check_start(struct look *l, const struct up_journal_state *s, unsign
     unsigned core = core_number(stage.sim, running_slot(l->device));
     bool verdict_open = s->phase >= UP_ARMED;
 
-    trace("script %u on core %u, the device is %s", script, core, up_phase_name(s->phase));
+    trace("script %u on core %u and files %u, the device is %s", script, core, tree(),
+          up_phase_name(s->phase));
     if (!may_run(script, core, verdict_open))
-        bad("script %u is started on core %u (0: broken), and the device is %s: %s", script, core,
-            up_phase_name(s->phase),
-            truth.released[script][core] ? "never confirmed" : "no such pair was released");
+        bad("script %u is started on core %u and files %u (0: broken), and the device is %s: %s", script,
+            core, tree(), up_phase_name(s->phase),
+            truth.released[script][core][tree()] ? "never confirmed" : "no such pair was released");
     check_floors(s);
 }
 
@@ -174,21 +203,22 @@ int __wrap_up_device_confirm(struct up_device *d, struct up_error *err)
 {
     const struct player *p = &stage.player[SCRIPT];
     bool trial = up_device_state(d)->phase == UP_TRIAL && !stage.current->dead;
-    unsigned script = p->number, core = 0;
+    unsigned script = p->number, core = 0, files = 0;
     int rc;
 
     if (trial) {
         core = core_number(stage.sim, running_slot(d));
-        truth.confirmed[script][core] = truth.ever[script][core] = true;
+        files = tree();
+        truth.confirmed[script][core][files] = truth.ever[script][core] = true;
         if (!p->alive || p->dead || p->beaten == 0 || stage.now - p->beaten > SILENCE_MS)
             bad("script %u is confirmed, and gave no sign of life since %u ms", script,
                 (unsigned)(stage.now - p->beaten));
     }
     rc = __real_up_device_confirm(d, err);
     if (rc == 0 && trial && !stage.current->dead && stage.reset != RESET_POWER) {
-        trace("script %u on core %u is confirmed", script, core);
+        trace("script %u on core %u is confirmed, with files %u", script, core, files);
         memset(truth.confirmed, 0, sizeof truth.confirmed);
-        truth.confirmed[script][core] = true;
+        truth.confirmed[script][core][files] = true;
     }
     return rc;
 }
@@ -198,8 +228,9 @@ static void judge_first_start(void)
 {
     const struct player *s = &stage.player[SUPERVISOR];
 
-    if (!s->alive || s->frozen > 0 || stage.slow_until > s->started || stage.reset != RESET_NOT ||
-        stage.now < s->started + FIRST_MS || stage.player[SCRIPT].started >= s->started)
+    if (!s->alive || s->frozen > 0 || stage.player[HELPER].alive || stage.slow_until > s->started ||
+        stage.reset != RESET_NOT || stage.now < s->started + FIRST_MS ||
+        stage.player[SCRIPT].started >= s->started)
         return;
     bad("the supervisor runs since %u s, and has started no script",
         (unsigned)((stage.now - s->started) / 1000));
@@ -209,8 +240,9 @@ void judge_gap(void)
 {
     const struct player *p = &stage.player[SCRIPT];
 
-    judge_first_start();
-
+    /* While it cannot put the files back, nothing may start. */
+    if (!stage.files || !troubled())
+        judge_first_start();
     if (p->alive && !p->dead)
         stage.gone_since = FOREVER;
     else if (stage.gone_since == FOREVER)
@@ -223,7 +255,8 @@ void judge_gap(void)
 
 static bool has(const struct up_journal_state *s, const struct parcel *p)
 {
-    return (!p->script || s->floor[UP_SCRIPT] == p->number) && (!p->core || s->floor[UP_CORE] == p->number);
+    return (!p->script || s->floor[UP_SCRIPT] == p->number) && (!p->core || s->floor[UP_CORE] == p->number) &&
+           (!p->files || s->floor[UP_FILES] == p->number);
 }
 
 int judge_strikes(const struct parcel *p)
@@ -269,6 +302,10 @@ void judge_end(void)
             bad("in the end the last release, a good one, is not installed: %s", s->last.message);
         if (!stage.player[SCRIPT].alive)
             bad("in the end no script runs");
+        if (stage.files && files_number(stage.sim) == 0)
+            bad("in the end the files are neither old nor new");
+        if (stage.files && s->phase == UP_IDLE && files_left(stage.sim))
+            bad("in the end something of ours is left below the roots");
     }
     look_away(&l);
 }

@@ -34,7 +34,7 @@
 #define LISTENER 99
 #define FIRST_SECOND 1800000000 /* since 1970, when a history begins */
 
-enum who { SUPERVISOR, AGENT, SCRIPT, PERSON, PLAYERS };
+enum who { SUPERVISOR, AGENT, SCRIPT, HELPER, PERSON, PLAYERS };
 
 struct player {
     enum who who;
@@ -54,7 +54,7 @@ struct player {
     uint64_t waited, since;   /* ms, of slow calls; when the one began that it is in, 0: in none */
     unsigned number;          /* of the release whose script it is */
     void (*run)(struct player *p);
-    const char *order;    /* of a person: the JSON line that it sends */
+    const char *order;    /* of a person: the JSON line that it sends; of a helper: its task */
     void *context, *back; /* coroutine.c */
     void *stack;
 };
@@ -75,8 +75,8 @@ enum manner {
 
 /* A release of this history. */
 struct parcel {
-    unsigned number; /* sequence, and of its script and core */
-    bool script, core;
+    unsigned number; /* sequence, and of its script, core and files */
+    bool script, core, files;
     bool forged; /* the signature is not of its content */
     bool dead;   /* its core never gets as far as the supervisor */
     enum manner manner;
@@ -95,7 +95,8 @@ struct stage {
     struct sim *sim;
     const struct up_config *config;
     bool uboot;
-    char slot; /* U-Boot: which one was started */
+    bool files; /* it has a tree of files, which releases may change */
+    char slot;  /* U-Boot: which one was started */
     struct player player[PLAYERS];
     struct player *current; /* NULL: the scheduler */
     pid_t last_pid;
@@ -178,6 +179,18 @@ void agent_prepare(void);
 void script_run(struct player *p);
 const struct parcel *release_of(const struct player *p);
 void person_begin(const char *order);
+
+/*
+ * files.c: the tree of a device that has one, and who changes it.
+ */
+void files_put(struct sim *sim);
+const char *files_ini(unsigned number); /* valid until the next call */
+/* The number of the release whose tree is there whole; 0: none. */
+unsigned files_number(struct sim *sim);
+/* Something temporary lies below the roots. */
+bool files_left(const struct sim *sim);
+struct up_running_table *stage_running(void);
+void helper_run(struct player *p);
 
 /*
  * factory.c: devices before their first history, and packages.

@@ -102,9 +102,18 @@ static struct player *player_of(pid_t pid)
     return NULL;
 }
 
+static struct player *program(const char *option)
+{
+    if (strcmp(option, "--agent") == 0)
+        return &stage.player[AGENT];
+    return &stage.player[strcmp(option, "--files") == 0 ? HELPER : SCRIPT];
+}
+
 static pid_t p_start(struct up_processes *system, const char *const argv[], int *link)
 {
-    struct player *p = &stage.player[strcmp(argv[1], "--agent") == 0 ? AGENT : SCRIPT];
+    void (*const runs[PLAYERS])(struct player *) = {
+        [AGENT] = agent_run, [SCRIPT] = script_run, [HELPER] = helper_run};
+    struct player *p = program(argv[1]);
     int pair[2];
 
     (void)system;
@@ -117,10 +126,11 @@ static pid_t p_start(struct up_processes *system, const char *const argv[], int 
     }
     link_pair(stage.current, p, pair);
     p->waited = p->since = 0;
-    player_start(p, p->who == AGENT ? agent_run : script_run);
+    p->order = argv[2];
+    player_start(p, runs[p->who]);
     p->link = pair[1];
     *link = pair[0];
-    trace("%s is started: %s", argv[1] + 2, p->who == SCRIPT ? argv[2] : "");
+    trace("%s is started: %s", argv[1] + 2, p->who == AGENT ? "" : argv[2]);
     if (p->who == SCRIPT)
         judge_script_start(argv[2], p);
     return p->pid;
@@ -225,8 +235,17 @@ static void p_release_signals(struct up_processes *system)
 static void p_wait(struct up_processes *system, const struct up_link_watch *watches, size_t count,
                    int timeout)
 {
-    (void)system, (void)watches, (void)count;
+    struct player *p = stage.current;
+    struct up_watch watch[4];
+
+    (void)system;
+    for (size_t i = 0; i < count && i < 4; i++)
+        watch[i] = (struct up_watch){.fd = watches[i].link, .write = watches[i].write};
+    p->watches = watch;
+    p->watch_count = count < 4 ? count : 4;
     player_wait(stage.now + (uint64_t)timeout, true);
+    p->watches = NULL;
+    p->watch_count = 0;
 }
 
 static int p_adopt(struct up_processes *system, int link)
@@ -330,7 +349,7 @@ WRAP(int, up_loop_poll,
 static void supervisor_run(struct player *p)
 {
     struct up_supervisor_options options = {stage.config,           "/moult",          UP_NORMAL,
-                                            sim_storage(stage.sim), stage_processes(), NULL};
+                                            sim_storage(stage.sim), stage_processes(), stage_running()};
     struct up_supervisor *s;
     struct up_error err;
     int n, timeout;
