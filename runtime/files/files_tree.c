@@ -186,9 +186,10 @@ struct walk {
     struct up_storage *storage;
     int dir;
     unsigned depth;
-    bool removes;      /* or only looks */
-    const char *found; /* what keeps it from being removed, or NULL */
-    int why;           /* errno that ended it; 0: none */
+    bool removes;          /* or only looks */
+    const char *found;     /* what keeps it from being removed, or NULL */
+    uint64_t files, bytes; /* that it looked at */
+    int why;               /* errno that ended it; 0: none */
 };
 
 static int each(void *user, const char *name, enum up_node_kind kind);
@@ -213,6 +214,8 @@ static int into(struct walk *w, const char *name)
         below.why = errno;
     s->ops->close(s, below.dir);
     w->found = below.found;
+    w->files += below.files;
+    w->bytes += below.bytes;
     if (below.why)
         return failed(w, below.why);
     if (w->removes && s->ops->rmdir_at(s, w->dir, name) < 0)
@@ -226,6 +229,8 @@ static int look(struct walk *w, const char *name)
 
     if (w->storage->ops->stat_at(w->storage, w->dir, name, &st) < 0)
         return failed(w, errno);
+    w->files++;
+    w->bytes += st.size;
     if (st.mount_point)
         w->found = "a mount lies below it";
     else if (st.fixed)
@@ -276,4 +281,20 @@ int up_files_removable(const struct up_files_place *p, const char *name, struct 
         return up_fail(err, UP_INCOMPATIBLE, "%s/%s%s%s: %s", p->root, p->folder, *p->folder ? "/" : "", name,
                        w.found);
     return 0;
+}
+
+int up_files_measure(const struct up_files_place *p, const char *name, uint64_t *files, uint64_t *bytes,
+                     struct up_error *err)
+{
+    struct walk w = {.storage = p->storage, .dir = p->dir};
+    struct up_stat st;
+    int there = up_files_look(p, name, &st, err);
+
+    if (there > 0)
+        each(&w, name, st.kind);
+    *files = w.files;
+    *bytes = w.bytes;
+    if (there < 0)
+        return there;
+    return w.why ? walk_failed(&w, p, name, err) : 0;
 }

@@ -54,5 +54,8 @@ UP_MUST_CHECK int up_files_remove(const struct up_files_place *p, const char *na
 /* Whether a directory can be removed with everything below it. Errors: UP_INCOMPATIBLE there is a mount, or
  * something immutable; UP_WRITE. */
 UP_MUST_CHECK int up_files_removable(const struct up_files_place *p, const char *name, struct up_error *err);
+/* How many files and directories it is, itself one of them, and how many bytes they hold. Errors: UP_WRITE. */
+UP_MUST_CHECK int up_files_measure(const struct up_files_place *p, const char *name, uint64_t *files,
+                                   uint64_t *bytes, struct up_error *err);
 
 #endif

@@ -47,6 +47,19 @@ static int too_little(const struct up_files_place *p, const struct up_files_op *
     return 0;
 }
 
+/* Of what was there, as a copy. */
+static int take_room_for_old(struct room *room, const struct up_files_place *p, const struct up_files_op *op,
+                             struct up_error *err)
+{
+    uint64_t files, bytes;
+
+    if (up_files_measure(p, op->name, &files, &bytes, err) < 0)
+        return err->code;
+    room->bytes += bytes + files * blocks(0);
+    room->files += files;
+    return 0;
+}
+
 static int take_room(struct rooms *r, const struct up_files_place *p, const struct up_files_op *op,
                      const struct up_files_found *found, struct up_error *err)
 {
@@ -63,10 +76,10 @@ static int take_room(struct rooms *r, const struct up_files_place *p, const stru
         room->bytes += blocks(op->size);
         room->files++;
     }
-    if (op->kind == UP_FILES_PUT && found->there && r->work->plan->root[op->root].weak) {
-        room->bytes += blocks(found->st.size);
-        room->files++;
-    }
+    if (up_files_is_step(op) && found->there &&
+        (room->free.copies || (op->kind == UP_FILES_PUT && r->work->plan->root[op->root].weak)) &&
+        take_room_for_old(room, p, op, err) < 0)
+        return err->code;
     return too_little(p, op, room, err);
 }
 

@@ -52,6 +52,7 @@ struct up_space {
     uint64_t bytes; /* for an unprivileged writer */
     uint64_t files; /* how many more there may be; UINT64_MAX where the file system does not count them */
     bool moves;     /* even renaming takes room: what is there is never written over */
+    bool copies;    /* an overlay: what gets another name is copied before */
 };
 
 #define UP_NO_DIR (-1) /* for open_dir() */

@@ -246,6 +246,8 @@ static bool writes_elsewhere(unsigned magic)
     return false;
 }
 
+#define OVERLAY 0x794c7630u
+
 int up_system_dir_space_at(struct up_storage *s, int dir, struct up_space *out)
 {
     struct statfs fs;
@@ -257,7 +259,8 @@ int up_system_dir_space_at(struct up_storage *s, int dir, struct up_space *out)
     while (r < 0 && errno == EINTR);
     if (r == 0)
         *out = (struct up_space){(uint64_t)fs.f_bavail * (uint64_t)fs.f_frsize,
-                                 fs.f_files ? fs.f_ffree : UINT64_MAX, writes_elsewhere((unsigned)fs.f_type)};
+                                 fs.f_files ? fs.f_ffree : UINT64_MAX, writes_elsewhere((unsigned)fs.f_type),
+                                 (unsigned)fs.f_type == OVERLAY};
     return r;
 }
 

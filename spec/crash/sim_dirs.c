@@ -224,7 +224,7 @@ int sim_space_at(struct up_storage *s, int dir, struct up_space *out)
 
     if (!op_handle(sim, dir) || op_begin(sim, SIM_SPACE) < 0)
         return -1;
-    *out = (struct up_space){op_space(sim), UINT64_MAX, sim->copies_on_write};
+    *out = (struct up_space){op_space(sim), UINT64_MAX, sim->copies_on_write, sim->overlay};
     return 0;
 }
 

@@ -103,6 +103,7 @@ void sim_put_fixed(struct sim *sim, const char *path)
 void sim_put_lower(struct sim *sim, const char *path)
 {
     find(sim, path)->lower = true;
+    sim->overlay = true;
     sim_rebase(sim);
 }
 

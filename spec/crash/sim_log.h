@@ -109,6 +109,7 @@ struct sim {
     unsigned flipped_write, flipped_medium;
     uint64_t capacity; /* bytes that files may hold */
     bool copies_on_write;
+    bool overlay; /* some directory lies in its lower layer */
 
     uint64_t now, monotonic, random;
     bool synchronised;

@@ -407,6 +407,7 @@ struct sim *sim_reboot(const struct sim *from, const struct sim_choice *choice)
     sim->ignored_pattern = from->ignored_pattern;
     sim->capacity = from->capacity;
     sim->copies_on_write = from->copies_on_write;
+    sim->overlay = from->overlay;
     sim->failed_sync = from->failed_sync;
     sim->reads_direct = from->reads_direct;
     sim->now = from->now;

@@ -618,7 +618,7 @@ static struct up_storage_ops few_files;
 static int three_files(struct up_storage *s, int dir, struct up_space *out)
 {
     (void)s, (void)dir;
-    *out = (struct up_space){UINT64_MAX, 3, false};
+    *out = (struct up_space){UINT64_MAX, 3, false, false};
     return 0;
 }
 
@@ -637,7 +637,7 @@ static void files_that_cannot_be_made_are_refused(void **state)
     assert_as_before(w);
 }
 
-/* Where there are no hard links old content needs room, too. */
+/* Where there are no hard links, and on an overlay, old content needs room, too. */
 static void copies_need_room(void **state)
 {
     const struct files_flow without = {.name = "check", .no_links = true};
@@ -645,21 +645,24 @@ static void copies_need_room(void **state)
     struct world *w = *state;
     struct up_files_plan plan;
     struct up_error err;
-    uint64_t least[2] = {0, 0};
+    uint64_t least[3] = {0, 0, 0};
 
     tree_plan(&without, &plan);
     work.plan = &plan;
     work.storage = w->storage;
-    for (int weak = 0; weak < 2; weak++) {
-        plan.root[0].weak = plan.root[1].weak = weak;
-        for (uint64_t n = 0; n < 400 && !least[weak]; n++) {
+    for (int kind = 0; kind < 3; kind++) {
+        plan.root[0].weak = plan.root[1].weak = kind == 1;
+        if (kind == 2)
+            sim_put_lower(w->sim, "/app/data");
+        for (uint64_t n = 0; n < 400 && !least[kind]; n++) {
             sim_set_free(w->sim, n * 4096);
             if (up_files_try_room(&work, &err) == 0)
-                least[weak] = n;
+                least[kind] = n;
         }
     }
     assert_true(least[0] > 0);
     assert_true(least[1] >= least[0] + 3); /* main, conf, image */
+    assert_true(least[2] >= least[1] + 5); /* data, a, sub and b in it, gone */
 }
 
 static void what_others_set_after_staging_is_kept(void **state)
