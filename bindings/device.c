@@ -129,20 +129,23 @@ static int f_settle(lua_State *L)
     return 1;
 }
 
-/* clean_files(config) -> number | nil, message, code: see up_device_clean_files() */
+/* clean_files(config, remove) -> number, path of one of them ("" of none) | nil, message, code: see
+ * up_device_clean_files() */
 static int f_clean_files(lua_State *L)
 {
     struct handle *h;
-    uint32_t removed;
+    struct up_files_strays strays;
+    bool removes = lua_toboolean(L, 2);
     struct up_error err;
 
     luaL_checktype(L, 1, LUA_TTABLE);
     h = new_handle(L);
     up_check_config(L, 1, &h->config);
-    if (up_device_clean_files(&removed, up_storage_system(), &h->config, &err) < 0)
+    if (up_device_clean_files(removes, &strays, up_storage_system(), &h->config, &err) < 0)
         return up_push_fail(L, &err);
-    lua_pushinteger(L, removed);
-    return 1;
+    lua_pushinteger(L, strays.count);
+    lua_pushstring(L, strays.first);
+    return 2;
 }
 
 /* check_roots(config) -> true | nil, message, code ("incompatible", "write"): whether files.roots

@@ -2,6 +2,7 @@
 --
 -- @module cli.files_check
 
+local files_list = require "cli.files_list"
 local natives = require "update.natives"
 local progress = require "cli.progress"
 
@@ -59,6 +60,14 @@ local function report_foreign(config, report)
     .. "its directory as .moult-*.foreign")
 end
 
+-- While an update is open its names are not told from others.
+local function report_strays(config, report)
+  local count, first = natives.device.clean_files(config)
+  if not count or count == 0 then return end
+  report("warn", "strays", ("temporary files of ours that no update knows: %d, among them %s"):format(count,
+    files_list.text(first)), "`moult settle --clean` removes them")
+end
+
 --- Look at all of it.
 -- @tparam table s cli.session
 -- @tparam function report as in cli.checks
@@ -66,6 +75,7 @@ function M.look(s, report)
   if not s.config.files then return end
   report_roots(s.config, report)
   report_foreign(s.config, report)
+  report_strays(s.config, report)
   local agent = s:agent()
   local who = agent and agent.channel:peer()
   local file = io.open(("/proc/%s/status"):format(who and who.pid or "self"))

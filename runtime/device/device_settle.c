@@ -2,7 +2,6 @@
 
 #include "device_private.h"
 #include "error.h"
-#include "files_clean.h"
 #include "files_settle.h"
 #include "files_switch.h"
 
@@ -113,7 +112,7 @@ int up_device_settle(enum up_settled *out, struct up_storage *storage, const str
     return rc;
 }
 
-static int clean(struct up_device *d, uint32_t *removed, struct up_error *err)
+static int clean(struct up_device *d, bool remove, struct up_files_strays *out, struct up_error *err)
 {
     enum up_files_action ignored;
     enum up_files_step step;
@@ -124,18 +123,18 @@ static int clean(struct up_device *d, uint32_t *removed, struct up_error *err)
         return err->code;
     if (step != UP_FILES_NONE)
         return up_fail(err, UP_BUSY, "files: a plan is %s", up_files_step_name(step));
-    return up_files_clean(d->storage, d->config->files.root, d->config->files.root_count, removed, err);
+    return up_files_clean(d->storage, d->config->files.root, d->config->files.root_count, remove, out, err);
 }
 
-int up_device_clean_files(uint32_t *removed, struct up_storage *storage, const struct up_config *config,
-                          struct up_error *err)
+int up_device_clean_files(bool remove, struct up_files_strays *out, struct up_storage *storage,
+                          const struct up_config *config, struct up_error *err)
 {
     struct up_device *d;
     int rc;
 
-    if (up_device_open(&d, storage, config, UP_DEVICE_LOCK, err) < 0)
+    if (up_device_open(&d, storage, config, remove ? UP_DEVICE_LOCK : UP_DEVICE_READ, err) < 0)
         return err->code;
-    rc = clean(d, removed, err);
+    rc = clean(d, remove, out, err);
     up_device_close(d);
     return rc;
 }

@@ -10,9 +10,10 @@
 #ifndef UP_DEVICE_SETTLE_H
 #define UP_DEVICE_SETTLE_H
 
-#include <stdint.h>
+#include <stdbool.h>
 
 #include "error.h"
+#include "files_clean.h"
 
 struct up_config;
 struct up_storage;
@@ -29,9 +30,9 @@ enum up_settled {
  * provisioned; others: the tree is not whole, or that cannot be told: try again later. */
 UP_MUST_CHECK int up_device_settle(enum up_settled *out, struct up_storage *storage,
                                    const struct up_config *config, struct up_error *err);
-/* Remove temporary names that belong to no plan (files_clean.h). Errors: UP_BUSY another process holds
- * the lock, or an update is under way; UP_MISSING, UP_WRITE. */
-UP_MUST_CHECK int up_device_clean_files(uint32_t *removed, struct up_storage *storage,
+/* Temporary names that belong to no plan (files_clean.h); `remove`: remove them, which takes the lock.
+ * Errors: UP_BUSY another process holds it, or an update is under way; UP_MISSING, UP_WRITE. */
+UP_MUST_CHECK int up_device_clean_files(bool remove, struct up_files_strays *out, struct up_storage *storage,
                                         const struct up_config *config, struct up_error *err);
 /* "whole", "waits", "old", "new", "trial" */
 const char *up_settled_name(enum up_settled settled);

@@ -60,6 +60,7 @@ static int begin(struct up_device *d, struct up_files *f, const struct up_files_
                  struct up_error *err)
 {
     struct up_journal_state next = d->state;
+    bool signed_by_nobody = up_sequence_is_unsigned(next.tx.sequence);
     struct up_files_plan plan;
 
     if (check_targets(d, &part->archive.ini, err) < 0)
@@ -67,13 +68,14 @@ static int begin(struct up_device *d, struct up_files *f, const struct up_files_
     if (up_files_make(&plan, d->storage, &part->archive.ini, part->content, part->archive.members,
                       d->config->files.root, d->config->files.root_count, err) < 0)
         return err->code;
+    for (uint32_t i = 0; i < plan.root_count; i++)
+        plan.root[i].plain = signed_by_nobody;
     if (plan.op_count > 0 && up_files_begin(f, &plan, err) < 0) {
         up_files_plan_free(&plan);
         return err->code;
     }
     /* A bare archive does not say what it needs. */
-    next.tx.restart =
-        plan.op_count > 0 && (up_sequence_is_unsigned(next.tx.sequence) || needs_restart(&part->archive.ini));
+    next.tx.restart = plan.op_count > 0 && (signed_by_nobody || needs_restart(&part->archive.ini));
     next.tx.plan.known = plan.op_count > 0;
     memcpy(next.tx.plan.bytes, f->stage.plan, sizeof next.tx.plan.bytes);
     up_files_plan_free(&plan);

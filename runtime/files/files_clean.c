@@ -1,6 +1,7 @@
 #include "files_clean.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "error.h"
@@ -11,13 +12,15 @@
 
 struct clean {
     struct up_files_place place; /* the directory that is looked through */
+    char path[UP_PATH_SIZE];     /* its path */
     unsigned depth;
-    uint32_t *removed;
+    bool removes;
+    struct up_files_strays *strays;
     struct up_error *err;
     int rc;
 };
 
-/* ".moult-<id>.here", ".moult-<id>-<n>.new", ".old" or ".old.part" */
+/* ".moult-<id>.here", ".spare"; ".moult-<id>-<n>.new", ".old" or ".old.part" */
 static bool is_ours(const char *name)
 {
     static const char *const ends[] = {".new", ".old", ".old.part"};
@@ -26,7 +29,7 @@ static bool is_ours(const char *name)
     if (strncmp(name, UP_FILES_TEMPORARY, strlen(UP_FILES_TEMPORARY)) != 0 ||
         strspn(id, "0123456789abcdef") != (size_t)(end - id))
         return false;
-    if (strcmp(end, ".here") == 0)
+    if (strcmp(end, ".here") == 0 || strcmp(end, ".spare") == 0)
         return true;
     if (*end != '-' || strspn(end + 1, "0123456789") == 0)
         return false;
@@ -39,12 +42,17 @@ static bool is_ours(const char *name)
 
 static int look_through(struct clean *c);
 
+static bool join(const struct clean *c, const char *name, char out[UP_PATH_SIZE])
+{
+    return snprintf(out, UP_PATH_SIZE, "%s/%s", c->path, name) < UP_PATH_SIZE;
+}
+
 static int into(struct clean *c, const char *name)
 {
     struct up_storage *s = c->place.storage;
     struct clean below = *c;
 
-    if (c->depth == DEPTH)
+    if (c->depth == DEPTH || !join(c, name, below.path))
         return 0;
     below.depth++;
     below.place.dir = s->ops->open_dir(s, c->place.dir, name, true);
@@ -60,8 +68,9 @@ static int each(void *user, const char *name, enum up_node_kind kind)
     struct clean *c = user;
 
     if (is_ours(name)) {
-        c->rc = up_files_remove(&c->place, name, c->err);
-        *c->removed += c->rc == 0;
+        if (c->strays->count++ == 0 && !join(c, name, c->strays->first))
+            c->strays->first[0] = '\0';
+        c->rc = c->removes ? up_files_remove(&c->place, name, c->err) : 0;
     } else if (kind == UP_NODE_DIR) {
         c->rc = into(c, name);
     }
@@ -70,22 +79,23 @@ static int each(void *user, const char *name, enum up_node_kind kind)
 
 static int look_through(struct clean *c)
 {
-    uint32_t before = *c->removed;
+    uint32_t before = c->strays->count;
 
     if (c->place.storage->ops->list_at(c->place.storage, c->place.dir, each, c) < 0 && c->rc == 0)
         c->rc = up_files_failed(&c->place, "", "list", c->err);
-    if (c->rc == 0 && *c->removed > before)
+    if (c->rc == 0 && c->removes && c->strays->count > before)
         c->rc = up_files_sync(&c->place, c->err);
     return c->rc;
 }
 
-int up_files_clean(struct up_storage *s, const struct up_files_root *roots, uint32_t root_count,
-                   uint32_t *removed, struct up_error *err)
+int up_files_clean(struct up_storage *s, const struct up_files_root *roots, uint32_t root_count, bool remove,
+                   struct up_files_strays *out, struct up_error *err)
 {
-    *removed = 0;
+    *out = (struct up_files_strays){0};
     for (uint32_t i = 0; i < root_count; i++) {
-        struct clean c = {.removed = removed, .err = err};
+        struct clean c = {.removes = remove, .strays = out, .err = err};
 
+        snprintf(c.path, sizeof c.path, "%s", roots[i].path);
         if (up_files_place_open_at(&c.place, s, roots[i].path, "", err) < 0)
             return err->code;
         (void)!look_through(&c);

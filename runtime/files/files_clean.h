@@ -8,15 +8,21 @@
 #ifndef UP_FILES_CLEAN_H
 #define UP_FILES_CLEAN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "error.h"
 #include "files_plan.h"
 #include "storage.h"
 
-/* Remove them below each root, within its file system. *removed: how many. Errors: UP_MISSING no such root;
- * UP_WRITE. */
+struct up_files_strays {
+    uint32_t count;
+    char first[UP_PATH_SIZE]; /* path of one of them */
+};
+
+/* Find them below each root, within its file system, and with `remove` do that. Errors: UP_MISSING no
+ * such root; UP_WRITE. */
 UP_MUST_CHECK int up_files_clean(struct up_storage *s, const struct up_files_root *roots, uint32_t root_count,
-                                 uint32_t *removed, struct up_error *err);
+                                 bool remove, struct up_files_strays *out, struct up_error *err);
 
 #endif

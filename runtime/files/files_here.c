@@ -14,7 +14,7 @@
 static int open_root(struct up_files_place *p, struct up_storage *s, const struct up_files_plan *plan,
                      uint32_t i, struct up_error *err)
 {
-    *p = (struct up_files_place){s, -1, plan->root[i].path, ""};
+    *p = (struct up_files_place){s, -1, plan->root[i].path, "", false};
     p->dir = s->ops->open_dir(s, UP_NO_DIR, p->root, false);
     if (p->dir < 0)
         return up_fail(err, errno == ENOENT ? UP_MISSING : UP_WRITE, "root %s: %s", p->root, strerror(errno));

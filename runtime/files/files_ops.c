@@ -134,7 +134,7 @@ static int make_like_old(const struct at *a, struct up_error *err)
         return up_files_failed(&a->place, a->name[UP_FILES_OLD], "open", err);
     fresh = s->ops->open_at(s, a->place.dir, name, UP_UPDATE, 0);
     if (fresh >= 0)
-        changed = s->ops->copy_attributes(s, fresh, old);
+        changed = up_files_make_like(&a->place, fresh, old);
     if (changed < 0 || (changed > 0 && s->ops->sync(s, fresh) < 0))
         rc = up_files_failed(&a->place, name, "attributes", err);
     if (fresh >= 0)

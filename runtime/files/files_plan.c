@@ -14,6 +14,8 @@
 #define ROOT_SIZE (UP_FILES_HERE_SIZE + 4 + 4)               /* and the path */
 #define OP_SIZE (4 + 4 + 4 + 4 + 4 + 8 + UP_SHA256_SIZE + 8) /* and two strings */
 #define PROGRAM_SIZE (4 + 4 + 8)                             /* and two strings */
+#define WEAK 1u
+#define PLAIN 2u
 #define STOP 1u
 #define START 2u
 
@@ -228,7 +230,7 @@ int up_files_plan_encode(const struct up_files_plan *plan, uint8_t **out, size_t
     at += 12;
     for (uint32_t i = 0; i < plan->root_count; i++) {
         at = put_bytes(at, plan->root[i].here, UP_FILES_HERE_SIZE);
-        up_put32(at, plan->root[i].weak);
+        up_put32(at, (plan->root[i].weak ? WEAK : 0) | (plan->root[i].plain ? PLAIN : 0));
         up_put32(at + 4, (uint32_t)strlen(plan->root[i].path) + 1);
         at = put_text(at + 8, plan->root[i].path);
     }
@@ -268,12 +270,13 @@ static bool take_root(struct reader *r, struct up_files_root *root)
 {
     const uint8_t *at = take(r, ROOT_SIZE);
 
-    if (!at)
+    if (!at || up_get32(at + UP_FILES_HERE_SIZE) > (WEAK | PLAIN))
         return false;
     memcpy(root->here, at, UP_FILES_HERE_SIZE);
-    root->weak = up_get32(at + UP_FILES_HERE_SIZE) == 1;
+    root->weak = up_get32(at + UP_FILES_HERE_SIZE) & WEAK;
+    root->plain = up_get32(at + UP_FILES_HERE_SIZE) & PLAIN;
     root->path = take_text(r, up_get32(at + UP_FILES_HERE_SIZE + 4));
-    return root->path && up_get32(at + UP_FILES_HERE_SIZE) <= 1;
+    return root->path != NULL;
 }
 
 static bool take_op(struct reader *r, struct up_files_op *op)

@@ -38,8 +38,9 @@ enum up_files_kind {
 };
 
 struct up_files_root {
-    const char *path;                 /* absolute */
-    bool weak;                        /* its file system may have no hard links */
+    const char *path; /* absolute */
+    bool weak;        /* its file system may have no hard links */
+    bool plain;       /* nobody signed it: no setuid bits of what is replaced, no capabilities */
     uint8_t here[UP_FILES_HERE_SIZE]; /* what its .here file holds */
 };
 

@@ -81,7 +81,7 @@ static int give_attributes(const struct up_files_place *p, const struct up_files
         like = s->ops->open_at(s, p->dir, op->name, UP_READ, 0);
         if (like < 0)
             return up_files_failed(p, op->name, "open", err);
-        rc = s->ops->copy_attributes(s, file, like) < 0 ? up_files_failed(p, op->name, "attributes", err) : 0;
+        rc = up_files_make_like(p, file, like) < 0 ? up_files_failed(p, op->name, "attributes", err) : 0;
         s->ops->close(s, like);
         return rc;
     }

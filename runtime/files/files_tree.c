@@ -53,7 +53,7 @@ static int open_below(struct up_files_place *p, const char *path, struct up_erro
 int up_files_place_open_at(struct up_files_place *p, struct up_storage *s, const char *root,
                            const char *folder, struct up_error *err)
 {
-    *p = (struct up_files_place){s, -1, root, folder};
+    *p = (struct up_files_place){s, -1, root, folder, false};
     return open_below(p, folder, err);
 }
 
@@ -63,7 +63,7 @@ int up_files_place_open(struct up_files_place *p, struct up_storage *s, const st
     const struct up_files_op *op = &plan->op[n];
     char path[UP_PATH_SIZE];
 
-    *p = (struct up_files_place){s, -1, plan->root[op->root].path, op->dir};
+    *p = (struct up_files_place){s, -1, plan->root[op->root].path, op->dir, plan->root[op->root].plain};
     if (up_files_is_step(op))
         snprintf(path, sizeof path, "%s", op->dir);
     else if (inside(plan, op, path) >= UP_PATH_SIZE)
@@ -179,6 +179,21 @@ int up_files_copy(const struct up_files_place *p, const char *name, int to, stru
         rc = up_files_failed(p, name, "copy", err);
     s->ops->close(s, file);
     return rc;
+}
+
+int up_files_make_like(const struct up_files_place *p, int file, int like)
+{
+    struct up_storage *s = p->storage;
+    int changed = s->ops->copy_attributes(s, file, like);
+    struct up_stat st;
+
+    if (changed < 0 || !p->plain)
+        return changed;
+    /* Setting the owner takes capabilities away. */
+    if (s->ops->stat_file(s, like, &st) < 0 ||
+        s->ops->set_attributes(s, file, st.owner, st.group, st.mode & 01777) < 0)
+        return -1;
+    return 1;
 }
 
 /* What is done with each name below a directory. */

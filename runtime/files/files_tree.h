@@ -18,6 +18,7 @@ struct up_files_place {
     struct up_storage *storage;
     int dir;
     const char *root, *folder;
+    bool plain; /* as the root's, of a plan */
 };
 
 /* Open the folder in which operation `n` works; inside a new directory, that is a folder below its .new.
@@ -49,6 +50,8 @@ UP_MUST_CHECK int up_files_digest(const struct up_files_place *p, const char *na
 /* Copy content and attributes of file `name` into the open file `to`, and sync it. */
 UP_MUST_CHECK int up_files_copy(const struct up_files_place *p, const char *name, int to,
                                 struct up_error *err);
+/* Make an open file like another one, as far as it may be: 1 something had to be changed, 0 nothing, or -1. */
+int up_files_make_like(const struct up_files_place *p, int file, int like);
 /* Remove it, a directory with all below it. Does nothing if it is missing. Errors: UP_WRITE, also for a mount. */
 UP_MUST_CHECK int up_files_remove(const struct up_files_place *p, const char *name, struct up_error *err);
 /* Whether a directory can be removed with everything below it. Errors: UP_INCOMPATIBLE there is a mount, or

@@ -178,7 +178,7 @@ static int try_names(const struct up_files_place *p, const struct up_files_plan 
                      struct up_error *err)
 {
     struct up_storage *s = p->storage;
-    struct up_files_place inside = {s, -1, p->root, p->folder};
+    struct up_files_place inside = {s, -1, p->root, p->folder, false};
     char ours[UP_FILES_TEMPORARY_SIZE];
     int rc = 0;
 

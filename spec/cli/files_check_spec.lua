@@ -54,6 +54,16 @@ describe("moult doctor", function()
     assert.matches("\nfail  files +files%.roots: the root [^\n]*/elsewhere holds the state directory", out)
   end)
 
+  it("tells of temporary files that no update knows", function()
+    w:configure 'files = { roots = { "app" } },'
+    assert(w:shell "mkdir -p app/deep && touch app/deep/.moult-0011223344556677-3.old app/.moult-0011223344556677.here")
+    local _, out = w:moult "doctor"
+    assert.matches("\nwarn  strays +temporary files of ours that no update knows: 2, among them [^\n]*/app/.*%.moult", out)
+    assert.matches("`moult settle --clean` removes them", out, 1, true)
+    assert.equal(0, (w:moult "settle --clean"))
+    assert.is_nil((select(2, w:moult "doctor")):find("strays", 1, true))
+  end)
+
   it("tells of files of others that were set aside", function()
     w:configure 'files = { roots = { "app" } },'
     assert(w:shell "mkdir -p state/files/foreign && echo theirs >state/files/foreign/0011223344556677-3")

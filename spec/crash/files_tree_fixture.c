@@ -172,14 +172,14 @@ void tree_plan(const struct files_flow *flow, struct up_files_plan *plan)
 {
     uint8_t bytes[LARGEST];
 
-    *plan =
-        (struct up_files_plan){.id = {0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88},
-                               .root_count = 2,
-                               .root = {{APP, flow->no_links, {1, 2, 3}}, {CARD, flow->no_links, {4, 5, 6}}},
-                               .op_count = sizeof ops / sizeof ops[0],
-                               .op = ops,
-                               .program_count = 2,
-                               .program = programs};
+    *plan = (struct up_files_plan){.id = {0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88},
+                                   .root_count = 2,
+                                   .root = {{.path = APP, .weak = flow->no_links, .here = {1, 2, 3}},
+                                            {.path = CARD, .weak = flow->no_links, .here = {4, 5, 6}}},
+                                   .op_count = sizeof ops / sizeof ops[0],
+                                   .op = ops,
+                                   .program_count = 2,
+                                   .program = programs};
     if (flow->no_links)
         plan->op_count--;
     for (uint32_t i = 0; i < plan->op_count; i++) {

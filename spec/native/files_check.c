@@ -682,6 +682,30 @@ static void what_others_set_after_staging_is_kept(void **state)
     assert_int_equal(up_files_sweep(&w->files, true, &w->err), 0);
 }
 
+/* Nobody signed what it does with them. */
+static void what_nobody_signed_takes_no_setuid_bits(void **state)
+{
+    struct world *w = *state;
+    struct up_files_plan plan;
+    char *now;
+
+    tree_plan(&flow, &plan);
+    plan.root[0].plain = true;
+    assert_int_equal(up_files_begin(&w->files, &plan, &w->err), 0);
+    assert_true(w->files.plan.root[0].plain && !w->files.plan.root[1].plain); /* on record */
+    assert_int_equal(up_files_fill(&w->files, &source, &w->err), 0);
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    now = sim_dump(w->sim, "/app/bin");
+    if (!strstr(now, "f 0755 7:8+9 9000 ") || !strstr(now, "f 4755 7:8+9 11 "))
+        fail_msg("%s", now);
+    free(now);
+    assert_int_equal(up_files_undo(&w->files, &w->err), 0);
+    assert_int_equal(up_files_sweep(&w->files, false, &w->err), 0);
+    now = sim_dump(w->sim, "/app/bin");
+    assert_non_null(strstr(now, "f 4755 7:8+9 11 "));
+    free(now);
+}
+
 static void room_that_was_kept_is_given_up_to_go_back(void **state)
 {
     struct world *w = *state;
@@ -1365,6 +1389,7 @@ int main(void)
         IN_WORLD(a_link_on_the_way_is_refused),
         IN_WORLD(no_room_changes_nothing),
         IN_WORLD(what_others_set_after_staging_is_kept),
+        IN_WORLD(what_nobody_signed_takes_no_setuid_bits),
         IN_WORLD(room_that_was_kept_is_given_up_to_go_back),
         IN_WORLD(no_room_is_kept_where_renaming_takes_none),
         IN_WORLD(a_name_that_cannot_be_is_refused),

@@ -413,7 +413,7 @@ static unsigned count_of(const char *const *paths, size_t count)
 
 static void names_of_no_plan_go_on_order(void **state)
 {
-    uint32_t removed = 9;
+    struct up_files_strays strays;
 
     (void)state;
     sim_put_dir(sim, "/app/other", 0755);
@@ -425,12 +425,17 @@ static void names_of_no_plan_go_on_order(void **state)
         sim_put_text(sim, others[i], "not ours");
     assert_string_equal(settle(), "whole");
     assert_int_equal(count_of(ours, 4), 4);
-    assert_int_equal(up_device_clean_files(&removed, sim_storage(sim), &config, &err), 0);
-    assert_int_equal(removed, 4);
+    assert_int_equal(up_device_clean_files(false, &strays, sim_storage(sim), &config, &err), 0);
+    assert_int_equal(strays.count, 4);
+    assert_int_equal(count_of(ours, 4), 4);
+    assert_true(count_of((const char *const[]){strays.first}, 1) && strstr(strays.first, "/.moult-0123"));
+    assert_int_equal(up_device_clean_files(true, &strays, sim_storage(sim), &config, &err), 0);
+    assert_int_equal(strays.count, 4);
     assert_int_equal(count_of(ours, 4), 0);
     assert_int_equal(count_of(others, 5), 5);
-    assert_int_equal(up_device_clean_files(&removed, sim_storage(sim), &config, &err), 0);
-    assert_int_equal(removed, 0);
+    assert_int_equal(up_device_clean_files(true, &strays, sim_storage(sim), &config, &err), 0);
+    assert_int_equal(strays.count, 0);
+    assert_string_equal(strays.first, "");
 }
 
 /* Call `n` of one kind fails. Whether there was one. */
@@ -471,11 +476,11 @@ static void an_order_that_was_not_carried_out_is_told(void **state)
 
 static void names_of_a_plan_stay(void **state)
 {
-    uint32_t removed;
+    struct up_files_strays strays;
 
     (void)state;
     arm(false);
-    assert_int_equal(up_device_clean_files(&removed, sim_storage(sim), &config, &err), UP_BUSY);
+    assert_int_equal(up_device_clean_files(true, &strays, sim_storage(sim), &config, &err), UP_BUSY);
     assert_string_equal(settle(), "waits");
     assert_int_equal(run(1), 0);
     assert_tree(WORLD_TREE_NEW);

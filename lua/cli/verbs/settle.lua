@@ -57,7 +57,7 @@ function M.run(parsed, env)
     if not what then return failed(message, code) end
     if parsed.opts.clean then
       local removed
-      removed, message, code = natives.device.clean_files(s.config)
+      removed, message, code = natives.device.clean_files(s.config, true)
       if not removed then return nil, message, code end
       env.note(("temporary names removed: %d"):format(removed))
     end
