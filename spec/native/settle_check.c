@@ -442,12 +442,12 @@ static void names_of_no_plan_go_on_order(void **state)
 static bool is_said(enum sim_op op, unsigned n)
 {
     struct sim *whole = sim;
-    uint32_t removed;
+    struct up_files_strays strays;
     bool met;
 
     sim = sim_clone(whole);
     sim_fail(sim, op, n, EIO, false);
-    if (up_device_clean_files(&removed, sim_storage(sim), &config, &err) == 0 && sim_fault_hits(sim) > 0)
+    if (up_device_clean_files(true, &strays, sim_storage(sim), &config, &err) == 0 && sim_fault_hits(sim) > 0)
         fail_msg("%s %u failed unsaid", sim_op_name(op), n);
     met = sim_fault_hits(sim) > 0;
     sim_free(sim);
