@@ -14,7 +14,8 @@
 -- builds of one version (1.0.1+1, 1.0.1+2) the one with the higher sequence is newer, if the folder has the device's
 -- own. VERSION does not name files. Moult's devices that take files say which they have (files_version, 0: none), and a
 -- package of files alone is for those that have others. A 724U that asks with dfota=1 is given the delta against its
--- core if there is one; all others get the full package. While a package for it is being made, a device is asked to wait (code 43).
+-- core if there is one; all others get the full package. While a package for it is being made, a device is asked to
+-- wait (code 43).
 --
 -- @module depot.luat
 

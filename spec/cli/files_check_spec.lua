@@ -58,7 +58,8 @@ describe("moult doctor", function()
     w:configure 'files = { roots = { "app" } },'
     assert(w:shell "mkdir -p app/deep && touch app/deep/.moult-0011223344556677-3.old app/.moult-0011223344556677.here")
     local _, out = w:moult "doctor"
-    assert.matches("\nwarn  strays +temporary files of ours that no update knows: 2, among them [^\n]*/app/.*%.moult", out)
+    assert.matches("\nwarn  strays +temporary files of ours that no update knows: 2, among them [^\n]*/app/.*%.moult",
+      out)
     assert.matches("`moult settle --clean` removes them", out, 1, true)
     assert.equal(0, (w:moult "settle --clean"))
     assert.is_nil((select(2, w:moult "doctor")):find("strays", 1, true))
