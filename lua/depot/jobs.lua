@@ -12,9 +12,9 @@
 -- state (nil: no job), step (percent), code (vendor's number), text; finished
 -- (downloaded completely), tries, renewing (a new link is on its way), renewals,
 -- offers, failures; and times in ms: due (when to handle the row), again (when a
--- failed job is tried again), heard, changed, ends (of its last link), dead (when
--- an expired link of it was refused), deaf (since when nobody has subscribed to
--- its offers).
+-- failed job is tried again), heard, changed, ends (of its last link; 0: the job
+-- waits for its rollout), dead (when an expired link of it was refused), deaf
+-- (since when nobody has subscribed to its offers).
 --
 -- @module depot.jobs
 
@@ -103,10 +103,11 @@ function M.cancel(row, now)
   return true
 end
 
---- A link of an open job has failed while its rollout makes no offers. That is no failure, and uses up no new link.
+--- The open job waits until its rollout makes it due. A link that has failed meanwhile is no failure, and uses up no new
+-- link; a download that had begun is over.
 function M.put_off(row, now)
-  set(row, "pending", now)
-  row.due, row.renewing, row.ends, row.step = nil, nil, nil, nil
+  if row.state == "upgrading" then set(row, "pending", now) end
+  row.due, row.renewing, row.ends, row.step = nil, nil, 0, nil
 end
 
 --- A device with an open job runs something newer than its target.

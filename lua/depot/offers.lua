@@ -25,6 +25,7 @@ local ACKNOWLEDGE = 60000 -- for the broker to accept an offer
 local ABSENT = 10000      -- until a missing package is looked for again
 local NOT_THERE = "the package is not in the folder"
 local HASHING = 500       -- until the next check whether a package is hashed and the store can be written
+local TAKEN = 1800000     -- for which an offer without a link counts as open
 local FULL = 50           -- until the client's queue is tried again
 local AHEAD = 3600000     -- by which a device that is upgrading goes before others
 
@@ -142,7 +143,7 @@ end
 function Offers:_announce(row, entry, now)
   if not self.qinglian:offer(row, entry, now) then return false end
   self.pace:take(WHO)
-  row.offers, row.due = (row.offers or 0) + 1, nil
+  row.offers, row.due, row.ends = (row.offers or 0) + 1, nil, now + TAKEN
   self.tell("offered", row, { release = row.target, package = entry.name })
   return true
 end
@@ -177,6 +178,17 @@ function Offers:_known()
   return self.facts
 end
 
+-- The open job of a row must not be offered now. A download that had begun is over, else it would need no offer.
+function Offers:_hold(row, held, now)
+  if held == "ended" then
+    jobs.cancel(row, now)
+    self:went(row, "cancelled", now)
+  else
+    jobs.put_off(row, now)
+  end
+  return nil
+end
+
 --- Handle a row that is due, or whose device asks. The caller writes the row.
 -- @tparam table row changed in place
 -- @tparam integer now ms
@@ -198,8 +210,8 @@ function Offers:consider(row, now, ask)
   if job == row or grants.supersedes(row, job, known) then jobs.begin(row, job, now) end
   local what = jobs.consider(row, job, dialects.generic(row.cloud), now)
   local held = what == "offer" and self.board:holds(row, now)
-  if held == "ended" and row.state == "pending" and jobs.cancel(row, now) then self:went(row, "cancelled", now) end
-  if held then return nil end
+  if held then return self:_hold(row, held, now) end
+  if row.ends == 0 then row.ends = nil end
   if what == "offer" and ask and not self:_may_answer(now) then
     -- A device that is upgrading waits with an expired link, so it goes before those that have not begun.
     row.due = row.state == "upgrading" and now - AHEAD or turn

@@ -58,6 +58,10 @@ function World:open()
       close = function() end },
     on_event = function(event)
       if event.kind == "rollout" then count(event.text:match ": (%a+)") else count(event.kind) end
+      if event.kind == "failed" or event.kind == "reverted" then
+        local id = self:row(self.devices[event.device]).rollout
+        if id then self.failed[id] = (self.failed[id] or 0) + 1 end
+      end
     end,
   }, { settle = 0, pace = 1000000 })
   self:watch()
@@ -166,6 +170,7 @@ function World:person()
       acts.apply(self:parts(), rollout, "change")
     else
       acts.apply(self:parts(), rollout, verb)
+      if verb == "resume" then self.failed[rollout.id] = 0 end
     end
   end
   assert(self.store:commit())
@@ -220,8 +225,12 @@ function World:fault()
       end
     end
     local limit, most = rollout.plan.limit, 3 -- of any plan, or of a change
-    if limit.count and rollout.failed > limit.count + most then
-      return ("rollout %d: %d failures, limit %d, in flight %d"):format(rollout.id, rollout.failed, limit.count, most)
+    local failed = self.failed[rollout.id] or 0
+    if limit.count and failed > limit.count + most then
+      return ("rollout %d: %d failures, limit %d, in flight %d"):format(rollout.id, failed, limit.count, most)
+    end
+    if limit.count and failed >= limit.count and life.is_offering(rollout) then
+      return ("rollout %d is %s after %d failures, limit %d"):format(rollout.id, rollout.state, failed, limit.count)
     end
     local open = assert(self.store:in_flight(rollout, self.now))
     if open > most then return ("rollout %d: %d offers in flight of %d"):format(rollout.id, open, most) end
@@ -259,6 +268,7 @@ function World:settle()
   for _, rollout in ipairs(assert(self.store:rollouts())) do
     rollout.plan.window, rollout.plan.limit, rollout.plan.advance, rollout.plan.in_flight = nil, {}, "time", 3
     assert(acts.apply(self:parts(), rollout, "change"))
+    self.failed[rollout.id] = 0
     if rollout.state == "paused" then assert(acts.apply(self:parts(), rollout, "resume")) end
     if rollout.state == "waiting" then assert(acts.apply(self:parts(), rollout, "advance")) end
   end
@@ -317,7 +327,7 @@ end
 -- @tparam integer seed
 -- @treturn string|nil what went wrong
 function M.run(seed)
-  local world = setmetatable({ random = generator(seed), now = 1767225600000, devices = {}, in_order = {},
+  local world = setmetatable({ random = generator(seed), now = 1767225600000, devices = {}, in_order = {}, failed = {},
     packages = packages(), store = store_of() }, World)
   for i = 1, 3 + world.random(6) do
     local device = { name = ("dev%d-%d"):format(seed % 1000, i), release = "1.0.0" }

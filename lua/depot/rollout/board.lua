@@ -164,9 +164,9 @@ function Board:_feed(rollout, now)
     if not due then return nil, message, code end
     room = most - open - due
   end
-  if room <= 0 or not self.store:has_waiting(rollout, most and now - GRACE or -1) then return true end
+  if room <= 0 or not self.store:has_waiting(rollout, most and now - GRACE or 0) then return true end
   local ok, message, code = self.store:change()
-  if ok then ok, message, code = self.store:feed(rollout, now, most and now - GRACE or -1, room) end
+  if ok then ok, message, code = self.store:feed(rollout, now, most and now - GRACE or 0, room) end
   return ok and true, message, code
 end
 

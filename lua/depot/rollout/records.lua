@@ -41,9 +41,9 @@ M.statements = {
     + (SELECT count(*) FROM device WHERE rollout = ?1 AND state = 'pending' AND ends > ?2) AS n]],
   due_of_rollout = "SELECT count(*) AS n FROM device WHERE due <= ?2 AND rollout = ?1 AND state = 'pending'",
   waiting = [[SELECT 1 AS yes FROM device WHERE rollout = ?1 AND state = 'pending' AND due IS NULL
-    AND (ends IS NULL OR ends <= ?2) LIMIT 1]],
+    AND ends <= ?2 LIMIT 1]],
   feed = [[UPDATE device SET due = ?2 WHERE (cloud, product, device) IN (SELECT cloud, product, device FROM device
-    WHERE rollout = ?1 AND state = 'pending' AND due IS NULL AND (ends IS NULL OR ends <= ?3)
+    WHERE rollout = ?1 AND state = 'pending' AND due IS NULL AND ends <= ?3
     ORDER BY ends LIMIT ?4)]],
   cancel_jobs = [[UPDATE device SET state = 'cancelled', changed = ?2, due = NULL, renewing = NULL, again = NULL
     WHERE rollout = ?1 AND state IN ('pending', 'upgrading')]],
@@ -144,8 +144,8 @@ function Methods:has_waiting(rollout, ended)
   return self.statements.waiting:first(rollout.id, ended)
 end
 
---- Make up to `most` waiting jobs of a rollout due: those that were never offered, then those whose link ended before
--- `ended` (ms).
+--- Make up to `most` waiting jobs of a rollout due: those that wait for it (depot.jobs), then those whose link ended
+-- before `ended` (ms).
 function Methods:feed(rollout, now, ended, most)
   return self.statements.feed:run(rollout.id, now, ended, most)
 end
