@@ -56,7 +56,7 @@ function M.new(parts, options)
     self.commits:tell(event)
   end
   self.board = boards.new { store = parts.store, by_digest = function() return self.offers.by_digest end,
-    tell = function(event) self.commits:tell(event) end }
+    tell = function(event) self.commits:tell(event) end, auto = options.auto }
   self.offers = offers.new({
     mqtt = parts.mqtt, store = parts.store, digests = parts.digests, json = parts.json, packages = parts.packages,
     link = parts.link, tell = tell, now = parts.now, pace = parts.pace,

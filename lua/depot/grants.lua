@@ -36,9 +36,25 @@ function M.wave(rollout, entry, device, sha256)
   return places.wave(waves, places.of(sha256, rollout.hash, entry.manifest.sequence, device))
 end
 
+-- The job that the automatic mode gives a device; its rollout, one a product, may be paused.
+local function of_auto(row, known)
+  local newest = known.auto and choice.newest(known.packages, row.hash, row.device)
+  if not newest then return nil end
+  local manifest, id = newest.manifest, nil
+  for _, rollout in ipairs(known.rollouts) do
+    if rollout.kind == "auto" and rollout.hash == row.hash then
+      if not life.is_offering(rollout) then return nil end
+      id = rollout.id
+    end
+  end
+  if choice.order(known.packages, row, manifest.release, manifest.sequence) ~= "older" then return nil end
+  return { package = manifest.digest, target = manifest.release, kind = "auto", rollout = id, wave = id and 1,
+    sequence = manifest.sequence }
+end
+
 -- The job that one rollout gives a device; nil: none, and why.
 local function of_rollout(rollout, row, known)
-  if not M.covers(rollout, row) then return nil, "not covered" end
+  if rollout.kind == "auto" or not M.covers(rollout, row) then return nil, "not covered" end
   local entry = known.by_digest[rollout.package]
   if not entry then return nil, "no package" end
   if not choice.fits(entry, row) then return nil, "not on the list" end
@@ -72,11 +88,8 @@ function M.of(row, known)
     local job = of_rollout(rollout, row, known)
     if job and is_better(job, best) then best = job end
   end
-  local newest = known.auto and choice.newest(known.packages, row.hash, row.device)
-  if newest and (not best or newest.manifest.sequence > best.sequence)
-      and choice.order(known.packages, row, newest.manifest.release, newest.manifest.sequence) == "older" then
-    return { package = newest.manifest.digest, target = newest.manifest.release, kind = "auto" }
-  end
+  local auto = of_auto(row, known)
+  if auto and (not best or auto.sequence > best.sequence) then return auto end
   return best
 end
 

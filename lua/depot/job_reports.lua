@@ -116,6 +116,7 @@ function heard.fail(row, event, now, settle, held)
   end
   if of_link and held then
     jobs.put_off(row, now)
+    row.due = now + settle -- then it waits for its rollout, or ends with it
     return "ignored"
   end
   if of_link and (link.reports or row.ends and now > row.ends) and renew(row, now) then

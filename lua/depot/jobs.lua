@@ -103,8 +103,8 @@ function M.cancel(row, now)
   return true
 end
 
---- The open job waits until its rollout makes it due. A link that has failed meanwhile is no failure, and uses up no new
--- link; a download that had begun is over.
+--- The open job waits until its rollout makes it due. A link that has failed meanwhile is no failure, and uses up no
+-- new link; a download that had begun is over.
 function M.put_off(row, now)
   if row.state == "upgrading" then set(row, "pending", now) end
   row.due, row.renewing, row.ends, row.step = nil, nil, 0, nil

@@ -65,7 +65,8 @@ local SCHEMA = [[
   CREATE TABLE rollout (
     id INTEGER PRIMARY KEY, package TEXT NOT NULL, target TEXT NOT NULL, hash TEXT NOT NULL,
     cloud TEXT, product TEXT, source TEXT, made INTEGER NOT NULL, filter TEXT,
-    state TEXT NOT NULL DEFAULT 'running', before TEXT, reason TEXT, priority INTEGER NOT NULL DEFAULT 0, plan TEXT,
+    kind TEXT NOT NULL DEFAULT 'batch', state TEXT NOT NULL DEFAULT 'running', before TEXT,
+    reason TEXT, priority INTEGER NOT NULL DEFAULT 0, plan TEXT,
     wave INTEGER NOT NULL DEFAULT 1, wave_at INTEGER, soak_at INTEGER, starts_at INTEGER, limits_from INTEGER,
     verdicts INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, ended INTEGER);
   CREATE TABLE verified (
@@ -86,6 +87,7 @@ local LATER = {
   [5] = [[
     ALTER TABLE device ADD COLUMN rollout INTEGER; ALTER TABLE device ADD COLUMN wave INTEGER;
     ALTER TABLE device ADD COLUMN failures INTEGER; ALTER TABLE device ADD COLUMN again INTEGER;
+    ALTER TABLE rollout ADD COLUMN kind TEXT NOT NULL DEFAULT 'batch';
     ALTER TABLE rollout ADD COLUMN state TEXT NOT NULL DEFAULT 'running';
     ALTER TABLE rollout ADD COLUMN before TEXT; ALTER TABLE rollout ADD COLUMN reason TEXT;
     ALTER TABLE rollout ADD COLUMN priority INTEGER NOT NULL DEFAULT 0; ALTER TABLE rollout ADD COLUMN plan TEXT;

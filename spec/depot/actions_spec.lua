@@ -580,6 +580,29 @@ describe("depot actions", function()
       assert.equal(0, rollout().failed)
     end)
 
+    it("pause and resume the automatic mode", function()
+      serve()
+      local function automatic()
+        local _, output = act "rollout list packages --json"
+        for _, r in ipairs(assert(natives.json.decode(output)).rollouts) do
+          if r.kind == "auto" and r.product_key == natives.digest.sha256(ALIYUN) then return r end
+        end
+      end
+      local id = wait("the rollout", automatic).id
+      assert.equal(0, (act("rollout pause packages " .. id)))
+      local d = known("dev1", "1.0.0")
+      assert.equal(19, (act("rollout cancel packages " .. id)))
+      assert.equal(2, (act("rollout change packages --limit 5 " .. id)))
+      assert.equal(0, (act("rollout change packages --in-flight 5 " .. id)))
+      assert.is_nil(shown("dev1").state ~= natives.json.null and shown("dev1").state or nil)
+      assert.same({}, d.inbox)
+      assert.equal(0, (act("rollout resume packages " .. id)))
+      assert.equal("2.0.0", d:hear().version)
+      d:say("inform", { version = "2.0.0" })
+      becomes(d, "succeeded")
+      assert.same({ "running", 1, 5 }, { automatic().state, automatic().jobs.succeeded, automatic().in_flight })
+    end)
+
     it("refuse what cannot be rolled out, and what is no rollout", function()
       serve "--staged"
       known("dev1", "1.0.0")

@@ -924,7 +924,7 @@ describe("depot.store", function()
     local fifth = { "DROP TABLE rollout_member; DROP TABLE tally; DROP INDEX device_rollout" }
     for _, name in ipairs { "leave", "enter", "new", "gone" } do fifth[#fifth + 1] = "DROP TRIGGER tally_" .. name end
     for table_name, columns in pairs { device = "rollout wave failures again",
-      rollout = "state before reason priority plan wave wave_at soak_at starts_at limits_from verdicts failed "
+      rollout = "kind state before reason priority plan wave wave_at soak_at starts_at limits_from verdicts failed "
         .. "ended" } do
       for column in columns:gmatch "%S+" do
         fifth[#fifth + 1] = ("ALTER TABLE %s DROP COLUMN %s"):format(table_name, column)

@@ -232,7 +232,11 @@ function World:fault()
     if limit.count and failed >= limit.count and life.is_offering(rollout) then
       return ("rollout %d is %s after %d failures, limit %d"):format(rollout.id, rollout.state, failed, limit.count)
     end
-    local open = assert(self.store:in_flight(rollout, self.now))
+    local open = 0
+    for _, row in ipairs(self:rows()) do
+      local lives = row.state == "upgrading" or row.state == "pending" and row.ends and row.ends > self.now
+      if row.rollout == rollout.id and lives then open = open + 1 end
+    end
     if open > most then return ("rollout %d: %d offers in flight of %d"):format(rollout.id, open, most) end
   end
   for _, row in ipairs(self:rows()) do
@@ -263,7 +267,8 @@ function World:is_settled()
   return true
 end
 
--- In the end everybody behaves: whoever is to get a release runs it, or has a verdict.
+-- In the end everybody behaves: whoever is to get a release runs it, or has a verdict. Nobody reports without an offer,
+-- so the depot has to make them by itself.
 function World:settle()
   for _, rollout in ipairs(assert(self.store:rollouts())) do
     rollout.plan.window, rollout.plan.limit, rollout.plan.advance, rollout.plan.in_flight = nil, {}, "time", 3
@@ -277,10 +282,9 @@ function World:settle()
     if self:is_settled() then return nil end
     for _, device in ipairs(self.in_order) do
       if device.offer then
-        device.release, device.begun = device.offer.release, nil
-        device.offer = nil
+        device.release, device.begun, device.offer = device.offer.release, nil, nil
+        self:report(device)
       end
-      self:report(device)
     end
     local fault = self:step(1900000)
     if fault then return fault end

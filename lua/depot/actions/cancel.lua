@@ -24,7 +24,7 @@ local function end_rollouts(context, entry)
   if not rollouts then return nil, message, code end
   local count = 0
   for _, rollout in ipairs(rollouts) do
-    if (not entry or entry.manifest.digest == rollout.package)
+    if rollout.kind ~= "auto" and (not entry or entry.manifest.digest == rollout.package)
         and (not hash or hash == rollout.hash)
         and (not opts.cloud or opts.cloud == rollout.cloud)
         and (not opts.from or opts.from == rollout.source)

@@ -14,7 +14,8 @@ local views = require "depot.rollout.view"
 
 local M = {}
 
--- The rollout that the command means: by its number, or the only one that has not ended.
+-- The rollout that the command means: by its number, or the only one that has not ended; the
+-- automatic mode is meant only if there is no other.
 local function find(context)
   if context.name then
     local id = context.name:find "^%d+$" and #context.name < 10 and math.tointeger(tonumber(context.name))
@@ -25,8 +26,13 @@ local function find(context)
     if rollout == false then return nil, ("there is no rollout %d"):format(id), "missing" end
     return rollout, message, code
   end
-  local open, message, code = context.store:rollouts()
-  if not open then return nil, message, code end
+  local all, message, code = context.store:rollouts()
+  if not all then return nil, message, code end
+  local open = {}
+  for _, rollout in ipairs(all) do
+    if rollout.kind ~= "auto" then open[#open + 1] = rollout end
+  end
+  if #open == 0 then open = all end
   if #open == 1 then return open[1] end
   return nil, #open == 0 and "no rollout is open" or ("%d rollouts are open; give the number of one"):format(#open),
     #open == 0 and "missing" or "usage"
@@ -96,7 +102,8 @@ end
 
 function verbs.change(context)
   return change(context, function(rollout)
-    local plan, message, code = plans.read(context.plan, rollout.plan)
+    local read = rollout.kind == "auto" and plans.read_auto or plans.read
+    local plan, message, code = read(context.plan, rollout.plan)
     if not plan then return nil, message, code end
     rollout.plan, rollout.priority = plan, context.priority or rollout.priority
     return acts.apply(parts_of(context), rollout, "change")

@@ -94,6 +94,17 @@ end
 -- Stands for the store if there is no database: none is made in a folder that no depot with --mqtt has served.
 local nothing = { devices = function() return {} end, rollouts = function() return {} end, close = function() end }
 
+-- The rollouts, without the automatic mode, which has none of its own.
+local function batches(context)
+  local all, message, code = context.store:rollouts()
+  if not all then return nil, message, code end
+  local list = {}
+  for _, rollout in ipairs(all) do
+    if rollout.kind ~= "auto" then list[#list + 1] = rollout end
+  end
+  return list
+end
+
 local function show(context)
   local env, json, printable = context.env, context.natives.json, context.natives.printable.text
   local rows, message, code = base.devices(context)
@@ -105,7 +116,7 @@ local function show(context)
   over_http = over_http or {}
   table.move(over_http, 1, #over_http, #rows + 1, rows)
   local rollouts
-  rollouts, message, code = context.store:rollouts()
+  rollouts, message, code = batches(context)
   if not rollouts then return nil, message, code end
   local served = lock.is_held(context.natives, context.dir)
   if env.json then

@@ -28,7 +28,7 @@ function M.overtaken(rollout, open, by_digest)
   local entry, list = by_digest[rollout.package], {}
   for _, other in ipairs(rollout.plan.members ~= "fixed" and open or {}) do
     local old = by_digest[other.package]
-    if entry and other.id ~= rollout.id and other.hash == rollout.hash
+    if entry and other.id ~= rollout.id and other.kind ~= "auto" and other.hash == rollout.hash
         and (not old or old.manifest.sequence < entry.manifest.sequence)
         and (not rollout.cloud or rollout.cloud == other.cloud)
         and (not rollout.product or rollout.product == other.product)
@@ -42,9 +42,15 @@ end
 
 --- The devices that the open waves of a rollout are for become due, unless they have a job; grants decide.
 function M.make_due(parts, rollout)
-  local entry = parts.by_digest[rollout.package]
-  if not entry or not life.is_offering(rollout) then return true end
-  return parts.store:make_due(entry, parts.now)
+  if not life.is_offering(rollout) then return true end
+  for _, entry in pairs(parts.by_digest) do
+    if entry.manifest.digest == rollout.package
+        or rollout.kind == "auto" and entry.manifest.product_key == rollout.hash then
+      local ok, message, code = parts.store:make_due(entry, parts.now)
+      if not ok then return nil, message, code end
+    end
+  end
+  return true
 end
 
 local function cancel_jobs(parts, rollout)
@@ -64,6 +70,10 @@ local AFTER = { start = M.make_due, advance = M.make_due, resume = M.make_due, c
 -- @tparam[opt] table facts
 -- @treturn table|nil rollout; nil, message, code
 function M.apply(parts, rollout, event, facts)
+  if event == "cancel" and rollout.kind == "auto" then
+    return nil, ("rollout %d is the automatic mode: pause it, or start the depot with --staged"):format(rollout.id),
+      "refused"
+  end
   local ok, message, code = life.apply(rollout, event, parts.now, facts)
   if not ok then return nil, ("rollout %d: %s"):format(rollout.id, message), code end
   if life.has_ended(rollout) then rollout.ended = parts.now end

@@ -29,9 +29,10 @@ local AT_ONCE = 1000 -- jobs of one rollout that become due at a look, if it has
 
 local VERDICTS = { succeeded = true, failed = true, reverted = true }
 
---- @tparam table parts store, by_digest (function -> {[digest] = entry}), tell (function(event))
+--- @tparam table parts store, by_digest (function -> {[digest] = entry}), tell (function(event)), auto (boolean: the
+--   newest package is for everyone)
 function M.new(parts)
-  return setmetatable({ store = parts.store, by_digest = parts.by_digest, tell = parts.tell,
+  return setmetatable({ store = parts.store, auto = parts.auto, by_digest = parts.by_digest, tell = parts.tell,
     list = {}, by_id = {}, counted = {}, next_look = 0 }, Board)
 end
 
@@ -170,6 +171,26 @@ function Board:_feed(rollout, now)
   return ok and true, message, code
 end
 
+-- The automatic mode is a rollout of each product, so that it is seen and can be paused.
+function Board:_automate(now)
+  local has, missing = {}, {}
+  for _, rollout in ipairs(self.list) do
+    if rollout.kind == "auto" then has[rollout.hash] = true end
+  end
+  for _, entry in pairs(self.by_digest()) do
+    if not has[entry.manifest.product_key] then missing[entry.manifest.product_key] = true end
+  end
+  if not next(missing) then return true end
+  local ok, message, code = self.store:change()
+  for hash in pairs(missing) do
+    if ok then
+      ok, message, code = self.store:roll_out({ kind = "auto", package = "", target = "newest", hash = hash }, now)
+    end
+  end
+  self.version = nil
+  return ok and self:refresh(), message, code
+end
+
 --- Do what is due.
 -- @tparam integer now ms
 -- @treturn true|nil nil, message, code
@@ -177,6 +198,7 @@ function Board:step(now)
   if now < self.next_look and now > self.next_look - 2 * LOOK then return true end
   self.next_look = now + LOOK
   local ok, message, code = self:refresh()
+  if ok and self.auto then ok, message, code = self:_automate(now) end
   for _, rollout in ipairs(self.list) do
     if ok then ok, message, code = self:_advance(rollout, now) end
     if ok and self.by_id[rollout.id] == rollout then ok, message, code = self:_feed(rollout, now) end

@@ -144,7 +144,22 @@ function M.read(texts, before)
   return plan
 end
 
---- The plan of a batch: everybody at once, no limits.
+-- Fields that the automatic mode can have: it has no release of its own, so neither waves nor a limit.
+local AUTO = { in_flight = true, window = true, zone = true, retries = true, backoff = true }
+
+--- Read the change of the automatic mode's plan.
+-- @treturn table|nil a new plan; nil, message, "usage"
+function M.read_auto(texts, before)
+  for _, name in ipairs(given_in(texts)) do
+    if not AUTO[name] then
+      return nil, ("the automatic mode has no %s; start the depot with --staged and create a rollout"):format(name),
+        "usage"
+    end
+  end
+  return M.read(texts, before)
+end
+
+--- The plan of a batch, and of the automatic mode: everybody at once, no limits.
 M.BATCH = { waves = { 100 }, soak = 0, advance = "time", limit = {}, done = 90, least = 1, retries = 0, backoff = 3600,
   members = "open" }
 

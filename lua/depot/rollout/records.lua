@@ -13,7 +13,7 @@ local M = { methods = {} }
 -- What changes in the life of a rollout.
 local LIFE = { "state", "before", "reason", "priority", "plan", "wave", "wave_at", "soak_at", "starts_at",
   "limits_from", "verdicts", "failed", "ended" }
-local MADE = { "package", "target", "hash", "cloud", "product", "source", "filter", "made" }
+local MADE = { "kind", "package", "target", "hash", "cloud", "product", "source", "filter", "made" }
 
 local function all(first, second)
   local names = table.move(first, 1, #first, 1, {})
@@ -92,13 +92,14 @@ function Methods:rollout(id)
 end
 
 --- Record a rollout.
--- @tparam table rollout package (digest), target, hash; cloud, product, source (release that devices run), filter
---   (text) or nil: any; plan or nil: everybody at once; state or nil: running; and more of depot.rollout.life
+-- @tparam table rollout kind (batch or auto; nil: batch), package (digest), target, hash; cloud, product, source
+--   (release that devices run), filter (text) or nil: any; plan or nil: everybody at once; state or nil: running; and
+--   more of depot.rollout.life
 -- @tparam integer now ms
 -- @treturn integer|nil its number; nil, message, code
 function Methods:roll_out(rollout, now)
-  local row = setmetatable({ made = now, state = rollout.state or "running", priority = rollout.priority or 0,
-    wave = rollout.wave or 1, verdicts = 0, failed = 0 }, { __index = rollout })
+  local row = setmetatable({ made = now, kind = rollout.kind or "batch", state = rollout.state or "running",
+    priority = rollout.priority or 0, wave = rollout.wave or 1, verdicts = 0, failed = 0 }, { __index = rollout })
   local made, message, code = self.statements.make_rollout:first(values_of(self, row, COLUMNS))
   return made and made.id, message, code
 end

@@ -35,9 +35,10 @@ function M.object(context, rollout)
   local entry = context.by_digest[rollout.package]
   local plan, list = rollout.plan, json.array {}
   for i, percent in ipairs(plan.waves) do list[i] = { percent = percent, jobs = waves[i] } end
-  return { id = rollout.id, state = rollout.state, reason = rollout.reason or null,
+  return { id = rollout.id, kind = rollout.kind, state = rollout.state, reason = rollout.reason or null,
     package = entry and entry.name or null,
     release = rollout.target, cloud = rollout.cloud or null, product = rollout.product or null,
+    product_key = rollout.hash,
     from = rollout.source or null, filter = rollout.filter or null, wave = rollout.wave, waves = list, jobs = all,
     verdicts = rollout.verdicts, failed = rollout.failed, priority = rollout.priority, members = plan.members,
     soak = plan.soak, advance = plan.advance, limit = plan.limit, in_flight = plan.in_flight or null,
