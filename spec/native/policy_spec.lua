@@ -2,6 +2,7 @@ local HOST = require "update.native.host"
 local native = require "update.native.policy"
 
 local finish = require("spec.support.policy_process").finish
+local folder = require("spec.support.folder").new()
 
 local function fails(code, fragment, text, message, got)
   assert.is_nil(text)
@@ -16,24 +17,13 @@ describe("native.policy", function()
 
   -- A program in the policy process's place.
   local function program(text)
-    local path = dir .. "/program"
-    local file = assert(io.open(path, "w"))
-    file:write("#!/bin/sh\n", text, "\n")
-    file:close()
+    local path = folder.write("program", "#!/bin/sh\n" .. text .. "\n")
     assert(os.execute("chmod +x " .. path))
     return path
   end
 
-  before_each(function()
-    dir = os.tmpname()
-    os.remove(dir)
-    assert(os.execute("mkdir " .. dir))
-  end)
-
-  after_each(function()
-    os.execute("rm -rf " .. dir)
-    collectgarbage()
-  end)
+  before_each(function() dir = folder.make() end)
+  after_each(folder.remove)
 
   it("asks the default policy", function()
     local text = assert(finish(native.start '{"ask":"decide","offer":{"version":"2"},"device":{"version":"1"}}'))
@@ -168,16 +158,8 @@ end)
 describe("native.policy.keep", function()
   local dir
 
-  before_each(function()
-    dir = os.tmpname()
-    os.remove(dir)
-    assert(os.execute("mkdir " .. dir))
-  end)
-
-  after_each(function()
-    os.execute("rm -rf " .. dir)
-    collectgarbage()
-  end)
+  before_each(function() dir = folder.make() end)
+  after_each(folder.remove)
 
   it("returns the text that was kept, under each name", function()
     fails("missing", "good/owner", native.kept(dir, "owner"))
