@@ -244,5 +244,8 @@ list("storage:try_file", "if (s->ops->sync(s, file) < 0)", "if ((s->ops->sync(s,
 list("keys_format:take_revoke", "for (unsigned i = 0; i < k->add_count; i++)",
   "for (unsigned i = 0; i <= k->add_count; i++)", "one entry too far is blank, or for the sanitizers")
 list("files_part:read_content", "if (offset >= size)", "if (offset > size)", "of nothing nothing is read")
+list("tar:up_tar_get", "if (up_tar_put(again, entry, NULL) < 0 || memcmp(again, in, UP_TAR_BLOCK) != 0)",
+  "if ((up_tar_put(again, entry, NULL) < 0 && false) || memcmp(again, in, UP_TAR_BLOCK) != 0)",
+  "what was not put is not the same either")
 
 return listed

@@ -926,6 +926,8 @@ static void whatever_fails_is_said(void **state)
             rc = there_and_back(w);
             met = sim_fault_hits(w->sim) > 0;
             assert_true(met || rc == 0);
+            if (rc == UP_INCOMPATIBLE) /* that would be the package's fault */
+                fail_msg("%s %u failed: %s", sim_op_name((enum sim_op)op), n, w->err.message);
             failures += met;
             unsaid += met && rc == 0 && !is_tried_again((enum sim_op)op);
             sim_fail(w->sim, SIM_OPS, 0, 0, false);
