@@ -117,6 +117,10 @@ list("transfer_unfinished:up_transfer_resume", "t->resumed = true;", ";",
   "the file is looked at for each block, and fits the one alone")
 list("storage:remove_node", "r->error = errno;", ";",
   "a directory that could not be listed is not empty, and stays for that")
+for _, wrong in ipairs { "false", "(s->ops->list(s, r->path, remove_entry, r) < 0 && false)" } do
+  list("storage:remove_node", "if (s->ops->list(s, r->path, remove_entry, r) < 0)", ("if (%s)"):format(wrong),
+    "a directory that could not be listed is not empty, and stays for that")
+end
 list("transfer_reuse:up_transfer_copy", "t->want_end = 0;", ";", "the source is read without having been told")
 list("device:check_config", "if (config->journal_dir && strlen(config->journal_dir) > UP_PATH_SIZE / 2)",
   "if (config->journal_dir && strlen(config->journal_dir) >= UP_PATH_SIZE / 2)", "how long it may be is a choice")
@@ -247,5 +251,7 @@ list("files_part:read_content", "if (offset >= size)", "if (offset > size)", "of
 list("tar:up_tar_get", "if (up_tar_put(again, entry, NULL) < 0 || memcmp(again, in, UP_TAR_BLOCK) != 0)",
   "if ((up_tar_put(again, entry, NULL) < 0 && false) || memcmp(again, in, UP_TAR_BLOCK) != 0)",
   "what was not put is not the same either")
+list("reuse:up_reuse_step", "r->step = stride((size + r->block_size - 1) / r->block_size);",
+  "r->step = stride((size + r->block_size) / r->block_size);", "how far the looks are apart is a choice")
 
 return listed

@@ -2,6 +2,7 @@
 #include "played_agent.h"
 
 #include <poll.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "moult.h"
@@ -137,6 +138,28 @@ static void test_restart_between_calls(void **state)
     pid = start(answering);
     assert_int_equal(moult_status(m, &status, SOON), 0);
     moult_close(m);
+    stop(pid);
+}
+
+/* A path with more bytes than an address has room for. */
+static void test_long_path(void **state)
+{
+    const char *scratch = ((struct scratch *)*state)->dir;
+    pid_t pid = start(answering);
+    struct moult_status status;
+    char path[512];
+    struct moult *m;
+
+    snprintf(path, sizeof path, "%s/%0120d", scratch, 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    strcat(path, "/control");
+    assert_int_equal(symlink(socket_path, path), 0);
+    m = moult_open(path);
+    assert_int_equal(moult_status(m, &status, SOON), 0);
+    moult_close(m);
+    unlink(path);
+    *strrchr(path, '/') = '\0';
+    rmdir(path);
     stop(pid);
 }
 
@@ -469,6 +492,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_pieces, set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_death, set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_restart_between_calls, set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(test_long_path, set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_fork, set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_silence, set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_nonsense, set_up, scratch_tear_down),

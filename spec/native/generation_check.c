@@ -220,7 +220,9 @@ static void damage_is_kept_for_people(void **state)
     struct sim *sim = sim_new();
     struct up_storage *s = sim_storage(sim);
     const uint32_t seven = 7;
+    struct up_error err;
     char text[64];
+    uint32_t n;
 
     (void)state;
     sim_put_dir(sim, SCRIPTS, 0755);
@@ -234,6 +236,10 @@ static void damage_is_kept_for_people(void **state)
     up_generation_note_damage(s, SCRIPTS, 7, NULL);
     assert_false(sim_exists(sim, SCRIPTS "/7.bad"));
     up_generation_note_damage(s, SCRIPTS, 7, "block 3 differs");
+    sim_fail(sim, SIM_LIST, 1, EIO, true);
+    assert_int_equal(up_generation_clean(s, SCRIPTS, NULL, 0, &err), UP_WRITE);
+    assert_int_equal(up_generation_newest(s, SCRIPTS, KEYS, 'a', &n, &err), UP_WRITE);
+    sim_fail(sim, SIM_LIST, 0, 0, false);
     assert_int_equal(up_generation_clean(s, SCRIPTS, NULL, 0, NULL), 0);
     assert_false(sim_exists(sim, SCRIPTS "/7.bad"));
     sim_free(sim);

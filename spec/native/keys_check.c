@@ -715,6 +715,32 @@ static void settling_takes_its_turn(void **state)
     sim_free(start);
 }
 
+static void what_cannot_be_listed_is_not_empty(void **state)
+{
+    struct sim *start = a_keys_directory();
+    unsigned refused = 0;
+    bool met = true;
+
+    (void)state;
+    put_list(start, 1, "n1", "r1", "o1");
+    for (unsigned n = 1; met; n++) {
+        struct sim *sim = sim_clone(start);
+        struct up_error err;
+
+        sim_reset_counters(sim);
+        sim_fail(sim, SIM_LIST, n, EIO, false);
+        if (apply(sim, &err) < 0) {
+            refused++;
+            if (strstr(err.message, "no root key") || strstr(err.message, "no .pub file"))
+                fail_msg("list %u failed: %s", n, err.message);
+        }
+        met = sim_fault_hits(sim) > 0;
+        sim_free(sim);
+    }
+    assert_true(refused >= 2);
+    sim_free(start);
+}
+
 /* What an earlier list left undone cannot be done: the next one has to wait. */
 static void an_unsettled_list_is_never_overtaken(void **state)
 {
@@ -1151,6 +1177,7 @@ int main(void)
         cmocka_unit_test(every_sync_is_needed),
         cmocka_unit_test(one_at_a_time),
         cmocka_unit_test(settling_takes_its_turn),
+        cmocka_unit_test(what_cannot_be_listed_is_not_empty),
         cmocka_unit_test(an_unsettled_list_is_never_overtaken),
         cmocka_unit_test(a_name_may_be_taken_by_the_key_or_a_revoked_one),
         cmocka_unit_test(what_cannot_be_read_is_not_taken_for_nothing),
