@@ -240,7 +240,7 @@ static bool settle_entry(const struct up_device *d, struct up_hotfix *h)
     }
     if (!up_hotfix_is_active(h))
         return false;
-    if (!up_hotfix_is_there(d, h->id))
+    if (up_hotfix_is_lost(d, h->id))
         set(d, h, UP_HOTFIX_DROPPED, "its folder is lost");
     else if (d->state.phase == UP_IDLE && !up_hotfix_fits(h, up_device_pair(d)))
         set(d, h, UP_HOTFIX_DROPPED, "the release is not the one that it was made for");

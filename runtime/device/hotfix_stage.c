@@ -65,6 +65,14 @@ bool up_hotfix_is_there(const struct up_device *d, const char *id)
     return d->storage->ops->stat(d->storage, place(d, id, "tree", path), &st) == 0 && st.kind == UP_NODE_DIR;
 }
 
+bool up_hotfix_is_lost(const struct up_device *d, const char *id)
+{
+    char path[UP_PATH_SIZE];
+    struct up_stat st;
+
+    return d->storage->ops->stat(d->storage, place(d, id, "tree", path), &st) < 0 && errno == ENOENT;
+}
+
 int up_hotfix_is_begun(const struct up_device *d, const struct up_manifest *m, struct up_error *err)
 {
     struct up_manifest there;

@@ -95,6 +95,13 @@ static void set_text(char *out, size_t room, const char *text)
     snprintf(out, room, "%s", text);
 }
 
+static void describe_hotfix(struct up_manifest *m, const struct up_fixture *f)
+{
+    set_text(m->hotfix_name, sizeof m->hotfix_name, "clock");
+    set_text(m->hotfix_version, sizeof m->hotfix_version, f->hotfix);
+    set_text(m->base[UP_SCRIPT], sizeof m->base[UP_SCRIPT], f->base);
+}
+
 static void describe(struct up_manifest *m, const struct up_fixture *f)
 {
     const char *key = or_else(f->product_key, "k-123"), *version = or_else(f->version, "1.0.0");
@@ -112,6 +119,8 @@ static void describe(struct up_manifest *m, const struct up_fixture *f)
     m->core_version = f->core ? (f->core_version ? f->core_version : 1) : 0;
     if (f->release)
         set_text(m->release, sizeof m->release, f->release);
+    else if (f->hotfix)
+        describe_hotfix(m, f);
     else if (f->script || f->files)
         set_text(m->release, sizeof m->release, version);
     else
@@ -181,6 +190,21 @@ static int put_files(struct up_storage *s, const char *dir, const struct up_fixt
     return rc;
 }
 
+/* fix/ with a module, which names the version, and test.lua. */
+static int put_hotfix(struct up_storage *s, const char *dir, const struct up_fixture *f, struct up_error *err)
+{
+    char lua[600], text[64];
+    int rc;
+
+    snprintf(lua, sizeof lua, "%s/lua", dir);
+    snprintf(text, sizeof text, "return \"%s\"\n", f->hotfix);
+    if ((rc = up_storage_make_dir(s, dir, 0755, err)) < 0 ||
+        (rc = up_storage_make_dir(s, lua, 0755, err)) < 0 ||
+        (rc = put_file(s, lua, "clock.lua", text, strlen(text), 0644, err)) < 0)
+        return rc;
+    return put_file(s, dir, "test.lua", text, strlen(text), 0644, err);
+}
+
 static int run_pack(struct up_storage *s, const char *path, const struct up_pack_options *options,
                     struct up_error *err)
 {
@@ -200,9 +224,10 @@ static int pack_in(struct up_storage *s, const char *path, const char *dir, cons
                    struct up_error *err)
 {
     enum up_encoding encoding = f->encoding == UP_ZEROS ? UP_RAW : f->encoding;
-    char app[512], files_dir[512], image[512], old[512], key_path[512];
+    char app[512], files_dir[512], fix[512], image[512], old[512], key_path[512];
     struct up_pack_part script = {.path = app, .encoding = encoding, .block_size = UP_FIXTURE_BLOCK},
                         files = {.path = files_dir, .encoding = encoding, .block_size = UP_FIXTURE_BLOCK},
+                        hotfix = {.path = fix, .encoding = encoding, .block_size = UP_FIXTURE_BLOCK},
                         core = {.path = image,
                                 .encoding = encoding,
                                 .block_size = UP_FIXTURE_BLOCK,
@@ -211,12 +236,14 @@ static int pack_in(struct up_storage *s, const char *path, const char *dir, cons
     struct up_pack_options options = {.manifest = &m,
                                       .script = f->script ? &script : NULL,
                                       .files = f->files ? &files : NULL,
+                                      .hotfix = f->hotfix ? &hotfix : NULL,
                                       .core = f->core ? &core : NULL};
     struct up_secret *key = NULL;
     int rc = 0;
 
     snprintf(app, sizeof app, "%s/app", dir);
     snprintf(files_dir, sizeof files_dir, "%s/files", dir);
+    snprintf(fix, sizeof fix, "%s/fix", dir);
     snprintf(image, sizeof image, "%s/core.img", dir);
     snprintf(old, sizeof old, "%s/old.img", dir);
     snprintf(key_path, sizeof key_path, "%s/fixture.key", dir);
@@ -228,6 +255,8 @@ static int pack_in(struct up_storage *s, const char *path, const char *dir, cons
         rc = put_script(s, app, f, err);
     if (rc == 0 && f->files)
         rc = put_files(s, files_dir, f, err);
+    if (rc == 0 && f->hotfix)
+        rc = put_hotfix(s, fix, f, err);
     if (rc == 0 && f->core)
         rc = put_core(s, image, f, err);
     if (rc == 0 && f->old)

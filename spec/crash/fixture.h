@@ -26,6 +26,8 @@ struct up_fixture {
     const char *version;       /* the script's; NULL: "1.0.0" */
     bool script, core;         /* which parts there are */
     const char *files;         /* an update.ini: there is a part files; what it puts in place is made */
+    const char *hotfix;        /* its version: the package is a hotfix "clock" for `base`, and nothing else */
+    const char *base;          /* range of versions of the script */
     const char *core_name;     /* NULL: "Luat_RDA8910" */
     uint64_t core_version;     /* 0: 1 */
     unsigned core_blocks;      /* 0: 4; the last one is short: half a block */

@@ -34,7 +34,7 @@ static struct {
     bool on;
     const struct play_step *step;
     uint64_t until; /* of the wait that goes on; 0: none does */
-    struct process process[2];
+    struct process process[PLAYERS];
     pid_t last_pid;
     unsigned children;
     int open, signal; /* links and caught signals that were not given back */
@@ -103,7 +103,7 @@ __attribute__((format(printf, 1, 2))) static void broken(const char *format, ...
 
 static struct process *process_of(pid_t pid)
 {
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < PLAYERS; i++)
         if (stage.process[i].pid == pid)
             return &stage.process[i];
     broken("there is no process %d", (int)pid);
@@ -149,9 +149,16 @@ WRAP(void, up_notify_send, (const struct up_notify *n, const char *format, ...))
     fprintf(stage.manager, "\n");
 }
 
+static enum play_who who_is(const char *mode)
+{
+    if (strcmp(mode, "--agent") == 0)
+        return AGENT;
+    return strcmp(mode, "--test") == 0 ? TESTER : SCRIPT;
+}
+
 static pid_t p_start(struct up_processes *system, const char *const argv[], int *link)
 {
-    enum play_who who = strcmp(argv[1], "--agent") == 0 ? AGENT : SCRIPT;
+    enum play_who who = who_is(argv[1]);
     struct process *p = &stage.process[who];
 
     (void)system;
@@ -187,7 +194,7 @@ static bool p_over(struct up_processes *system, pid_t pid)
 static uint64_t p_waited(struct up_processes *system, pid_t pid)
 {
     (void)system;
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < PLAYERS; i++)
         if (pid > 0 && stage.process[i].pid == pid)
             return stage.process[i].waited;
     return 0;
@@ -334,7 +341,7 @@ static bool wait_on(int timeout)
     if (left > BEAT_MS)
         left = BEAT_MS;
     sim_advance(play_sim, left);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < PLAYERS; i++) {
         struct process *p = &stage.process[i];
 
         p->waited += p->waits ? left : 0;
@@ -454,6 +461,7 @@ int play(const struct up_config *config, enum up_verbosity verbosity, const stru
     memset(&stage, 0, sizeof stage);
     stage.process[AGENT].name = "agent";
     stage.process[SCRIPT].name = "script";
+    stage.process[TESTER].name = "test";
     stage.last_pid = 1000;
     stage.step = steps;
     stage.terminal = stderr;
@@ -472,6 +480,7 @@ int play(const struct up_config *config, enum up_verbosity verbosity, const stru
     assert_int_equal(stage.open, 0);
     assert_int_equal(stage.process[AGENT].pid, 0);
     assert_int_equal(stage.process[SCRIPT].pid, 0);
+    assert_int_equal(stage.process[TESTER].pid, 0);
     assert_int_equal(sim_open_files(play_sim), 0);
     return rc;
 }

@@ -17,7 +17,7 @@
 #include "sim.h"
 #include "supervisor.h"
 
-enum play_who { AGENT, SCRIPT };
+enum play_who { AGENT, SCRIPT, TESTER, PLAYERS }; /* TESTER runs the test.lua of a hotfix */
 
 enum play_what {
     PLAY_OVER,   /* SIGTERM, and nothing more */

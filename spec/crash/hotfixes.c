@@ -1,0 +1,188 @@
+/*
+ * hotfixes.c -- cut the power at every operation of a hotfix: while it is brought,
+ * tested, kept, undone, replaced or dropped by a release.
+ *
+ * From each cut the media that the storage models allow are built; each must
+ * come up with the hotfix wholly in force, tested, or wholly not, with a ledger
+ * that says so, nothing left over, and go on to the end of the flow. Recoveries
+ * are cut as well. With --faults each call fails instead, once and for ever.
+ *
+ *     hotfixes [--long | --faults] [FLOW]
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hotfixes_world.h"
+
+struct totals {
+    unsigned long states, bad;
+    unsigned choices;      /* media looked at after a cut, at most; 0: all */
+    unsigned second_every; /* every n-th medium's recovery is cut too */
+};
+
+static void report(struct totals *t, const struct hotfixes_flow *flow, const char *what, unsigned cut,
+                   unsigned second, const struct hotfixes_log *log)
+{
+    if (t->bad++ < 10)
+        printf("bad: %s, %s %u, %u in recovery: %s\n", flow->name, what, cut, second, log->bad);
+}
+
+/* From this medium: what is there at once, and where it goes. */
+static void judge(struct totals *t, const struct sim *medium, const struct hotfixes_flow *flow,
+                  const struct hotfixes_log *before, unsigned cut, unsigned second)
+{
+    for (int online = 0; online < 2; online++) {
+        struct sim *sim = sim_clone(medium);
+        struct hotfixes_log log = *before;
+
+        t->states++;
+        hotfixes_live(sim, flow, online, &log);
+        if (!log.bad[0])
+            hotfixes_check(sim, flow, online, &log);
+        if (log.bad[0])
+            report(t, flow, "cut", cut, second, &log);
+        sim_free(sim);
+    }
+}
+
+/* The media after a cut of `sim`, which did not finish. */
+static void reboot(struct totals *t, const struct sim *sim, unsigned most, const struct hotfixes_flow *flow,
+                   const struct hotfixes_log *log, unsigned cut, unsigned second,
+                   void (*each)(struct totals *, const struct sim *, const struct hotfixes_flow *,
+                                const struct hotfixes_log *, unsigned, unsigned))
+{
+    unsigned all = sim_choices(sim), count = most && most < all ? most : all;
+
+    for (unsigned i = 0; i < count; i++) {
+        struct sim_choice choice =
+            sim_choice(sim, (unsigned)((unsigned long)i * all / count + cut + second) % all);
+        struct sim *medium = sim_reboot(sim, &choice);
+
+        each(t, medium, flow, log, cut, second);
+        sim_free(medium);
+    }
+}
+
+static void judge_and_cut(struct totals *t, const struct sim *medium, const struct hotfixes_flow *flow,
+                          const struct hotfixes_log *before, unsigned cut, unsigned second)
+{
+    bool finished = false;
+
+    judge(t, medium, flow, before, cut, second);
+    if (t->states / 2 % t->second_every != 0)
+        return;
+    for (unsigned k = 1; !finished; k++) {
+        struct sim *sim = sim_clone(medium);
+        struct hotfixes_log log = *before;
+
+        sim_cut_at(sim, k);
+        hotfixes_live(sim, flow, true, &log);
+        finished = !sim_is_cut(sim);
+        if (!finished)
+            reboot(t, sim, 2, flow, &log, cut, k, judge);
+        sim_free(sim);
+    }
+}
+
+static void enumerate(struct totals *t, const struct hotfixes_flow *flow)
+{
+    struct sim *start = hotfixes_new(flow);
+    bool finished = false;
+
+    for (unsigned k = 1; !finished; k++) {
+        struct sim *sim = sim_clone(start), *next;
+        struct hotfixes_log log = {0};
+
+        sim_cut_at(sim, k);
+        hotfixes_live(sim, flow, true, &log);
+        finished = !sim_is_cut(sim);
+        if (log.bad[0])
+            report(t, flow, "cut", k, 0, &log);
+        next = sim_respawn(sim); /* killed, and the power stayed */
+        judge(t, next, flow, &log, k, 0);
+        sim_free(next);
+        reboot(t, sim, t->choices, flow, &log, k, 0, judge_and_cut);
+        sim_free(sim);
+    }
+    sim_free(start);
+}
+
+/* One call fails, or all from it on; then nothing fails any more. Returns whether it was reached. */
+static bool fail_one(struct totals *t, const struct sim *start, const struct hotfixes_flow *flow,
+                     enum sim_op op, unsigned n, int how)
+{
+    static const int errors[] = {EIO, ENOSPC, EROFS};
+    struct sim *sim = sim_clone(start);
+    struct hotfixes_log log = {.excused = true};
+    bool met;
+
+    sim_fail(sim, op, n, errors[how % 3], how >= 3);
+    hotfixes_live(sim, flow, true, &log);
+    met = sim_fault_hits(sim) > 0;
+    sim_fail(sim, op, 0, 0, false);
+    sim_shutdown(sim);
+    log.excused = false;
+    t->states++;
+    if (!log.bad[0])
+        hotfixes_live(sim, flow, true, &log);
+    if (!log.bad[0])
+        hotfixes_check(sim, flow, true, &log);
+    if (log.bad[0])
+        report(t, flow, sim_op_name(op), n, (unsigned)how, &log);
+    sim_free(sim);
+    return met;
+}
+
+static void fail_each(struct totals *t, const struct hotfixes_flow *flow)
+{
+    struct sim *start = hotfixes_new(flow);
+
+    for (unsigned op = 0; op < SIM_OPS; op++)
+        for (unsigned n = 1, met = 1; met; n++) {
+            met = 0;
+            for (int how = 0; how < 6; how++)
+                met |= fail_one(t, start, flow, (enum sim_op)op, n, how);
+        }
+    sim_free(start);
+}
+
+static int usage(void)
+{
+    fprintf(stderr, "usage: hotfixes [--long | --faults] [FLOW]\n");
+    return 2;
+}
+
+int main(int argc, char **argv)
+{
+    struct totals t = {.choices = 6, .second_every = 40};
+    const char *only = NULL;
+    bool faults = false;
+    unsigned played = 0;
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--long") == 0)
+            t = (struct totals){.choices = 0, .second_every = 10};
+        else if (strcmp(argv[i], "--faults") == 0)
+            faults = true;
+        else if (argv[i][0] != '-' && !only)
+            only = argv[i];
+        else
+            return usage();
+    }
+    for (unsigned i = 0; i < hotfixes_flow_count; i++) {
+        unsigned long before = t.states;
+
+        if (only && strcmp(only, hotfixes_flows[i].name) != 0)
+            continue;
+        if (faults)
+            fail_each(&t, &hotfixes_flows[i]);
+        else
+            enumerate(&t, &hotfixes_flows[i]);
+        printf("  %s: %lu states\n", hotfixes_flows[i].name, t.states - before);
+        played++;
+    }
+    printf("hotfixes%s: %lu states, %lu bad\n", faults ? "-faults" : "", t.states, t.bad);
+    return t.bad || !played;
+}

@@ -1,0 +1,435 @@
+#include "hotfixes_world.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "device.h"
+#include "error.h"
+#include "fixture.h"
+#include "hotfix.h"
+#include "minisign.h"
+#include "package.h"
+#include "source.h"
+#include "transfer.h"
+#include "world.h"
+
+#define STATE "/device/state"
+#define KEYS "/device/keys"
+#define BASE "1.0.1" /* the script of the factory */
+#define BOOTS 12
+
+const struct hotfixes_flow hotfixes_flows[] = {
+    {"applied", HOTFIXES_APPLIED, false}, {"applied, a release on its way", HOTFIXES_APPLIED, true},
+    {"failed", HOTFIXES_FAILED, false},   {"undone", HOTFIXES_UNDONE, false},
+    {"higher", HOTFIXES_HIGHER, false},   {"spent", HOTFIXES_SPENT, false},
+    {"dropped", HOTFIXES_DROPPED, false},
+};
+const unsigned hotfixes_flow_count = sizeof hotfixes_flows / sizeof *hotfixes_flows;
+
+struct life {
+    struct sim *sim;
+    struct up_storage *storage;
+    const struct hotfixes_flow *flow;
+    struct hotfixes_log *log;
+    struct up_config config;
+    struct up_device *device;
+    struct up_error err;
+};
+
+static void bad(struct hotfixes_log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void bad(struct hotfixes_log *log, const char *format, ...)
+{
+    va_list args;
+
+    if (log->bad[0])
+        return;
+    va_start(args, format);
+    vsnprintf(log->bad, sizeof log->bad, format, args);
+    va_end(args);
+}
+
+/* Whether the flow begins with version 1 applied. */
+static bool begins_applied(const struct hotfixes_flow *flow)
+{
+    return flow->end == HOTFIXES_UNDONE || flow->end == HOTFIXES_HIGHER || flow->end == HOTFIXES_DROPPED;
+}
+
+/* The version that it is about. */
+static const char *version_of(const struct hotfixes_flow *flow)
+{
+    return flow->end == HOTFIXES_HIGHER ? "2" : "1";
+}
+
+/* Head and blocks, as the agent brings them; `all`: to the complete folder, or a release that stays open. */
+static int bring(struct life *l, const char *path, bool all, char id[UP_HOTFIX_ID_SIZE])
+{
+    struct up_package *package = NULL;
+    struct up_transfer *transfer = NULL;
+    struct up_keyring *ring = NULL;
+    struct up_source *source = NULL;
+    const struct up_manifest *m;
+    char spool[256];
+    int rc = up_keyring_load(&ring, l->storage, KEYS, &l->err);
+
+    if (rc == 0)
+        rc = up_source_file(&source, l->storage, path, &l->err);
+    if (rc == 0)
+        rc = up_device_spool(l->device, spool, sizeof spool, &l->err);
+    if (rc == 0)
+        rc = up_package_open(&package, source, l->storage, ring, spool, &l->err);
+    if (rc == 0)
+        rc = up_package_step(package, &l->err);
+    m = package ? up_package_manifest(package) : NULL;
+    if (rc == 0)
+        rc = all ? up_hotfix_begin(l->device, m, &l->err) : up_device_begin(l->device, m, &l->err);
+    if (rc == 0)
+        rc = up_transfer_open(&transfer, l->device, package, source, &l->err);
+    while (rc == 0 && (rc = up_transfer_step(transfer, &l->err)) == 1)
+        rc = 0;
+    up_transfer_close(transfer);
+    if (rc == 0 && all)
+        rc = up_hotfix_finish(l->device, m, id, &l->err);
+    up_package_free(package);
+    if (source)
+        source->ops->close(source);
+    up_keyring_free(ring);
+    return rc;
+}
+
+/* Onto test: what waits for it, or what is fetched. */
+static int put_on_test(struct life *l, const char *path)
+{
+    char id[UP_HOTFIX_ID_SIZE];
+
+    up_hotfix_waiting(l->device, id);
+    if (!id[0] && bring(l, path, true, id) < 0)
+        return l->err.code;
+    l->log->tests++;
+    return up_hotfix_test(l->device, id, &l->err);
+}
+
+static int pass(struct life *l)
+{
+    l->log->passing = true;
+    if (up_hotfix_passed(l->device, &l->err) < 0)
+        return l->err.code;
+    l->log->passed = true;
+    return 0;
+}
+
+static int end(struct life *l, int (*how)(struct life *))
+{
+    l->log->undoing = true;
+    if (how(l) < 0)
+        return l->err.code;
+    l->log->undone = true;
+    return 0;
+}
+
+static int fail(struct life *l)
+{
+    return up_hotfix_failed(l->device, "it says no", &l->err);
+}
+
+static int undo(struct life *l)
+{
+    return up_hotfix_undo(l->device, "clock", false, &l->err);
+}
+
+/* Starts of the script that do not live. */
+static int spend(struct life *l)
+{
+    for (int i = 0; i <= UP_HOTFIX_STARTS; i++)
+        if (up_hotfix_count_start(l->device, &l->err) < 0)
+            return l->err.code;
+    return 0;
+}
+
+static int confirm(struct life *l)
+{
+    char lead[UP_PATH_SIZE];
+
+    up_hotfix_overlays(l->device, NULL, true, lead, sizeof lead);
+    if (lead[0])
+        bad(l->log, "%s leads a release on trial that it is not for", lead);
+    return up_device_confirm(l->device, &l->err) < 0 ? l->err.code : up_hotfix_settle(l->device, &l->err);
+}
+
+/* The release, from where it is. */
+static int release(struct life *l)
+{
+    const struct up_journal_state *s = up_device_state(l->device);
+    enum up_start_action action;
+
+    if (s->phase < UP_ARMED && strcmp(s->slot[up_device_running(l->device)].script_version, BASE) != 0)
+        return up_hotfix_settle(l->device, &l->err);
+    if (s->phase < UP_ARMED && world_install(l->device, l->storage, "/packages/script.upd", &l->err) < 0)
+        return l->err.code;
+    if (up_device_state(l->device)->phase == UP_ARMED && up_device_begin_trial(l->device, &l->err) < 0)
+        return l->err.code;
+    if (up_device_state(l->device)->phase != UP_TRIAL)
+        return up_fail(&l->err, UP_INTERNAL, "not on trial");
+    if (up_device_trial_start(l->device, &action, &l->err) < 0)
+        return l->err.code;
+    return end(l, confirm);
+}
+
+/* What is to be done with an entry in this state, once. 1: there is more. */
+static int go_on(struct life *l, const struct up_hotfix *h)
+{
+    enum hotfixes_end goal = l->flow->end;
+
+    if (goal == HOTFIXES_DROPPED)
+        return h && h->state == UP_HOTFIX_DROPPED && up_device_state(l->device)->phase == UP_IDLE
+                   ? 0
+                   : release(l);
+    if (!h || (h->state == UP_HOTFIX_UNDONE && !h->by_owner))
+        return put_on_test(l, goal == HOTFIXES_HIGHER ? "/packages/fix2.upd" : "/packages/fix1.upd") < 0
+                   ? l->err.code
+                   : 1;
+    if (h->state == UP_HOTFIX_TESTING)
+        return (goal == HOTFIXES_FAILED ? end(l, fail) : pass(l)) < 0 ? l->err.code : 1;
+    if (h->state == UP_HOTFIX_FRESH && goal == HOTFIXES_SPENT)
+        return end(l, spend) < 0 ? l->err.code : 1;
+    if (h->state == UP_HOTFIX_FRESH)
+        return up_hotfix_count_start(l->device, &l->err) < 0 || up_hotfix_lived(l->device, &l->err) < 0
+                   ? l->err.code
+                   : 1;
+    if (h->state == UP_HOTFIX_APPLIED && goal == HOTFIXES_UNDONE)
+        return end(l, undo) < 0 ? l->err.code : 1;
+    return 0;
+}
+
+/* What must hold whenever a device came up. */
+static void check_start(struct life *l)
+{
+    struct up_hotfix_ledger ledger;
+
+    if (up_hotfix_ledger(l->device, &ledger, &l->err) < 0) {
+        if (!sim_is_cut(l->sim) && !l->log->excused)
+            bad(l->log, "the ledger: %s", l->err.message);
+        return;
+    }
+    if (l->log->passed && !l->log->undoing) {
+        const struct up_hotfix *h = up_hotfix_find(&ledger, "clock", version_of(l->flow));
+
+        if (!h || (h->state != UP_HOTFIX_FRESH && h->state != UP_HOTFIX_APPLIED))
+            bad(l->log, "it passed, and is out of force");
+    }
+}
+
+/* 0: nothing is left to do. */
+static int boot(struct life *l, bool online)
+{
+    enum up_start_action action;
+    struct up_hotfix_ledger ledger;
+    int rc;
+
+    if (up_device_open(&l->device, l->storage, &l->config, UP_DEVICE_LOCK, &l->err) < 0)
+        return l->err.code;
+    rc = up_device_start(l->device, &action, &l->err);
+    if (rc == 0)
+        rc = up_hotfix_settle(l->device, &l->err);
+    if (rc == 0)
+        check_start(l);
+    for (rc = rc == 0 ? 1 : rc; rc == 1 && online && !l->log->bad[0];) {
+        rc = up_hotfix_ledger(l->device, &ledger, &l->err);
+        if (rc == 0)
+            rc = go_on(l, up_hotfix_find(&ledger, "clock", version_of(l->flow)));
+    }
+    if (rc == 0 && online) /* what it left is removed at the next start at the latest */
+        rc = up_hotfix_settle(l->device, &l->err);
+    up_device_close(l->device);
+    return rc == 1 ? 0 : rc;
+}
+
+void hotfixes_live(struct sim *sim, const struct hotfixes_flow *flow, bool online, struct hotfixes_log *log)
+{
+    unsigned limit = log->boots + BOOTS;
+
+    while (!sim_is_cut(sim) && !log->bad[0] && log->boots < limit) {
+        struct life l = {.sim = sim, .storage = sim_storage(sim), .flow = flow, .log = log};
+        int rc;
+
+        world_configure(&l.config);
+        log->boots++;
+        rc = boot(&l, online);
+        up_config_free(&l.config);
+        if (sim_is_cut(sim) || rc == 0)
+            return;
+        if (!log->excused)
+            bad(log, "start %u: %s", log->boots, l.err.message);
+        sim_shutdown(sim);
+    }
+}
+
+/* Whether the folder of a hotfix is whole. */
+static bool is_whole(const struct sim *sim, const struct up_hotfix *h)
+{
+    char path[256], wanted[64];
+    bool whole = true;
+
+    snprintf(wanted, sizeof wanted, "return \"%s\"\n", h->version);
+    for (int i = 0; i < 2; i++) {
+        size_t len;
+        char *text;
+
+        snprintf(path, sizeof path, STATE "/hotfix/%s/tree/%s", h->id, i ? "test.lua" : "lua/clock.lua");
+        text = sim_get(sim, path, &len);
+        whole = whole && text && len == strlen(wanted) && memcmp(text, wanted, len) == 0;
+        free(text);
+    }
+    return whole;
+}
+
+/* What the ledger says is so, and nothing else is there. */
+static void check_folders(const struct sim *sim, const struct up_hotfix_ledger *ledger, bool online,
+                          struct hotfixes_log *log)
+{
+    char *dump = sim_dump(sim, STATE "/hotfix"), *rest = NULL;
+
+    for (char *line = dump ? strtok_r(dump, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest)) {
+        const char *name = strstr(line, "/hotfix/");
+        bool known =
+            !name || strncmp(name + 8, "ledger.", 7) == 0 || (!online && strncmp(name + 8, "new", 3) == 0);
+
+        for (uint32_t i = 0; name && i < ledger->count; i++)
+            if (strncmp(name + 8, ledger->entry[i].id, UP_HOTFIX_ID_SIZE - 1) == 0)
+                known = up_hotfix_is_active(&ledger->entry[i]) ||
+                        (!online && ledger->entry[i].state == UP_HOTFIX_UNDONE && !ledger->entry[i].by_owner);
+        /* A complete folder that was not on test yet. */
+        if (!known && !online && strspn(name + 8, "0123456789abcdef") >= UP_HOTFIX_ID_SIZE - 1)
+            known = true;
+        if (!known)
+            bad(log, "left over: %s", line);
+    }
+    free(dump);
+}
+
+static void check_goal(const struct hotfixes_flow *flow, const struct up_hotfix *h, struct hotfixes_log *log)
+{
+    static const enum up_hotfix_state states[] = {
+        [HOTFIXES_APPLIED] = UP_HOTFIX_APPLIED,   [HOTFIXES_FAILED] = UP_HOTFIX_QUARANTINED,
+        [HOTFIXES_UNDONE] = UP_HOTFIX_UNDONE,     [HOTFIXES_HIGHER] = UP_HOTFIX_APPLIED,
+        [HOTFIXES_SPENT] = UP_HOTFIX_QUARANTINED, [HOTFIXES_DROPPED] = UP_HOTFIX_DROPPED};
+    bool spent_by_cuts = h && h->state == UP_HOTFIX_QUARANTINED && log->tests > 1 && !log->passed;
+
+    if (!h || (h->state != states[flow->end] && !spent_by_cuts))
+        bad(log, "it ended %s", h ? up_hotfix_state_name(h->state) : "without an entry");
+}
+
+static void check_entry(const struct sim *sim, const struct hotfixes_flow *flow,
+                        struct up_hotfix_ledger *ledger, struct hotfixes_log *log)
+{
+    struct up_hotfix *h = up_hotfix_find(ledger, "clock", version_of(flow));
+    struct up_hotfix *lower = flow->end == HOTFIXES_HIGHER ? up_hotfix_find(ledger, "clock", "1") : NULL;
+    bool in_force = h && up_hotfix_is_active(h);
+
+    for (uint32_t i = 0; i < ledger->count; i++)
+        if (ledger->entry[i].state == UP_HOTFIX_TESTING)
+            bad(log, "still on test after a start");
+        else if (up_hotfix_is_active(&ledger->entry[i]) && !is_whole(sim, &ledger->entry[i]))
+            bad(log, "%s is in force, and not whole", ledger->entry[i].version);
+    if (in_force && !begins_applied(flow) && !log->passing)
+        bad(log, "in force without a test");
+    if (in_force && log->undone)
+        bad(log, "in force again");
+    if (begins_applied(flow) && flow->end != HOTFIXES_HIGHER && !in_force && !log->undoing)
+        bad(log, "what was applied is out of force");
+    if (lower && up_hotfix_is_active(lower) == in_force)
+        bad(log, "of two versions %s", in_force ? "both are in force" : "none is");
+}
+
+void hotfixes_check(const struct sim *from, const struct hotfixes_flow *flow, bool online,
+                    struct hotfixes_log *log)
+{
+    struct sim *sim = sim_clone(from);
+    struct up_hotfix_ledger ledger;
+    struct up_journal_state journal;
+    struct up_journal *j;
+    struct up_error err;
+
+    if (up_hotfix_ledger_read(&ledger, sim_storage(sim), STATE, &err) < 0) {
+        bad(log, "the ledger: %s", err.message);
+    } else {
+        check_entry(sim, flow, &ledger, log);
+        check_folders(sim, &ledger, online, log);
+        if (online)
+            check_goal(flow, up_hotfix_find(&ledger, "clock", version_of(flow)), log);
+    }
+    if (flow->end != HOTFIXES_DROPPED && up_journal_open(&j, sim_storage(sim), STATE, &err) == 0) {
+        if (up_journal_read(j, &journal, &err) < 0 ||
+            journal.phase != (flow->fetching ? UP_FETCHING : UP_IDLE))
+            bad(log, "the journal is not as it was");
+        up_journal_close(j);
+    }
+    sim_free(sim);
+}
+
+void hotfixes_bring(struct sim *sim, const char *path, char id[UP_HOTFIX_ID_SIZE])
+{
+    struct hotfixes_log log = {0};
+    struct life l = {.sim = sim, .storage = sim_storage(sim), .log = &log};
+
+    world_configure(&l.config);
+    if (up_device_open(&l.device, l.storage, &l.config, UP_DEVICE_CHILD, &l.err) < 0 ||
+        bring(&l, path, true, id) < 0) {
+        fprintf(stderr, "%s: %s\n", path, l.err.message);
+        abort();
+    }
+    up_device_close(l.device);
+    up_config_free(&l.config);
+}
+
+static void put_package(struct sim *sim, const char *path, const char *version, uint64_t sequence)
+{
+    const struct up_fixture f = {.sequence = sequence, .hotfix = version, .base = BASE};
+    struct up_error err;
+
+    if (up_fixture_pack(sim_storage(sim), path, "/packages", &f, &err) < 0) {
+        fprintf(stderr, "%s: %s\n", path, err.message);
+        abort();
+    }
+}
+
+/* The past, which is not what is looked at. */
+static void live_through(struct sim *sim, const struct hotfixes_flow *flow)
+{
+    static const struct hotfixes_flow applied = {"applied", HOTFIXES_APPLIED, false};
+    struct hotfixes_log log = {0};
+    char id[UP_HOTFIX_ID_SIZE];
+
+    if (begins_applied(flow))
+        hotfixes_live(sim, &applied, true, &log);
+    if (flow->fetching) {
+        struct life l = {.sim = sim, .storage = sim_storage(sim), .flow = flow, .log = &log};
+
+        world_configure(&l.config);
+        if (up_device_open(&l.device, l.storage, &l.config, UP_DEVICE_LOCK, &l.err) < 0 ||
+            bring(&l, "/packages/script.upd", false, id) < 0)
+            bad(&log, "%s", l.err.message);
+        up_device_close(l.device);
+        up_config_free(&l.config);
+    }
+    if (log.bad[0]) {
+        fprintf(stderr, "%s does not begin: %s\n", flow->name, log.bad);
+        abort();
+    }
+    sim_settle(sim);
+}
+
+struct sim *hotfixes_new(const struct hotfixes_flow *flow)
+{
+    static const struct world_plan plan = {.name = "script", .provisioned = true, .package = WORLD_SCRIPT};
+    struct sim *sim = world_new(&plan);
+
+    put_package(sim, "/packages/fix1.upd", "1", 11);
+    put_package(sim, "/packages/fix2.upd", "2", 12);
+    sim_settle(sim);
+    live_through(sim, flow);
+    return sim;
+}

@@ -1,0 +1,252 @@
+/*
+ * hotfix_check.c -- a hotfix under the supervisor, in a world that is played: the
+ * script takes it or is started anew, the test runs, time passes, and what is
+ * told to stop, crashes or says nothing in between.
+ */
+#include "supervisor_play.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "hotfixes_world.h"
+#include "world.h"
+
+#define STATE "/device/state"
+
+static struct up_config config;
+static struct up_error err;
+
+/* What the agent says, with the ids in it. */
+static char apply[64], apply_live[64], apply_second[64];
+
+static int set_up(void **state)
+{
+    static const struct hotfixes_flow flow = {"played", HOTFIXES_APPLIED, false};
+    char id[UP_HOTFIX_ID_SIZE];
+
+    (void)state;
+    play_sim = hotfixes_new(&flow);
+    world_configure(&config);
+    config.restart = UP_RESTART_EXIT;
+    config.path = strdup("/device/config.lua");
+    hotfixes_bring(play_sim, "/packages/fix1.upd", id);
+    snprintf(apply, sizeof apply, "hotfix apply %s plain", id);
+    snprintf(apply_live, sizeof apply_live, "hotfix apply %s live", id);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    up_config_free(&config);
+    sim_free(play_sim);
+    return 0;
+}
+
+static void run(const struct play_step *steps)
+{
+    if (play(&config, UP_QUIET, steps, &err) < 0)
+        fail_msg("%s", err.message);
+}
+
+/* The last entry of the ledger is in this state, for this reason. */
+static void must_be(enum up_hotfix_state state, const char *why)
+{
+    struct up_hotfix_ledger ledger;
+    const struct up_hotfix *h = &ledger.entry[0];
+
+    assert_int_equal(up_hotfix_ledger_read(&ledger, sim_storage(play_sim), STATE, &err), 0);
+    assert_true(ledger.count > 0);
+    h += ledger.count - 1;
+    if (h->state != state || !strstr(h->why, why))
+        fail_msg("it is %s: %s\n%s", up_hotfix_state_name(h->state), h->why, play_done());
+}
+
+static void must_do(const char *text)
+{
+    if (!strstr(play_done(), text))
+        fail_msg("\"%s\" was not done, but:\n%s\n%s", text, play_done(), play_said());
+}
+
+static unsigned starts(void)
+{
+    return play_count(play_done(), "script started");
+}
+
+#define BEGIN(said)                                                                        \
+    {.what = PLAY_WAIT, .number = 3000}, {.what = PLAY_SAY, .who = AGENT, .line = (said)}, \
+    {                                                                                      \
+        .what = PLAY_WAIT, .number = 1000                                                  \
+    }
+#define SAY(text)                                      \
+    {                                                  \
+        .what = PLAY_SAY, .who = AGENT, .line = (text) \
+    }
+#define WAIT(ms)                          \
+    {                                     \
+        .what = PLAY_WAIT, .number = (ms) \
+    }
+#define END(whom, code)                                   \
+    {                                                     \
+        .what = PLAY_END, .who = (whom), .number = (code) \
+    }
+#define OVER              \
+    {                     \
+        .what = PLAY_OVER \
+    }
+
+/* Started anew with it, tested, alive for ten seconds; applied when that start has lived a minute. */
+static void test_plain(void **state)
+{
+    const struct play_step steps[] = {BEGIN(apply), END(TESTER, 0), WAIT(9000), WAIT(2000), OVER};
+    const struct play_step later[] = {BEGIN(apply), END(TESTER, 0), WAIT(58000), WAIT(4000), OVER};
+    (void)state;
+
+    run(steps);
+    must_do("test started");
+    must_do("agent < answer hotfix ok fresh");
+    assert_int_equal(starts(), 2);
+    must_be(UP_HOTFIX_FRESH, "");
+    tear_down(NULL);
+    set_up(NULL);
+    run(later);
+    must_be(UP_HOTFIX_APPLIED, "");
+}
+
+static void test_fails(void **state)
+{
+    const struct play_step steps[] = {BEGIN(apply), END(TESTER, 1), WAIT(3000), OVER};
+    (void)state;
+
+    run(steps);
+    must_do("agent < answer hotfix rolledback");
+    must_be(UP_HOTFIX_QUARANTINED, "test.lua exited with code 1");
+    assert_int_equal(starts(), 3); /* the last one without it */
+}
+
+static void test_no_result(void **state)
+{
+    const struct play_step steps[] = {BEGIN(apply), WAIT(43000), WAIT(3000), OVER};
+    (void)state;
+
+    run(steps);
+    must_be(UP_HOTFIX_QUARANTINED, "no result within 45 s");
+}
+
+static void test_script_ends(void **state)
+{
+    const struct play_step steps[] = {BEGIN(apply),   END(TESTER, 0), WAIT(5000),
+                                      END(SCRIPT, 3), WAIT(5000),     OVER};
+    (void)state;
+
+    run(steps);
+    must_do("agent < answer hotfix rolledback");
+    must_be(UP_HOTFIX_QUARANTINED, "the script exited with code 3");
+}
+
+/* The handler takes it and leaves it: the script is never started anew. */
+static void test_live(void **state)
+{
+    const struct play_step steps[] = {BEGIN(apply_live), SAY("hotfix handled yes"),
+                                      WAIT(1000),        END(TESTER, 0),
+                                      WAIT(11000),       SAY("hotfix undo one live clock"),
+                                      WAIT(1000),        SAY("hotfix handled yes"),
+                                      WAIT(20000),       OVER};
+    (void)state;
+
+    run(steps);
+    must_do("agent < hotfix take ");
+    must_do("agent < answer hotfix ok fresh");
+    must_do("agent < hotfix leave ");
+    must_be(UP_HOTFIX_UNDONE, "by order");
+    assert_int_equal(starts(), 1);
+}
+
+static void test_not_taken(void **state)
+{
+    const struct play_step steps[] = {BEGIN(apply_live), SAY("hotfix handled no"), WAIT(12000), WAIT(1000),
+                                      OVER};
+    (void)state;
+
+    run(steps);
+    must_be(UP_HOTFIX_QUARANTINED, "did not take it");
+    assert_int_equal(starts(), 2); /* the handler said nothing about leaving it */
+}
+
+/* Stopped in order: as if it had never been tested. Then it is tested again, and stays out of force for ever
+ * once three starts with it have not lived. */
+static void test_stopped_then_spent(void **state)
+{
+    const struct play_step stopped[] = {BEGIN(apply), WAIT(2000), OVER};
+    const struct play_step spent[] = {
+        BEGIN(apply),   END(TESTER, 0), WAIT(11000),    END(SCRIPT, 1), WAIT(4000),
+        END(SCRIPT, 1), WAIT(9000),     END(SCRIPT, 1), WAIT(20000),    OVER};
+    (void)state;
+
+    run(stopped);
+    must_be(UP_HOTFIX_UNDONE, "stopped during its test");
+    run(spent);
+    must_do("agent < answer hotfix ok fresh");
+    must_be(UP_HOTFIX_QUARANTINED, "did not live with it");
+}
+
+/* Stopped in order, a fresh one loses none of its starts. */
+static void test_ordered_stops(void **state)
+{
+    const struct play_step first[] = {BEGIN(apply), END(TESTER, 0), WAIT(11000), OVER};
+    const struct play_step next[] = {WAIT(5000), OVER};
+    const struct play_step last[] = {WAIT(62000), OVER};
+    (void)state;
+
+    run(first);
+    for (int i = 0; i < 4; i++)
+        run(next);
+    must_be(UP_HOTFIX_FRESH, "");
+    run(last);
+    must_be(UP_HOTFIX_APPLIED, "");
+}
+
+static void test_one_at_a_time(void **state)
+{
+    char id[UP_HOTFIX_ID_SIZE];
+    const struct play_step steps[] = {BEGIN(apply), SAY("hotfix undo one plain clock"),
+                                      WAIT(1000),   SAY(apply_second),
+                                      WAIT(1000),   END(TESTER, 0),
+                                      WAIT(11000),  SAY(apply_second),
+                                      WAIT(2000),   END(TESTER, 0),
+                                      WAIT(11000),  OVER};
+    struct sim *with = sim_clone(play_sim);
+    (void)state;
+
+    hotfixes_bring(with, "/packages/fix2.upd", id);
+    sim_free(with);
+    snprintf(apply_second, sizeof apply_second, "hotfix apply %s plain", id);
+    run(steps);
+    must_do("agent < answer hotfix busy");
+    assert_int_equal(play_count(play_done(), "answer hotfix busy"), 2);
+    must_do("agent < answer hotfix missing"); /* its folder went with the first */
+    must_be(UP_HOTFIX_FRESH, "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_plain, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_fails, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_result, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_script_ends, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_live, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_not_taken, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_stopped_then_spent, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_ordered_stops, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_at_a_time, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
