@@ -48,7 +48,7 @@ static int record(struct up_device *d, const struct up_hotfix_ledger *ledger, co
     return 0;
 }
 
-/* Instead of what is on record of the same version. */
+/* Replaces the entry of the same version. */
 static int enter(struct up_device *d, const struct up_manifest *m, const char *id, struct up_error *err)
 {
     struct up_hotfix_ledger ledger;
@@ -140,7 +140,8 @@ int up_hotfix_cancel(struct up_device *d, struct up_error *err)
     return record(d, &ledger, h, err);
 }
 
-/* Change the starts of those that are fresh and fit. Returns how many; spent ones go out of force. */
+/* Change the count of starts of fresh hotfixes that fit the pair; returns their number. One whose starts are
+ * used up goes out of force. */
 static int change_starts(struct up_device *d, int by, struct up_error *err)
 {
     struct up_hotfix *spent = NULL;
@@ -227,7 +228,7 @@ int up_hotfix_undo(struct up_device *d, const char *name, bool all_above, struct
     return record(d, &ledger, h, err);
 }
 
-/* What a cut left, and what is not made for the pair that runs. True: something changed. */
+/* End what a cut left, and drop what is not made for the pair that runs. True: something changed. */
 static bool settle_entry(const struct up_device *d, struct up_hotfix *h)
 {
     if (h->state == UP_HOTFIX_TESTING) {

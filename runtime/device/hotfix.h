@@ -27,8 +27,8 @@
 #include "error.h"
 #include "hotfix_ledger.h"
 
-#define UP_HOTFIX_STARTS 3       /* of the script that do not live, after which a fresh one is undone */
-#define UP_HOTFIX_LIVED_MS 60000 /* that a start lives after which none is fresh */
+#define UP_HOTFIX_STARTS 3       /* failed starts of the script after which a fresh hotfix is undone */
+#define UP_HOTFIX_LIVED_MS 60000 /* of a start after which no hotfix is fresh any more */
 
 struct up_device;
 struct up_manifest;
@@ -40,14 +40,14 @@ UP_MUST_CHECK int up_hotfix_ledger(const struct up_device *d, struct up_hotfix_l
 /* The verified head in <state>/tx is that of `m`, a hotfix: from now on its blocks can be
  * fetched. Goes on where an earlier one of the same manifest ended. Errors: gates; UP_WRITE, UP_NOSPACE. */
 UP_MUST_CHECK int up_hotfix_begin(struct up_device *d, const struct up_manifest *m, struct up_error *err);
-/* Whether that was done for this manifest. Errors: UP_NOTHING it was not. */
+/* 0 if that was done for this manifest. Errors: UP_NOTHING it was not. */
 UP_MUST_CHECK int up_hotfix_is_begun(const struct up_device *d, const struct up_manifest *m,
                                      struct up_error *err);
 /* Every block is in place: read back, unpack. Its folder has the name `id` then. Errors: UP_WRITE, UP_NOSPACE,
  * UP_UNTRUSTED the archive. */
 UP_MUST_CHECK int up_hotfix_finish(struct up_device *d, const struct up_manifest *m,
                                    char id[UP_HOTFIX_ID_SIZE], struct up_error *err);
-/* A folder that is complete, and not in force: it came before a cut. "": there is none. */
+/* A folder that was complete before a cut and is not in force yet; "" if there is none. */
 void up_hotfix_waiting(const struct up_device *d, char id[UP_HOTFIX_ID_SIZE]);
 
 /* Put the hotfix in that folder in force, to be tested. Errors: gates; UP_UNTRUSTED, UP_MISSING; UP_WRITE. */
@@ -57,24 +57,25 @@ UP_MUST_CHECK int up_hotfix_test(struct up_device *d, const char *id, struct up_
 UP_MUST_CHECK int up_hotfix_passed(struct up_device *d, struct up_error *err);
 /* It failed: out of force, and not tried again. */
 UP_MUST_CHECK int up_hotfix_failed(struct up_device *d, const char *why, struct up_error *err);
-/* The test was interrupted in order: out of force, and as if it had never begun. */
+/* The test was stopped on purpose: out of force, as if it had never begun. */
 UP_MUST_CHECK int up_hotfix_cancel(struct up_device *d, struct up_error *err);
 
-/* Before the script starts: 1 a fresh hotfix is counted; 0 there is none. A fresh one whose starts are spent goes out
- * of force. Errors: UP_WRITE: none that is fresh may lead. */
+/* Count a start before the script is started: 1 for a fresh hotfix; 0 there is none. A fresh one whose
+ * starts are used up goes out of force. Errors: UP_WRITE: no fresh one may lead. */
 UP_MUST_CHECK int up_hotfix_count_start(struct up_device *d, struct up_error *err);
-/* That start was ended in order. */
+/* That start was ended on purpose: take its count back. */
 UP_MUST_CHECK int up_hotfix_uncount_start(struct up_device *d, struct up_error *err);
-/* That start lived. */
+/* That start lived long enough: nothing is fresh any more. */
 UP_MUST_CHECK int up_hotfix_lived(struct up_device *d, struct up_error *err);
 
-/* By order of the owner. UP_BUSY one is tested, or a later one has modules of the same names: *above then names it,
- * unless `all_above` undoes those first. Errors: UP_NOTHING no such hotfix is applied; UP_WRITE. */
+/* Undo a hotfix on the order of the owner. Errors: UP_BUSY one is being tested, or a later one has modules
+ * of the same names, and *above names it; `all_above` undoes those first; UP_NOTHING no such hotfix is
+ * applied; UP_WRITE. */
 UP_MUST_CHECK int up_hotfix_undo(struct up_device *d, const char *name, bool all_above, struct up_error *err);
 
-/* The device starts: what was tested is undone; while it is idle, what is not made for the pair that runs
- * is dropped, and folders go that nothing names. Errors: UP_WRITE, UP_STATELOST: nothing leads that the ledger does not
- * show to be in force. */
+/* At the start of the device: undo what was being tested; while the device is idle, drop what is not made
+ * for the pair that runs, and remove folders that nothing names. Errors: UP_WRITE, UP_STATELOST: then only
+ * what the ledger shows to be in force leads. */
 UP_MUST_CHECK int up_hotfix_settle(struct up_device *d, struct up_error *err);
 
 /* The folders with modules that lead the script of the pair that runs, newest first, with a ';' between them. The one that

@@ -42,7 +42,7 @@ const struct up_hotfix *up_hotfix_tested(const struct up_hotfix_ledger *ledger)
     return NULL;
 }
 
-/* What is on record of that name and version. */
+/* The entry of that name and version. */
 static int gate_known(const struct up_manifest *m, const struct up_hotfix_ledger *ledger,
                       struct up_error *err)
 {

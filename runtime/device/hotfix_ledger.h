@@ -42,7 +42,7 @@ struct up_hotfix {
     char name[UP_HOTFIX_SIZE], version[UP_HOTFIX_SIZE];
     char base[UP_RELEASE_PARTS][UP_RANGE_SIZE];
     uint64_t sequence;
-    uint64_t highest; /* sequence of that name that ever passed its test */
+    uint64_t highest; /* highest sequence of that name that passed its test */
     uint64_t time;    /* of the last change, seconds since 1970 */
     uint8_t starts;   /* of the script while it is fresh */
     uint8_t cuts;     /* how often its test lost power */
@@ -78,8 +78,8 @@ struct up_hotfix *up_hotfix_find(struct up_hotfix_ledger *ledger, const char *na
 uint64_t up_hotfix_highest(const struct up_hotfix_ledger *ledger, const char *name);
 /* Remove one. */
 void up_hotfix_forget(struct up_hotfix_ledger *ledger, struct up_hotfix *h);
-/* Room for one more of that name: the last entry, zeroed. When all are taken, an ended one goes whose name has
- * another. Errors: UP_NOSPACE. */
+/* Make room for one more of that name: the last entry, zeroed. If all are taken, an ended one whose name has
+ * another entry is removed. Errors: UP_NOSPACE. */
 UP_MUST_CHECK int up_hotfix_add(struct up_hotfix_ledger *ledger, const char *name, struct up_hotfix **out,
                                 struct up_error *err);
 

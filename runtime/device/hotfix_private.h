@@ -11,10 +11,12 @@ void up_hotfix_name(const struct up_manifest *m, char id[UP_HOTFIX_ID_SIZE]);
 /* The verified manifest of a folder, "new" included. Errors: UP_MISSING, UP_UNTRUSTED, UP_WRITE. */
 UP_MUST_CHECK int up_hotfix_load(const struct up_device *d, const char *folder, struct up_manifest *m,
                                  struct up_error *err);
-/* Whether the tree of a hotfix is there, which is complete then; and whether it certainly is not. */
+/* Whether the tree of a hotfix is there; if it is, it is complete. */
 bool up_hotfix_is_there(const struct up_device *d, const char *id);
+/* Whether it is certainly not there. */
 bool up_hotfix_is_lost(const struct up_device *d, const char *id);
-/* Remove folders: of what has ended, and if `all` also those that wait to be tested. Errors: UP_WRITE. */
+/* Remove the folders of hotfixes that have ended; with `all`, also of those that wait to be tested. Errors:
+ * UP_WRITE. */
 UP_MUST_CHECK int up_hotfix_clean(struct up_device *d, const struct up_hotfix_ledger *ledger, bool all,
                                   struct up_error *err);
 /* Whether both have a module of the same name. Errors: UP_WRITE. */

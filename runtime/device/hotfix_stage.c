@@ -82,7 +82,7 @@ int up_hotfix_is_begun(const struct up_device *d, const struct up_manifest *m, s
     return 0;
 }
 
-/* The head goes from the spool of heads, which belongs to the next package, to ours. */
+/* Move the head from the spool of heads, which the next package will use, to our folder. */
 static int take_head(struct up_device *d, struct up_error *err)
 {
     static const char *const names[] = {"hotfix.idx", "manifest.minisig", "manifest.json"};
@@ -116,7 +116,7 @@ int up_hotfix_begin(struct up_device *d, const struct up_manifest *m, struct up_
     return up_hotfix_is_begun(d, m, err) == 0 ? 0 : take_head(d, err);
 }
 
-/* What was written, from the medium. */
+/* Read back from the medium what was written. */
 static int read_back(struct up_device *d, const struct up_part *part, const char *spool, struct up_error *err)
 {
     char path[UP_PATH_SIZE];
@@ -157,7 +157,7 @@ static int unpack(struct up_device *d, const struct up_part *part, const char *s
     return rc;
 }
 
-/* The folder gets its name, and is complete from then on. */
+/* Give the folder its name; from then on it is complete. */
 static int name_folder(struct up_device *d, const char *id, struct up_error *err)
 {
     char from[UP_PATH_SIZE], to[UP_PATH_SIZE];
@@ -214,7 +214,7 @@ static bool is_kept(const struct walk *w, const char *id)
     return !w->all;
 }
 
-/* Its name goes first, so that no half of it is ever taken for a hotfix. */
+/* Rename it first, so that half a folder is never taken for a hotfix. */
 static int remove_folder(struct up_device *d, const char *id, struct up_error *err)
 {
     char from[UP_PATH_SIZE], to[UP_PATH_SIZE];

@@ -1,6 +1,6 @@
 /*
- * flash.h -- an image on a medium that is none of this device's own: the
- * firmware of a second chip, in a file, a block device, raw flash or a UBI volume.
+ * flash.h -- an image on a medium that does not belong to this device: the firmware
+ * of a second chip, in a file, a block device, raw flash or a UBI volume.
  *
  * It is written as a slot is, by the rules of its medium (slot.h). What is not
  * written here is a slot, under whatever name: see up_flash_open().
