@@ -1,7 +1,7 @@
 /*
  * update.native.exchange -- a server of short questions, one on a connection.
  *
- *     local x <close> = assert(exchange.open "0.0.0.0:8990")
+ *     local x <close> = assert(exchange.open "0.0.0.0:8990")  -- with cert and key, PEM texts: clients may use TLS
  *     loop:poll(1000, { { fd = x:fd(), read = true } })
  *     for id, question in x.next, x do
  *       x:answer(id, "hello")          -- or nothing, when more of it is to come
@@ -28,16 +28,17 @@ static struct up_exchange *check_open(lua_State *L)
     return h->exchange;
 }
 
-/* open("HOST:PORT") -> server | nil, message, code */
+/* open("HOST:PORT" [, cert, key]) -> server | nil, message, code */
 static int f_open(lua_State *L)
 {
-    const char *listen = luaL_checkstring(L, 1);
+    const char *listen = luaL_checkstring(L, 1), *cert = luaL_optstring(L, 2, NULL);
+    const char *key = cert ? luaL_checkstring(L, 3) : NULL;
     struct handle *h = lua_newuserdatauv(L, sizeof *h, 0);
     struct up_error err;
 
     h->exchange = NULL;
     luaL_setmetatable(L, EXCHANGE);
-    if (up_exchange_open(&h->exchange, listen, &err) < 0)
+    if (up_exchange_open(&h->exchange, listen, cert, key, &err) < 0)
         return up_push_fail(L, &err);
     return 1;
 }

@@ -108,7 +108,8 @@ function Depot:_join(options)
   end
   self.cloud = cloud
   if options.qinglian then
-    self.dispatcher, message, code = dispatchers.open(natives, options.qinglian.listen, options.qinglian.broker)
+    self.dispatcher, message, code = dispatchers.open(natives, options.qinglian.listen, options.qinglian.broker,
+      options.tls)
     if not self.dispatcher then return nil, message, code end
     table.insert(self.watches, { fd = self.dispatcher:fd(), read = true })
   end

@@ -13,9 +13,11 @@ Dispatcher.__index = Dispatcher
 --- @tparam table natives exchange
 -- @tparam string listen "HOST:PORT"
 -- @tparam string broker "IP:PORT", as devices reach it
+-- @tparam[opt] table tls cert and key, PEM texts: devices may use TLS, and are known by their first byte
 -- @treturn table|nil nil, message, code
-function M.open(natives, listen, broker)
-  local server, message, code = natives.exchange.open(listen)
+function M.open(natives, listen, broker, tls)
+  tls = tls or {}
+  local server, message, code = natives.exchange.open(listen, tls.cert, tls.key)
   if not server then return nil, message, code end
   return setmetatable({ server = server, broker = broker }, Dispatcher)
 end

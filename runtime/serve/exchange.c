@@ -1,6 +1,7 @@
 #include "exchange.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "exchange_tls.h"
 #include "http_listen.h"
 
 #define ADDRESS_SIZE 128
@@ -15,6 +17,8 @@
 
 struct connection {
     int fd; /* -1: free */
+    SSL *tls;
+    bool is_known; /* whether it uses TLS */
     unsigned long long since;
     size_t len;
     char question[UP_EXCHANGE_QUESTION + 1];
@@ -22,6 +26,7 @@ struct connection {
 
 struct up_exchange {
     int listener, poll;
+    SSL_CTX *tls;                /* NULL: plain text only */
     unsigned long long accepted; /* counts connections: the lowest is the oldest */
     char address[ADDRESS_SIZE];
     struct connection connection[UP_EXCHANGE_CONNECTIONS];
@@ -29,6 +34,8 @@ struct up_exchange {
 
 static void drop(struct connection *c)
 {
+    SSL_free(c->tls);
+    c->tls = NULL;
     if (c->fd >= 0)
         close(c->fd);
     c->fd = -1;
@@ -41,22 +48,31 @@ static int watch(struct up_exchange *x, int fd, unsigned which)
     return epoll_ctl(x->poll, EPOLL_CTL_ADD, fd, &e);
 }
 
-int up_exchange_open(struct up_exchange **out, const char *listen, struct up_error *err)
+static int begin(struct up_exchange *x, const char *listen, const char *cert, const char *key,
+                 struct up_error *err)
+{
+    if (cert && key && up_exchange_tls_open(&x->tls, cert, key, err) < 0)
+        return err->code;
+    x->listener = up_http_listen(listen, x->address, sizeof x->address, err);
+    if (x->listener < 0)
+        return err->code;
+    x->poll = epoll_create1(EPOLL_CLOEXEC);
+    if (x->poll < 0 || watch(x, x->listener, LISTENER) < 0)
+        return up_fail(err, UP_INTERNAL, "%s: %s", listen, strerror(errno));
+    return 0;
+}
+
+int up_exchange_open(struct up_exchange **out, const char *listen, const char *cert, const char *key,
+                     struct up_error *err)
 {
     struct up_exchange *x = calloc(1, sizeof *x);
 
     if (!x)
         return up_fail(err, UP_INTERNAL, "%s: out of memory", listen);
+    x->listener = x->poll = -1;
     for (size_t i = 0; i < UP_EXCHANGE_CONNECTIONS; i++)
         x->connection[i].fd = -1;
-    x->poll = epoll_create1(EPOLL_CLOEXEC);
-    x->listener = up_http_listen(listen, x->address, sizeof x->address, err);
-    if (x->listener < 0) {
-        up_exchange_close(x);
-        return err->code;
-    }
-    if (x->poll < 0 || watch(x, x->listener, LISTENER) < 0) {
-        up_fail(err, UP_INTERNAL, "%s: %s", listen, strerror(errno));
+    if (begin(x, listen, cert, key, err) < 0) {
         up_exchange_close(x);
         return err->code;
     }
@@ -102,23 +118,41 @@ static void take(struct up_exchange *x)
     c->fd = fd;
     c->since = x->accepted++;
     c->len = 0;
+    c->is_known = false;
     if (watch(x, fd, i) < 0)
         drop(c);
 }
 
-/* Receive: whether there are new bytes, and room for them. */
-static int hear(struct connection *c)
+/* See by the first byte whether the client uses TLS. false: it does, and that cannot be. */
+static bool know(const struct up_exchange *x, struct connection *c)
 {
-    ssize_t n = recv(c->fd, c->question + c->len, sizeof c->question - c->len, 0);
+    if (c->is_known || !x->tls)
+        return true;
+    c->is_known = true;
+    if (!up_exchange_tls_is_wanted(c->fd))
+        return true;
+    c->tls = up_exchange_tls_accept(x->tls, c->fd);
+    return c->tls != NULL;
+}
 
+/* Receive: whether there are new bytes, and room for them. */
+static bool hear(const struct up_exchange *x, struct connection *c)
+{
+    size_t room = sizeof c->question - c->len;
+    ssize_t n = -1;
+
+    errno = EPROTO;
+    if (know(x, c))
+        n = c->tls ? up_exchange_tls_receive(c->tls, c->question + c->len, room)
+                   : recv(c->fd, c->question + c->len, room, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return 0;
+        return false;
     if (n > 0)
         c->len += (size_t)n;
     if (n > 0 && c->len <= UP_EXCHANGE_QUESTION)
-        return 1;
+        return true;
     drop(c);
-    return 0;
+    return false;
 }
 
 size_t up_exchange_next(struct up_exchange *x, int *id, const char **question)
@@ -132,7 +166,7 @@ size_t up_exchange_next(struct up_exchange *x, int *id, const char **question)
             continue;
         }
         c = &x->connection[e.data.u32];
-        if (c->fd < 0 || !hear(c))
+        if (c->fd < 0 || !hear(x, c))
             continue;
         *id = (int)e.data.u32;
         *question = c->question;
@@ -148,8 +182,10 @@ void up_exchange_answer(struct up_exchange *x, int id, const void *answer, size_
     if (!c || c->fd < 0)
         return;
     /* It fits into any socket's buffer. A client that misses it asks again. */
-    if (len > 0 && send(c->fd, answer, len, MSG_NOSIGNAL) < 0)
-        len = 0;
+    if (c->tls)
+        (void)up_exchange_tls_finish(c->tls, answer, len);
+    else if (len > 0)
+        (void)!send(c->fd, answer, len, MSG_NOSIGNAL);
     drop(c);
 }
 
@@ -163,5 +199,6 @@ void up_exchange_close(struct up_exchange *x)
         close(x->listener);
     if (x->poll >= 0)
         close(x->poll);
+    SSL_CTX_free(x->tls);
     free(x);
 }

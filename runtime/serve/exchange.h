@@ -18,8 +18,10 @@
 
 struct up_exchange; /* opaque */
 
-/* Listen on "HOST:PORT". Errors: those of http_listen.h. */
-UP_MUST_CHECK int up_exchange_open(struct up_exchange **out, const char *listen, struct up_error *err);
+/* Listen on "HOST:PORT". With cert and key, PEM texts, clients may use TLS: one that does is known by its
+ * first byte. NULL for both: none may. Errors: those of http_listen.h; UP_USAGE cert or key. */
+UP_MUST_CHECK int up_exchange_open(struct up_exchange **out, const char *listen, const char *cert,
+                                   const char *key, struct up_error *err);
 int up_exchange_fd(const struct up_exchange *x);
 const char *up_exchange_address(const struct up_exchange *x); /* as it listens */
 

@@ -1,3 +1,4 @@
+local brokers = require "spec.support.broker"
 local dial = require "update.native.dial"
 local exchange = require "update.native.exchange"
 local loops = require "update.native.loop"
@@ -86,6 +87,37 @@ describe("update.native.exchange", function()
     assert.equal("answer", turn(w, d:fd(), function() return d:receive() end))
     for _, other in ipairs(silent) do other:close() end
     d:close()
+    close(w)
+  end)
+
+  it("takes TLS and plain text on one port", function()
+    local broker = brokers.start { tls = true }
+    finally(function() broker:close() end)
+    local function text(name)
+      local file <close> = assert(io.open(broker:file(name)))
+      return file:read "a"
+    end
+    local w = { loop = assert(loops.new()),
+      server = assert(exchange.open("127.0.0.1:0", text "server.crt", text "server.key")) }
+    w.port = tonumber(w.server:address():match ":(%d+)$")
+    for _, options in ipairs { { tls = true, ca_file = broker:file "ca.crt" }, {} } do
+      options.connect_timeout = 5
+      local d = assert(dial.open(w.loop, "127.0.0.1", w.port, options))
+      assert(turn(w, nil, function()
+        w.server:next() -- takes the client's part of the handshake
+        return d:step()
+      end))
+      d:send "question"
+      local id, question = turn(w, nil, function() return w.server:next() end)
+      assert.equal("question", question)
+      w.server:answer(id, "answer")
+      assert.equal("answer", turn(w, d:fd(), function() return d:receive() end))
+      d:close()
+    end
+    local other, message, code = exchange.open("127.0.0.1:0", text "server.crt", text "ca.crt")
+    assert.same({ nil, "usage" }, { other, code })
+    assert.match("private key", message)
+    assert.match("certificate", select(2, exchange.open("127.0.0.1:0", "none", "none")))
     close(w)
   end)
 

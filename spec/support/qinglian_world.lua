@@ -3,7 +3,6 @@
 -- @module spec.support.qinglian_world
 
 local brokers = require "spec.support.broker"
-local frame = require "update.cloud.qinglian_frame"
 local json = require "update.native.json"
 local world = require "spec.support.world"
 
@@ -19,33 +18,23 @@ function M.new()
   return setmetatable({ w = world.new(), broker = brokers.start(), port = brokers.free_port() }, World)
 end
 
---- Start the depot. `o`: port (of the dispatcher, when the device has another), options (of the depot)
+--- Start the depot. `o`: options (of the depot)
 function World:serve(o)
   o = o or {}
-  self.w:write("qinglian.json", json.encode { listen = "127.0.0.1:" .. (o.port or self.port),
+  self.w:write("qinglian.json", json.encode { listen = "127.0.0.1:" .. self.port,
     broker = "127.0.0.1:" .. self.broker.port, products = { ["1001"] = M.KEY } })
   self.w:start("depot", ("depot depot --listen 127.0.0.1:0 --keys keys --settle 1 --mqtt %s:%d %s "
     .. "--qinglian qinglian.json"):format(self.broker.host, self.broker.port, o.options or ""))
   self.w:wait_log("depot", "listening on")
 end
 
--- Over TLS the dispatcher is OpenSSL's server: it says where the broker is before it is asked.
-local function dispatch_over_tls(self)
-  local w, broker = self.w, self.broker
-  w:write("answer", frame.dispatch("127.0.0.1:" .. broker.port, frame.MAGIC.ssl, 77))
-  w:shell(("{ setsid sh -c 'while true; do (cat answer; sleep 60) | openssl s_server -quiet -naccept 1 "
-    .. "-accept 127.0.0.1:%d -cert %s -key %s; done' >/dev/null 2>&1 & echo $! >tls.pid; }"):format(self.port,
-    broker:file "server.crt", broker:file "server.key"))
-  self.tls = assert(tonumber(w:read "tls.pid"))
-end
-
---- Replace the broker by one over TLS; the dispatcher, too.
--- @treturn table broker
+--- Replace the broker by one over TLS, to which the depot connects; devices may use TLS at its dispatcher.
+-- @treturn string options for serve()
 function World:use_tls()
   self.broker:close()
   self.broker = brokers.start { tls = true }
-  dispatch_over_tls(self)
-  return self.broker
+  return ("--mqtt-ca %s --tls-cert %s --tls-key %s"):format(self.broker:file "ca.crt", self.broker:file "server.crt",
+    self.broker:file "server.key")
 end
 
 --- Provision a device of release 01.00.
@@ -74,7 +63,6 @@ function World:known() return self.w:depot_device() end
 function World:wait_state(state, release) return self.w:wait_depot(state, release, 90) end
 
 function World:close()
-  if self.tls then self.w:shell(("kill -- -%d"):format(self.tls)) end
   self.w:close()
   self.broker:close()
 end

@@ -111,9 +111,8 @@ describe("Qinglian's device and depot", function()
   end)
 
   it("do so over TLS", function()
-    broker = c:use_tls()
-    serve { port = brokers.free_port(), options = "--mqtt-ca " .. broker:file "ca.crt" }
-    device(("tls = { ca = %q }"):format(broker:file "ca.crt"))
+    serve { options = c:use_tls() }
+    device(("tls = { ca = %q }"):format(c.broker:file "ca.crt"))
     w:run()
     w:wait("the device at the depot", function() return known().release == "01.00" end, 40)
     w:pack { sequence = 2, version = "01.01", product_key = "1001", name = "depot/p2.upd" }

@@ -45,7 +45,8 @@ that was copied, or moved to another disk, is served but stays off the broker un
 With --qinglian it is the Qinglian cloud as well, and sends the packages itself, a piece at a time. FILE is JSON:
 {"listen": "0.0.0.0:8990", "broker": "192.0.2.1:1883", "products": {"1001": "0123456789abcdef"}}. `listen` is where
 devices ask for the broker, `broker` its numeric address as devices reach it, and each product id has its key of 16
-bytes. The product id is the product_key of the packages, and their releases have the form 01.02.
+bytes. The product id is the product_key of the packages, and their releases have the form 01.02. Devices that use TLS
+are served there, too, with the certificate of --tls-cert.
 
   depot add DIR FILE [--devices LIST]
       copy a package in, or change the list of one in DIR
