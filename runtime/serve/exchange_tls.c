@@ -9,18 +9,23 @@
 
 #define HANDSHAKE 0x16 /* the first byte of a TLS client */
 
+static X509 *next_certificate(BIO *text)
+{
+    return text ? PEM_read_bio_X509(text, NULL, NULL, NULL) : NULL;
+}
+
 /* The certificate and those that follow it. */
 static bool use_chain(SSL_CTX *ctx, BIO *text)
 {
-    X509 *one = text ? PEM_read_bio_X509(text, NULL, NULL, NULL) : NULL;
+    X509 *one = next_certificate(text);
     bool fine = one && SSL_CTX_use_certificate(ctx, one) == 1;
 
-    X509_free(one);
-    while (fine && (one = PEM_read_bio_X509(text, NULL, NULL, NULL)) != NULL) {
-        fine = SSL_CTX_add0_chain_cert(ctx, one) == 1;
-        if (!fine)
-            X509_free(one);
+    while (fine && one) {
+        X509_free(one);
+        one = next_certificate(text);
+        fine = !one || SSL_CTX_add1_chain_cert(ctx, one) == 1;
     }
+    X509_free(one);
     ERR_clear_error(); /* the end of the text is one */
     return fine;
 }

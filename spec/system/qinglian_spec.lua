@@ -1,7 +1,6 @@
 -- A device of the Qinglian cloud against the depot that plays it: two programs,
 -- a real broker and a dispatcher, nothing scripted.
 
-local brokers = require "spec.support.broker"
 local clouds = require "spec.support.qinglian_world"
 local frame = require "update.cloud.qinglian_frame"
 local mqtt = require "update.native.mqtt"

@@ -60,7 +60,7 @@ end
 --- One update. What armed it by itself also restarts, unless told otherwise.
 -- @tparam table where fields of update.engine.place
 -- @tparam string why "poll", "offer", "held" (an offer that a script drives), "pushed" (its cloud says when to
---   restart), "request", "install", "apply"
+--   restart), "hotfix", "request", "install", "apply"
 -- @return as engine:install()
 function Agent:update(where, why)
   local place = places.new(where, { by_hand = why == "install", tries = why == "request" and 1 or nil,

@@ -90,13 +90,15 @@ end
 
 --- Which of a cloud's list to apply, as policy chooses.
 -- @tparam {table,...} list name, version, size, cloud, security
--- @treturn {string,...} names, in order | nil, message, code
+-- @treturn {table,...} rows of update.engine.hotfix, in order | nil, message, code
 function Hotfixes:choose(list)
   local ledger, message, code = self.agent.device:hotfixes()
   if not ledger then return nil, message, code end
-  local rows = engine_hotfix.rows(list, ledger)
+  local rows, by_name, chosen = engine_hotfix.rows(list, ledger), {}, {}
   if #rows == 0 then return {} end
-  return self.agent.asker:choose(rows, self.agent.device:facts())
+  for _, row in ipairs(rows) do by_name[row.name] = row end
+  for i, name in ipairs((self.agent.asker:choose(rows, self.agent.device:facts()))) do chosen[i] = by_name[name] end
+  return chosen
 end
 
 return M

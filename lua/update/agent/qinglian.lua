@@ -21,7 +21,7 @@ local SECRET_AGAIN = 60  -- seconds, while the secret cannot be read
 local KEEPALIVE = 5      -- seconds; as the vendor's device
 local MESSAGE = { depth = 8, size = 65536 }
 
-local Cloud = setmetatable({}, { __index = require "update.agent.qinglian_patch_job" })
+local Cloud = setmetatable({}, { __index = require "update.agent.qinglian_ledger" })
 Cloud.__index = Cloud
 
 function Cloud:say(format, ...)
@@ -210,7 +210,7 @@ end
 -- @treturn table for agent:qinglian()
 function M.start(agent, cloud)
   local self = setmetatable({ agent = agent, cloud = cloud, name = cloud.name, dialect = qinglian,
-    topics = qinglian.topics(cloud.device), news = news.new(agent.tasks), fed = {},
+    topics = qinglian.topics(cloud.device), news = news.new(agent.tasks), fed = {}, watched = {},
     iv = cloud.iv and bytes_of(cloud.iv) or ("\0"):rep(#cipher.pad "") }, Cloud)
   local aes, product = agent.natives.cipher, qinglian.product(cloud.product)
   self.state = session.new {
@@ -224,6 +224,7 @@ function M.start(agent, cloud)
   self.task = agent.tasks:spawn("cloud " .. cloud.name, run, self)
   agent.tasks:spawn("tick " .. cloud.name, tick, self)
   agent.tasks:spawn("phase " .. cloud.name, self.follow_phase, self)
+  agent.tasks:spawn("ledger " .. cloud.name, self.follow_ledger, self)
   return self
 end
 

@@ -7,50 +7,28 @@
 -- @module update.agent.qinglian_patch_job
 
 local copies = require "update.agent.qinglian_copy"
-local version = require "update.version"
 
 local PatchJob = setmetatable({}, { __index = require "update.agent.qinglian_job" })
 PatchJob.__index = PatchJob
 
 local GOES_ON = 1 -- seconds after which the engine checks again by itself
 
--- The newest patch of each name; versions that cannot be compared are newer the later they stand.
-local function newest(items)
-  local by_name, names = {}, {}
-  for _, item in ipairs(items) do
-    local known = by_name[item.name]
-    if not known then names[#names + 1] = item.name end
-    if not known or (version.compare(item.version, known.version) or 1) >= 0 then by_name[item.name] = item end
-  end
-  return by_name, names
-end
-
--- States of a hotfix on the ledger in which the device has it.
-local THERE = { applied = true, fresh = true }
-
-local function is_there(self, item)
-  for _, row in ipairs(self.agent:status().hotfixes or {}) do
-    if row.name == item.name and row.version == item.version and THERE[row.state] then return true end
-  end
-  return false
-end
-
 -- Ask policy, in a task. What the device has already is answered at once, and not sent again.
 local function choose(self, items)
-  local by_name, names = newest(items)
-  local rows = {}
-  for _, name in ipairs(names) do
-    local item = by_name[name]
-    if is_there(self, item) then
-      self:drive { type = "patch_result", name = name, version = item.version, ok = true }
+  local rows, by_key = {}, {}
+  for _, item in ipairs(items) do
+    if self:has(item) then
+      self:drive { type = "patch_result", name = item.name, version = item.version, ok = true }
     else
-      rows[#rows + 1] = { name = name, version = item.version, size = item.size, cloud = self.name }
+      rows[#rows + 1] = { name = item.name, version = item.version, size = item.size, cloud = self.name }
+      by_key[item.name .. "\n" .. item.version] = item
     end
   end
-  if #rows == 0 then return end
+  local chosen, message = self.agent.hotfixes:choose(rows)
+  if not chosen then return self:say("patches: %s", message) end
   local wanted = {}
-  for i, name in ipairs(self.agent:choose_hotfixes(rows)) do wanted[i] = by_name[name] end
-  self:note("offers %d patch%s, %d chosen", #rows, #rows == 1 and "" or "es", #wanted)
+  for i, row in ipairs(chosen) do wanted[i] = by_key[row.name .. "\n" .. row.version] end
+  if #rows > 0 then self:note("offers %d patch%s, %d chosen", #rows, #rows == 1 and "" or "es", #wanted) end
   self:drive { type = "want", items = wanted }
 end
 
@@ -77,28 +55,27 @@ local function place_of(self, job)
       end
       self.agent.tasks:await(self.fed, GOES_ON)
     end,
-    fetched = function()
+    hotfix_step = function(word)
+      if word == "fetching" then return self:drive { type = "patch_begun" } end
       job.copy:hand_over(true)
       self:drive { type = "patch_complete" }
-    end,
-    watch = function(event)
-      if event.event == "state" and event.phase == "fetching" then self:drive { type = "patch_begun" } end
     end,
   }
 end
 
 local function install(self, job)
   local item = job.item
-  local result, message, code, verdict = self.agent:update(place_of(self, job), "hotfix")
+  local result, message, code, verdict, retry_after = self.agent:update(place_of(self, job), "hotfix")
   job.opened:close()
   if self.patch_job ~= job then return end
   self.patch_job = nil
   if result or code == "rolledback" then
     if not result then self:say("patch %s %s: %s (%s)", item.name, item.version, message, code) end
+    if result then self:watch_patch(item, true) end
     return self:drive { type = "patch_result", name = item.name, version = item.version, ok = result ~= nil }
   end
   self:drive { type = "patch_ended", code = code, text = message,
-    retry_after = verdict and verdict.decision and verdict.decision.retry_after }
+    retry_after = retry_after or verdict and verdict.decision and verdict.decision.retry_after }
 end
 
 function PatchJob:patch_begin(action)

@@ -30,6 +30,10 @@ function M.admit(engine, where, head)
   return true
 end
 
+local function step(where, word)
+  if where.hotfix_step then where.hotfix_step(word) end
+end
+
 --- Fetch it, and have it applied and tested.
 -- @treturn string state in the ledger, "fresh" | nil, message, code, seconds (see update.engine.retry)
 function M.carry_out(engine, where, head)
@@ -39,10 +43,12 @@ function M.carry_out(engine, where, head)
   if not ok then return nil, message, code end
   engine:begin()
   engine.note(("%s: fetching"):format(name))
+  step(where, "fetching")
   ok, message, code, retry_after = steps.fetch(engine, where, head)
   if not ok then return nil, message, code, retry_after end
   id, message, code = device:hotfix_finish(head.package)
   if not id then return nil, message, code end
+  step(where, "fetched")
   engine.note(("%s: every block is in place; it is put in force and tested"):format(name))
   return engine.apply_hotfix(id)
 end

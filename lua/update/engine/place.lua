@@ -21,6 +21,7 @@
 -- - held = function -> "hold", "arm", or nil, message, code: asked when everything is read back, until it no longer
 --   says "hold"; the cloud decides when to arm
 -- - bare: what comes is an archive of files that nobody signed, see update.engine.bare_head; trigger: who wanted it
+-- - hotfix_step = function(word): of a hotfix: "fetching" when policy wants it, "fetched" when every digest is right
 -- - watch = function(event), called with the events of this update
 -- - copying: an update.engine.copying, for a program that wants the package itself
 --
@@ -31,7 +32,7 @@ local M = {}
 local FIELDS = {}
 for name in ([[cloud location http headers question renew latest answered tries head_tries patience permit left_out
   by_hand hoped full fallback release size watch copying source pause held bare
-  hotfix trigger]]):gmatch "%S+" do FIELDS[name] = true end
+  hotfix hotfix_step trigger]]):gmatch "%S+" do FIELDS[name] = true end
 
 local methods = {}
 

@@ -1,0 +1,145 @@
+-- Patches of the Qinglian cloud as hotfixes: the depot's command line, a real broker, a device that runs.
+
+local has_host = pcall(require, "update.native.host")
+if not has_host then
+  describe("Qinglian's patches", function() pending "needs the host: build/moult /usr/bin/busted" end)
+  return
+end
+
+local clouds = require "spec.support.qinglian_world"
+local json = require "update.native.json"
+
+local MAC = clouds.MAC
+
+-- A script that says every moment what its module says.
+local SCRIPT = [[
+sys.taskInit(function() while true do print("clock " .. require("clock")()) sys.wait(1000) end end)]]
+
+local function says(word) return ('return function() return %q end'):format(word) end
+
+describe("Qinglian's patches", function()
+  local c, w
+
+  before_each(function()
+    c = clouds.new()
+    w = c.w
+  end)
+
+  after_each(function() c:close() end)
+
+  -- `more`: fields of the cloud
+  local function device(more, files)
+    files = files or {}
+    files["clock.lua"] = says "old"
+    c:device(more, files, SCRIPT, "hotfix_time = 15,")
+    w:run()
+    w:wait_log("device", "clock old")
+    w:wait("the device at the depot", function() return c:known().release == "01.00" end, 40)
+    w:wait_log("device", "clock old", 40)
+  end
+
+  -- Take a patch in. o: test (text of test.lua), size (of ballast)
+  local function add(sequence, version, o)
+    o = o or {}
+    local dir = "fix" .. sequence
+    w:shell(("mkdir -p %s/fix/lua"):format(dir))
+    w:write(dir .. "/fix/lua/clock.lua", says("v" .. sequence))
+    if o.test then w:write(dir .. "/fix/test.lua", o.test) end
+    if o.size then
+      w:shell(("head -c %d /dev/urandom | od -An -tx1 | sed 's/^/--/' >%s/fix/lua/ballast.lua"):format(o.size, dir))
+    end
+    w:write(dir .. "/recipe.lua", ([[return { project = "METER", product_key = "1001", sequence = %d,
+      hotfix = { dir = "fix", name = "clock", version = %q,
+        base = { script = "01.00" } } }]]):format(sequence, version))
+    local code, _, err = w:moult("pack", dir .. "/recipe.lua", "-k release.key -q -o", dir .. ".upd")
+    assert.equal(0, code, err)
+    w:shell(("mv %s.upd %s.zip"):format(dir, dir)) -- the name does not matter
+    local out
+    code, out, err = w:moult(("depot patch add depot %s.zip --keys keys"):format(dir))
+    assert.equal(0, code, err)
+    assert.match("patch clock " .. version .. ": added", out)
+  end
+
+  local function patch(line, expected)
+    local code, out, err = w:moult("depot patch " .. line)
+    assert.equal(expected or 0, code, err)
+    return out .. err
+  end
+
+  local function row_of(version)
+    local _, out = w:moult "depot patch list depot --json"
+    for _, row in ipairs(json.decode(out).patches) do
+      if row.version == version then return row end
+    end
+  end
+
+  local function state(version) return row_of(version).devices[1].state end
+
+  local function ledger()
+    local list = {}
+    for i, row in ipairs(w:status().hotfixes) do list[i] = ("%s %s"):format(row.version, row.state) end
+    return list
+  end
+
+  it("are verified with progress, released, and applied without a restart of the device", function()
+    c:serve()
+    device()
+    add(2, "v1", { test = 'return function() return require("clock")() == "v2" end' })
+    local said = patch(("verify depot v1 --device %s"):format(MAC))
+    assert.match("is verified", said)
+    assert.match("downloaded, waiting for the result", said)
+    w:wait_log("device", "clock v2")
+    assert.same({ "v1 fresh" }, ledger())
+    assert.same({ "done", "verified" }, { state "v1", row_of("v1").stage })
+    assert.equal("01.00", w:status().release)
+    patch "release depot v1"
+    -- It has it: the cloud offers it no more.
+    add(3, "v2", { test = "return function() return false end" })
+    assert.match("its test failed", patch(("verify depot v2 --device %s"):format(MAC), 19))
+    assert.same({ "v1 fresh", "v2 quarantined" }, ledger())
+    w:write("device.log", "")
+    w:wait_log("device", "clock v2")
+    assert.same({ "failed", "uploaded" }, { state "v2", row_of("v2").stage })
+    -- Undone by its owner, the cloud hears of it.
+    assert.equal(0, (w:moult "hotfix undo clock"))
+    w:wait("the news at the depot", function() return state "v1" == "reverted" end, 30)
+  end)
+
+  it("continue after a cut, and begin again after a restart of the device in the middle", function()
+    c:serve()
+    device(("chunk = 512, iv = %q"):format(clouds.IV))
+    add(2, "v1", { size = 200000 })
+    w:start("verify", ("depot patch verify depot v1 --device %s"):format(MAC))
+    local function percent() return tonumber((row_of("v1").devices[1] or {}).percent) or 0 end
+    w:wait("a third", function() return percent() > 30 end, 60)
+    c.broker:restart()
+    w:wait_log("device", "no connection")
+    w:wait("two thirds", function() return percent() > 60 end, 60)
+    w:stop("device", "KILL")
+    w:run()
+    w:wait("the end of the first", function() return state "v1" == "failed" end, 60)
+    assert.match("v1 fresh", patch(("verify depot v1 --device %s"):format(MAC)) .. ledger()[1])
+  end)
+
+  it("are not taken if policy defers them", function()
+    c:serve()
+    device(nil, { ["policy.lua"] = [[
+      local policy = {}
+      function policy.decide(offer)
+        if offer.hotfix then return { action = "defer", reason = "later", retry_after = 3600 } end
+        return { action = "install", reason = "newer" }
+      end
+      return policy ]] })
+    add(2, "v1")
+    assert.match("v1 failed: it", patch(("verify depot v1 --device %s"):format(MAC), 19))
+    assert.same({}, ledger())
+  end)
+
+  it("go over TLS", function()
+    c:serve { options = c:use_tls() }
+    device(("tls = { ca = %q }"):format(c.broker:file "ca.crt"))
+    add(2, "v1")
+    patch(("verify depot v1 --device %s"):format(MAC))
+    assert.same({ "v1 fresh" }, ledger())
+  end)
+end)
