@@ -97,6 +97,9 @@ clouds.qinglian = {
   heard = {}, kinds = {}, meanings = {}, generic = -1,
 }
 
+-- Its devices ask over HTTP: see depot.luat_jobs.
+clouds.luat = clouds.qinglian
+
 --- Which device a topic belongs to.
 -- @treturn table|nil {cloud, product, device, topic = kind of it}; nil: not a topic that devices publish on
 -- @treturn string|nil with nil: what is wrong with the device's name

@@ -19,6 +19,7 @@ local boards = require "depot.rollout.board"
 local commits = require "depot.commits"
 local dialects = require "depot.dialects"
 local hearing = require "depot.hearing"
+local http_queries = require "depot.http_queries"
 local inbox = require "depot.inbox"
 local job_reports = require "depot.job_reports"
 local jobs = require "depot.jobs"
@@ -29,7 +30,7 @@ local silence = require "depot.silence"
 
 local M = {}
 
-local Fleet = {}
+local Fleet = setmetatable({}, { __index = http_queries })
 Fleet.__index = Fleet
 
 local LOOK = 500          -- ms between two looks for changes by other processes
@@ -112,6 +113,8 @@ function Fleet:_handle(event, now)
     return self.hearing:message(event, now)
   elseif event.kind == "published" then
     return self.offers:taken(event, now)
+  elseif event.kind == "fetched" then
+    return self.hearing:fetched(event, now)
   elseif event.kind == "dead link" then
     return self.hearing:dead_link(event, now)
   elseif event.kind == "lost" then

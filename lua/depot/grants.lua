@@ -36,6 +36,12 @@ function M.wave(rollout, entry, device, sha256)
   return places.wave(waves, places.of(sha256, rollout.hash, entry.manifest.sequence, device))
 end
 
+-- How what a device runs compares with a release.
+local function order_of(row, manifest, known)
+  if known.order then return known.order(manifest) end
+  return choice.order(known.packages, row, manifest.release, manifest.sequence)
+end
+
 -- The job that the automatic mode gives a device; its rollout, one a product, may be paused.
 local function of_auto(row, known)
   local newest = known.auto and choice.newest(known.packages, row.hash, row.device)
@@ -59,7 +65,7 @@ local function of_rollout(rollout, row, known)
   if not entry then return nil, "no package" end
   if not choice.fits(entry, row) then return nil, "not on the list" end
   local manifest = entry.manifest
-  local order = choice.order(known.packages, row, manifest.release, manifest.sequence)
+  local order = order_of(row, manifest, known)
   -- An operator who names the release to be replaced knows that it is older.
   if order ~= "older" and (order or not rollout.source) then return nil, order and "newer" or "unordered" end
   if rollout.plan.members == "fixed" and not known.is_member(rollout, row) then return nil, "not covered" end
@@ -81,6 +87,7 @@ end
 -- @tparam table known packages (array of the catalog), by_digest ({[digest] = entry}), rollouts (the newest first),
 --   auto (true: the newest package is for everyone), is_member (function(rollout, row) -> boolean, asked for fixed
 --   members), sha256 (function(text) -> hex)
+-- @tparam[opt] function known.order (manifest) -> "older", "same", "newer" or nil: if not the device's release tells
 -- @treturn table|nil {package, target, kind, and if a rollout gives it: rollout, wave}
 function M.of(row, known)
   local best
@@ -98,6 +105,7 @@ end
 function M.fell_back(row, known)
   if row.state ~= "succeeded" or not row.package or jobs.has(row, row.target) then return false end
   local entry = known.by_digest[row.package]
+  if known.order then return entry ~= nil and known.order(entry.manifest) == "older" end
   local order = choice.order(known.packages, row, row.target, entry and entry.manifest.sequence)
   return order == nil or order == "older"
 end
@@ -105,7 +113,7 @@ end
 --- Whether a device runs something newer than the target of its open job.
 function M.is_overtaken(row, known)
   local entry = jobs.is_open(row) and known.by_digest[row.package]
-  return entry and not jobs.has(row, row.target)
+  return entry and not known.order and not jobs.has(row, row.target)
     and choice.order(known.packages, row, row.target, entry.manifest.sequence) == "newer"
 end
 

@@ -105,6 +105,51 @@ function Hearing:_talk(message, now)
   return ok, text, code
 end
 
+-- The row of a device that asked over HTTP, changed as its query says.
+function Hearing:_report(row, event, now)
+  local by_digest = self.offers.by_digest
+  local entry = row.package and by_digest[row.package]
+  if entry and event.order(entry.manifest) == "newer" then event.release = row.target end
+  local what = job_reports.hear(row, event, now, 0, self.offers:holds(row, now))
+  self.tell("reports", row, { release = event.release })
+  if what and what ~= "ignored" then self.offers:went(row, what, now) end
+end
+
+--- A device asks over HTTP.
+-- @tparam table event of depot.luat_jobs
+-- @tparam integer now ms
+-- @treturn string|false|nil the digest of what it is given; false: nothing; nil, message, code: the store failed
+function Hearing:query(event, now)
+  local row, message, code = self:_row(event)
+  if row == nil then return nil, message, code end
+  row = row or { cloud = event.cloud, product = event.product, device = event.device, hash = event.hash }
+  row.hash = event.hash
+  local given
+  if event.continues and row.state == "upgrading" then
+    given, row.heard = true, now
+  else
+    self:_report(row, event, now)
+    given = self.offers:consider(row, now, nil, event.order)
+    if given and event.downloads then
+      local what = job_reports.hear(row, { kind = "progress", percent = row.step or 0 }, now)
+      if what == "upgrading" then self.offers:went(row, what, now) end
+    end
+  end
+  local ok
+  ok, message, code = self.store:put(row)
+  if not ok then return nil, message, code end
+  return given and row.package or false
+end
+
+--- A device has fetched all of its package over HTTP.
+function Hearing:fetched(place, now)
+  local row, message, code = self:_row(place)
+  if row == nil then return nil, message, code end
+  if not row then return true end
+  job_reports.hear(row, { kind = "finished" }, now)
+  return self.store:put(row)
+end
+
 --- A device that used an expired link is given another.
 function Hearing:dead_link(place, now)
   local row, message, code = self:_row(place)

@@ -15,6 +15,7 @@ local dispatchers = require "depot.qinglian_dispatcher"
 local folder_watch = require "depot.folder_watch"
 local http_devices = require "depot.http_devices"
 local keeper = require "depot.keeper"
+local luat_jobs = require "depot.luat_jobs"
 local natives = require "update.natives"
 local pace = require "depot.pace"
 local replies = require "depot.replies"
@@ -83,7 +84,8 @@ function M.open(options)
     http_devices = self.http_devices, on_request = options.on_request or silent,
     on_dead_link = function(who)
       if self.cloud and self.cloud.fleet then self.cloud.fleet:link_died(who) end
-    end }
+    end,
+    on_fetched = function(who) self.luat_jobs:fetched(who) end }
   if options.mqtt then
     ok, message, code = self:_join(options)
     if not ok then
@@ -112,6 +114,11 @@ function Depot:_join(options)
       options.tls)
     if not self.dispatcher then return nil, message, code end
     table.insert(self.watches, { fd = self.dispatcher:fd(), read = true })
+  end
+  if options.auto == false then
+    self.luat_jobs = luat_jobs.new { fleet = function() return cloud.fleet end, packages = self.site.packages,
+      sha256 = natives.digest.sha256 }
+    self.site.allow = function(request) return self.luat_jobs:allow(request) end
   end
   self.site.check = function(name, query)
     if cloud.check then return cloud.check(name, query) end

@@ -54,6 +54,12 @@ function M.later(wait)
   return refusal(404, 43, "over the pace", wait)
 end
 
+--- The answer to a device that no rollout or job gives a package, now or ever.
+-- @treturn table refusal, as from answer()
+function M.not_granted()
+  return refusal(404, 27, "no rollout gives it anything now")
+end
+
 local function present(value)
   return value and value ~= "" and value or nil
 end
@@ -101,6 +107,14 @@ function M.parse(query)
     end
   end
   return asked
+end
+
+--- The release that a device runs, as far as its query tells.
+-- @tparam table query
+-- @tparam table asked of parse()
+function M.release(query, asked)
+  return asked.version and asked.core_version and ("%s-V%d"):format(asked.version, asked.core_version)
+    or query.version
 end
 
 -- Why the device gets this package of a release, which may have several.

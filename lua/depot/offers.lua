@@ -111,6 +111,7 @@ function Offers:_offer(row, now, ask)
   local entry = self.by_digest[row.package]
   if not entry then return self:_absent(row, now) end
   row.text = row.code and row.text or nil
+  if row.cloud == "luat" then return self:_serve(row, entry, now) end
   if self.qinglian and row.cloud == "qinglian" then return self:_announce(row, entry, now) end
   local md5 = self.digests:of(entry)
   if not md5 or self.held then
@@ -135,6 +136,14 @@ function Offers:_offer(row, now, ask)
   row.due, row.ends = now + ACKNOWLEDGE, now + life * 1000
   self.waiting[id] = { cloud = row.cloud, product = row.product, device = row.device, due = row.due,
     package = row.package, size = #topic + #text, topic = topic, tells = not dialects.is_ours(topic) }
+  self.tell("offered", row, { release = row.target, package = entry.name })
+  return true
+end
+
+-- Luat's devices are given the package in the answer to their query, and may ask again while that offer is open.
+function Offers:_serve(row, entry, now)
+  if row.ends and row.ends > now then return true end
+  row.offers, row.ends = (row.offers or 0) + 1, now + TAKEN
   self.tell("offered", row, { release = row.target, package = entry.name })
   return true
 end
@@ -172,8 +181,9 @@ function Offers:holds(row, now)
 end
 
 -- The facts that grants need. Read again if another process has changed the rollouts.
-function Offers:_known()
+function Offers:_known(order)
   self.board:refresh()
+  self.facts.order = order
   self.facts.packages, self.facts.by_digest, self.facts.rollouts = self.packages(), self.by_digest, self.board.list
   return self.facts
 end
@@ -193,10 +203,12 @@ end
 -- @tparam table row changed in place
 -- @tparam integer now ms
 -- @tparam[opt] table ask the question that is answered
+-- @tparam[opt] function order how what the device runs compares with a manifest, if the caller knows better than its
+--   release tells
 -- @treturn boolean|nil true: offered; false: an offer will follow; nil: there is nothing for it
-function Offers:consider(row, now, ask)
+function Offers:consider(row, now, ask, order)
   local turn = math.min(row.due or now, now)
-  local known = self:_known()
+  local known = self:_known(order)
   if grants.fell_back(row, known) then
     jobs.revert(row, now)
     self:went(row, "reverted", now)
@@ -209,6 +221,7 @@ function Offers:consider(row, now, ask)
   local job = jobs.is_due_again(row, now) and not self.board:stops(row) and row or grants.of(row, known)
   if job == row or grants.supersedes(row, job, known) then jobs.begin(row, job, now) end
   local what = jobs.consider(row, job, dialects.generic(row.cloud), now)
+  if what == "offer" and row.cloud == "luat" and not order then return nil end -- it has to ask
   local held = what == "offer" and self.board:holds(row, now)
   if held then return self:_hold(row, held, now) end
   if row.ends == 0 then row.ends = nil end

@@ -11,10 +11,11 @@ Replies.__index = Replies
 
 --- @tparam table parts server (update.native.httpd), site (facts as depot.site takes them), turns (depot.turns),
 --   callers (depot.callers), http_devices (depot.http_devices), on_request (function(event)), on_dead_link
---   (function(who): an expired link was refused)
+--   (function(who): an expired link was refused), on_fetched (function(who): a whole package was sent)
 -- @treturn table replies
 function M.new(parts)
   parts.notes = {} -- for the log, by id of a request that is being answered
+  parts.fetching = {} -- the devices that are given a whole package, likewise
   return setmetatable(parts, Replies)
 end
 
@@ -33,7 +34,7 @@ end
 function Replies:_reply(request, answer)
   self.callers:note(request)
   if answer.question then self.http_devices:note(answer.question, os.time()) end
-  self.notes[request.id] = answer.note
+  self.notes[request.id], self.fetching[request.id] = answer.note, answer.who
   if answer.dead_link then self.on_dead_link(answer.dead_link) end
   if answer.path then
     local ok, message, code = self.server:reply_file(request.id, answer.path, answer.headers)
@@ -60,6 +61,9 @@ function Replies:step()
   end
   for event in self.server.finished, self.server do
     event.note, self.notes[event.id] = event.note or self.notes[event.id], nil
+    local who = self.fetching[event.id]
+    self.fetching[event.id] = nil
+    if who and event.complete then self.on_fetched(who) end
     event.client = self.callers:take(event.id) or event.client
     self.on_request(event)
   end

@@ -3,8 +3,8 @@
 -- Pure: a request and the catalog in, an answer out. An answer is {status,
 -- headers, body}, or {path, headers} for a file. It may also have `note`, text
 -- for the log besides method, path and status; `question`, what to record of the
--- device (depot.http_devices); and `offers`, true if a download begins, which
--- the pace has to allow. A note never contains a project key.
+-- device (depot.http_devices); `who`, the device that is sent all of its package;
+-- and `offers`, true if a download begins, which the pace has to allow. A note never contains a project key.
 --
 -- @module depot.site
 
@@ -14,6 +14,8 @@ local proxy = require "depot.proxy"
 local terminal = require "depot.terminal"
 
 local M = {}
+
+local BUSY = 30 -- seconds until a device asks again while the database is in trouble
 
 local function json(status, text, headers)
   headers = headers or {}
@@ -67,9 +69,7 @@ end
 local function question_of(query, answer)
   local asked = luat.parse(query)
   if not asked or answer.code == 25 then return nil end
-  local release = asked.version and asked.core_version and ("%s-V%d"):format(asked.version, asked.core_version)
-    or query.version
-  return { product = query.firmware_name:sub(1, 128), device = asked.id, release = release,
+  return { product = query.firmware_name:sub(1, 128), device = asked.id, release = luat.release(query, asked),
     target = answer.entry and answer.entry.manifest.release }
 end
 
@@ -86,6 +86,12 @@ local function begins(request)
   return request.method == "GET" and (not from or from:find "^0+$" ~= nil)
 end
 
+-- Whether a download goes on to the end of the file.
+local function reaches_end(request)
+  local range = request.headers.range
+  return request.method == "GET" and (not range or range:find "^bytes=%d+%-%s*$" ~= nil)
+end
+
 --- The answer to a device that would be given a package while the pace is used up.
 -- @tparam table request
 -- @tparam integer wait seconds after which to ask again
@@ -94,7 +100,13 @@ function M.later(request, wait)
 end
 
 local function firmware_upgrade(site, request)
-  local answer = luat.answer(request.query, site.packages(), site.sha256, request.headers["if-range"],
+  local packages, who = site.packages(), nil
+  if site.allow then packages, who = site.allow(request) end
+  if not packages then
+    if who then return refuse(request, who) end
+    return failure(503, "the database is in trouble; try again later", { ["Retry-After"] = tostring(BUSY) })
+  end
+  local answer = luat.answer(request.query, packages, site.sha256, request.headers["if-range"],
     site.pending and site.pending())
   if answer.kind == "refusal" then return refuse(request, answer) end
   local question = question_of(request.query, answer)
@@ -106,6 +118,7 @@ local function firmware_upgrade(site, request)
   end
   local given = file(answer.entry, note)
   given.headers["Cache-Control"], given.question, given.offers = "no-store", question, begins(request)
+  given.who = reaches_end(request) and who or nil
   return given
 end
 
@@ -174,7 +187,8 @@ end
 -- @tparam table site packages() and entries() of the catalog, file(name), sha256(text), url (base of links, or nil),
 --   address ("HOST:PORT" listened on), scheme (or nil: "http"), proxies ({[address] = true},
 --   or nil), check (function(name, query) -> what is wrong with a signed link, or nil; absent if the depot signs no
---   links), pending (function -> packages that are being made, see depot.pending; or nil)
+--   links), allow (function(request) -> as depot.luat_jobs; absent: every package may answer a query), pending
+--   (function -> packages that are being made, see depot.pending; or nil)
 -- @tparam table request method, path, query, headers, as update.native.httpd gives it
 -- @treturn table see above
 function M.answer(site, request)

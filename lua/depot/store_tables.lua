@@ -118,7 +118,7 @@ local STATEMENTS = {
   last_heard = "SELECT max(heard) AS heard FROM device",
   limit_due = "UPDATE device SET due = ? WHERE due > ?",
   offer_anew = "UPDATE device SET due = ? WHERE state = 'pending' OR state = 'upgrading' AND finished IS NULL",
-  make_due = [[UPDATE device SET due = ?1 WHERE hash = ?2 AND due IS NULL AND release IS NOT ?3
+  make_due = [[UPDATE device SET due = ?1 WHERE hash = ?2 AND due IS NULL AND release IS NOT ?3 AND cloud <> 'luat'
     AND (state IS NULL OR state NOT IN ('pending', 'upgrading')
       OR state = 'pending' AND kind IS NOT 'verify' AND package IS NOT ?4)
     AND (?5 IS NULL OR device IN (SELECT value FROM json_each(?5)))]],

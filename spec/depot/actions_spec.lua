@@ -603,6 +603,44 @@ describe("depot actions", function()
       assert.same({ "running", 1, 5 }, { automatic().state, automatic().jobs.succeeded, automatic().in_flight })
     end)
 
+    it("give Luat's devices what they are granted, and count their verdicts", function()
+      verified()
+      local base = read("depot.log"):match "listening on (http://%S+)"
+      -- The status of the answer to a query from byte 0.
+      local function ask(imei, version)
+        local pipe <close> = assert(io.popen(("curl -s -o '%s/got' -w '%%{http_code}' '%s/api/site/firmware_upgrade?"
+          .. "project_key=%s&imei=%s&firmware_name=METER&core_version=1&dfota=0&version=%s'"):format(dir, base, ALIYUN,
+          imei, version)))
+        return pipe:read "a"
+      end
+      local one, two = name_in(1, { 50, 100 }), name_in(2, { 50, 100 })
+      assert.equal("404", ask(one, "1.0.0"))
+      assert.matches('"code":27', read "got", 1, true)
+      assert.equal(0, (act "rollout create packages new.upd --waves 50,100 --soak 0 --advance hand --cloud luat"))
+      assert.equal("404", ask(two, "1.0.0"))
+      assert.equal("200", ask(one, "1.0.0"))
+      assert.equal(read "packages/new.upd", read "got")
+      assert.equal("upgrading", shown(one).state)
+      assert.equal("404", ask(one, "2.0.0"))
+      assert.equal("succeeded", shown(one).state)
+      wait("the soak", function() return rollout().state == "waiting" end)
+      assert.equal("404", ask(two, "1.0.0"))
+      assert.equal(0, (act "rollout advance packages"))
+      assert.equal(0, (act "rollout pause packages"))
+      assert.equal("404", ask(two, "1.0.0"))
+      assert.equal(0, (act "rollout resume packages"))
+      for _ = 1, 3 do
+        assert.equal("200", ask(two, "1.0.0"))
+        wait("the end of the download", function() return shown(two).step == 100 end)
+      end
+      assert.equal("404", ask(two, "1.0.0"))
+      assert.same({ "failed", "downloaded 3 times, still reports 1.0.0-V1" }, { shown(two).state, shown(two).text })
+      assert.same({ 1, 1 }, { rollout().verdicts, rollout().failed }) -- since the resume
+      assert.equal("404", ask(one, "1.0.0")) -- it fell back
+      assert.equal("reverted", shown(one).state)
+      assert.equal(2, rollout().failed)
+    end)
+
     it("refuse what cannot be rolled out, and what is no rollout", function()
       serve "--staged"
       known("dev1", "1.0.0")

@@ -35,12 +35,13 @@ does not wait: it writes the list first, or one that says "*".
 With --mqtt it is also the cloud of devices that speak Aliyun's or Tencent's dialect on that broker. A package
 belongs to the product whose key hashes to its product_key. A device that reports an older release is offered the
 newest package, and a device that listens is offered a package when it comes. With --staged only devices with a job
-get offers, as on the vendors' consoles. A job has succeeded when the device reports the package's release. A device
-that failed gets no offer until `retry` or a newer package; one that falls back later is `reverted`, a failure. A
-device that listens is offered a release ten times, and never one that is older than what it runs: by sequence if
-DIR has what it runs, else by version. If neither tells, only `batch` with --from makes an offer. A newer package
-replaces an open job. DIR/depot.db keeps what is known of devices, DIR/luat.db of those that ask over HTTP. A folder
-that was copied, or moved to another disk, is served but stays off the broker until it is started with --adopt.
+get offers, Luat's too, as on the vendors' consoles. A job has succeeded when the device reports the package's
+release. A device that failed gets no offer until `retry` or a newer package; one that falls back later is
+`reverted`, a failure. A device that listens is offered a release ten times, and never one that is older than what
+it runs: by sequence if DIR has what it runs, else by version. If neither tells, only `batch` with --from makes an
+offer. A newer package replaces an open job. DIR/depot.db keeps what is known of devices, DIR/luat.db of those that
+ask over HTTP. A folder that was copied, or moved to another disk, is served but stays off the broker until it is
+started with --adopt.
 
 With --qinglian it is the Qinglian cloud as well, and sends the packages itself, a piece at a time. FILE is JSON:
 {"listen": "0.0.0.0:8990", "broker": "192.0.2.1:1883", "products": {"1001": "0123456789abcdef"}}. `listen` is where
@@ -118,7 +119,7 @@ Until all are made, a depot on this machine asks devices that would get one of t
     { name = "device", value = "NAME", list = true, help = "with an action: only this device; may be repeated" },
     { name = "product", value = "PRODUCT", help = "with an action: only devices of this product" },
     { name = "cloud", value = "NAME", help = "with an action: only devices of this cloud",
-      choices = { "aliyun", "tencent", "qinglian" } },
+      choices = { "aliyun", "tencent", "qinglian", "luat" } },
     { name = "filter", value = "FILTER",
       help = "with status, batch, retry, cancel, rollout create: only matching devices, as 'state:failed heard<7d'" },
     { name = "from", value = "RELEASE", help = "with batch: only devices that report this release" },

@@ -128,14 +128,16 @@ function M.each_job(context, entry, method)
   return count
 end
 
---- The devices that ask over HTTP. They have no jobs.
+--- The devices that ask over HTTP and have no row of their own: only staged depots give them jobs.
 -- @treturn {table,...}|nil rows of depot.http_devices; nil, message, code
 function M.http_devices(context)
   local rows, message, code = http_devices.read(context.natives, context.dir)
   if not rows then return nil, message, code end
   local names, meant = set_of(context.opts.device), {}
   for _, row in ipairs(rows) do
-    if is_meant(context, names, row) then meant[#meant + 1] = row end
+    local kept = context.store:get("luat", row.product, row.device)
+    if kept == nil then return nil, "depot.db cannot be read", "busy" end
+    if not kept and is_meant(context, names, row) then meant[#meant + 1] = row end
   end
   return meant
 end

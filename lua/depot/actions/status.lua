@@ -92,7 +92,8 @@ local function mark(context, rows)
 end
 
 -- Stands for the store if there is no database: none is made in a folder that no depot with --mqtt has served.
-local nothing = { devices = function() return {} end, rollouts = function() return {} end, close = function() end }
+local nothing = { get = function() return false end,
+  devices = function() return {} end, rollouts = function() return {} end, close = function() end }
 
 -- The rollouts, without the automatic mode, which has none of its own.
 local function batches(context)

@@ -41,9 +41,9 @@ M.statements = {
     + (SELECT count(*) FROM device WHERE rollout = ?1 AND state = 'pending' AND ends > ?2) AS n]],
   due_of_rollout = "SELECT count(*) AS n FROM device WHERE due <= ?2 AND rollout = ?1 AND state = 'pending'",
   waiting = [[SELECT 1 AS yes FROM device WHERE rollout = ?1 AND state = 'pending' AND due IS NULL
-    AND ends <= ?2 LIMIT 1]],
+    AND ends <= ?2 AND cloud <> 'luat' LIMIT 1]],
   feed = [[UPDATE device SET due = ?2 WHERE (cloud, product, device) IN (SELECT cloud, product, device FROM device
-    WHERE rollout = ?1 AND state = 'pending' AND due IS NULL AND ends <= ?3
+    WHERE rollout = ?1 AND state = 'pending' AND due IS NULL AND ends <= ?3 AND cloud <> 'luat'
     ORDER BY ends LIMIT ?4)]],
   cancel_jobs = [[UPDATE device SET state = 'cancelled', changed = ?2, due = NULL, renewing = NULL, again = NULL
     WHERE rollout = ?1 AND state IN ('pending', 'upgrading')]],
