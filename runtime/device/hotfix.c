@@ -98,7 +98,7 @@ static int tested_entry(const struct up_device *d, struct up_hotfix_ledger *ledg
     if (up_hotfix_ledger(d, ledger, err) < 0)
         return err->code;
     *out = (struct up_hotfix *)up_hotfix_tested(ledger);
-    return *out ? 0 : up_fail(err, UP_NOTHING, "no hotfix is tested");
+    return *out ? 0 : up_fail(err, UP_NOTHING, "no hotfix is being tested");
 }
 
 int up_hotfix_passed(struct up_device *d, struct up_error *err)
@@ -203,7 +203,7 @@ int up_hotfix_undo(struct up_device *d, const char *name, bool all_above, struct
     if (up_hotfix_ledger(d, &ledger, err) < 0)
         return err->code;
     if (up_hotfix_tested(&ledger))
-        return up_fail(err, UP_BUSY, "hotfix %s: %s is tested; try again later", name,
+        return up_fail(err, UP_BUSY, "hotfix %s: %s is being tested; try again later", name,
                        up_hotfix_tested(&ledger)->name);
     h = up_hotfix_find(&ledger, name, NULL);
     while (h && h > ledger.entry && !(up_hotfix_is_active(h) && strcmp(h->name, name) == 0))
@@ -216,8 +216,8 @@ int up_hotfix_undo(struct up_device *d, const char *name, bool all_above, struct
         if (overlaps < 0)
             return overlaps;
         if (overlaps && !all_above)
-            return up_fail(err, UP_BUSY, "hotfix %s: %s lies on it; undo that first, or all above", name,
-                           o->name);
+            return up_fail(err, UP_BUSY, "hotfix %s: %s lies on it; undo that first, or all that lie on it",
+                           name, o->name);
         if (overlaps) {
             o->by_owner = true;
             set(d, o, UP_HOTFIX_UNDONE, "by order, with what lies below");

@@ -56,7 +56,7 @@ static int gate_known(const struct up_manifest *m, const struct up_hotfix_ledger
         return up_fail(err, UP_INCOMPATIBLE, "%s %s failed on this device: %s", known->name, known->version,
                        known->why);
     if (known && known->state == UP_HOTFIX_UNDONE && known->by_owner)
-        return up_fail(err, UP_INCOMPATIBLE, "%s %s was undone by order", known->name, known->version);
+        return up_fail(err, UP_INCOMPATIBLE, "%s %s was undone by the owner", known->name, known->version);
     if (m->sequence <= highest)
         return up_fail(err, UP_INCOMPATIBLE,
                        "sequence %" PRIu64 " is not above %" PRIu64 ", the highest of %s so far", m->sequence,
@@ -76,7 +76,7 @@ int up_hotfix_gate(const struct up_manifest *m, const struct up_hotfix_ledger *l
     if (state->phase > UP_FETCHING)
         return up_fail(err, UP_BUSY, "release %s is %s", state->tx.pair.release, up_phase_name(state->phase));
     if (tested)
-        return up_fail(err, UP_BUSY, "%s %s is tested", tested->name, tested->version);
+        return up_fail(err, UP_BUSY, "%s %s is being tested", tested->name, tested->version);
     if (!fits(m->base, pair, &wrong, has))
         return up_fail(err, UP_INCOMPATIBLE, "it is for %s %s, this device has %s", up_part_name(wrong),
                        m->base[wrong], has);

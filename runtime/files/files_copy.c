@@ -39,7 +39,7 @@ static int each(void *user, const char *name, enum up_node_kind kind)
     else if (kind == UP_NODE_DIR)
         c->rc = copy_dir(c, name, name);
     else if (kind != UP_NODE_LINK)
-        c->rc = up_fail(c->err, UP_INCOMPATIBLE, "%s/%s: %s in it is no file, directory or link",
+        c->rc = up_fail(c->err, UP_INCOMPATIBLE, "%s/%s: %s in it is neither file, directory nor link",
                         c->from.root, c->from.folder, name);
     else if (s->ops->copy_link_at(s, c->from.dir, name, c->to) < 0)
         c->rc = up_files_failed(&c->from, name, "copy", c->err);

@@ -76,7 +76,7 @@ int up_files_runs(const struct up_files_hands *hands, const struct up_files_exec
     if (!e->there || e->script)
         return 0;
     if (t->ops->each(t, &e->st, note_process, &search) < 0)
-        return up_fail(err, UP_WRITE, "%s: who runs it cannot be seen: %s", e->path, strerror(errno));
+        return up_fail(err, UP_WRITE, "%s: cannot tell which processes run it: %s", e->path, strerror(errno));
     return search.found;
 }
 

@@ -297,7 +297,8 @@ int up_files_are_tried(const struct up_files *f, const struct up_files_hands *ha
             continue;
         up_files_stepped(f);
         if (hands->running->ops->each(hands->running, &was->st, keep_process, &pid) < 0)
-            return up_fail(err, UP_WRITE, "%s: who runs it cannot be seen: %s", op->name, strerror(errno));
+            return up_fail(err, UP_WRITE, "%s: cannot tell which processes run it: %s", op->name,
+                           strerror(errno));
         if (pid > 0)
             return up_fail(err, UP_DEFERRED,
                            "process %ld still runs the old %s/%s%s%s; restart it, or the device", pid,
@@ -360,7 +361,7 @@ int up_files_programs_fit(const struct up_files *f, const struct up_files_hands 
         if (e.script || script)
             return up_fail(
                 err, UP_INCOMPATIBLE,
-                "%s: begins with #!, so who runs it cannot be seen; it needs the commands files.stop "
+                "%s: begins with #!, so its processes cannot be found; it needs the commands files.stop "
                 "and files.start",
                 e.path);
     }

@@ -134,8 +134,9 @@ static int try_folder(const struct up_files_place *p, const struct up_files_plan
     } else if (!up_files_has_no_links(errno)) {
         return up_files_failed(p, other, "link", err);
     } else if (!plan->root[plan->op[n].root].weak) {
-        return up_fail(err, UP_INCOMPATIBLE, "root %s: %s in it takes no hard link (%s), and it is not weak",
-                       p->root, *p->folder ? p->folder : "a file", strerror(errno));
+        return up_fail(err, UP_INCOMPATIBLE,
+                       "root %s: %s in it takes no hard link (%s), and the root is not weak", p->root,
+                       *p->folder ? p->folder : "a file", strerror(errno));
     } else if (make(p, other, err) < 0) {
         return err->code;
     }
@@ -168,8 +169,8 @@ static int try_name(const struct up_files_place *inside, const struct up_files_o
     }
     if (errno == EEXIST)
         return up_fail(err, UP_INCOMPATIBLE,
-                       "%s/%s%s%s: is one name with that of another line on this file system", inside->root,
-                       inside->folder, *inside->folder ? "/" : "", op->name);
+                       "%s/%s%s%s: is the same name as that of another line on this file system",
+                       inside->root, inside->folder, *inside->folder ? "/" : "", op->name);
     return op->kind == UP_FILES_DELETE ? 0 : up_files_failed(inside, op->name, "a name that cannot be", err);
 }
 
@@ -219,8 +220,8 @@ static int try_spelling(const struct up_files_place *p, const char *name, struct
     if (s.found)
         return 0;
     return up_fail(err, UP_INCOMPATIBLE,
-                   "%s/%s%s%s: is there in another spelling, which is the same to this file system", p->root,
-                   p->folder, *p->folder ? "/" : "", name);
+                   "%s/%s%s%s: is there in another spelling, and this file system does not tell them apart",
+                   p->root, p->folder, *p->folder ? "/" : "", name);
 }
 
 int up_files_try(const struct up_files_place *p, const struct up_files_plan *plan, uint32_t n, bool there,

@@ -125,7 +125,7 @@ static void hear_apply(struct up_supervisor *s, const char *id, bool live)
 
     up_supervisor_refresh(s);
     if (s->fix.turn != UP_FIX_NONE || up_child_running(s->tester))
-        up_fail(&err, UP_BUSY, "hotfix %s: another one is tested or undone", id);
+        up_fail(&err, UP_BUSY, "hotfix %s: another one is being tested or undone", id);
     else if (!s->device)
         up_fail(&err, s->trouble.cause.code, "%s", s->trouble.cause.message);
     else if (up_hotfix_test(s->device, id, &err) == 0)
@@ -155,7 +155,7 @@ static void hear_undo(struct up_supervisor *s, const char *name, bool all, bool 
     struct up_error err;
 
     if (s->fix.turn != UP_FIX_NONE)
-        up_fail(&err, UP_BUSY, "hotfix %s: another one is tested or undone", name);
+        up_fail(&err, UP_BUSY, "hotfix %s: another one is being tested or undone", name);
     else if (!s->device)
         up_fail(&err, s->trouble.cause.code, "%s", s->trouble.cause.message);
     else if (up_hotfix_undo(s->device, name, all, &err) == 0)
@@ -166,7 +166,7 @@ static void hear_undo(struct up_supervisor *s, const char *name, bool all, bool 
     h = up_hotfix_find(&ledger, name, NULL);
     snprintf(s->fix.id, sizeof s->fix.id, "%s", h ? h->id : "");
     s->fix.live = live && !all;
-    up_say(s, "hotfix %s: undone by order", name);
+    up_say(s, "hotfix %s: undone as ordered", name);
     take_out(s);
 }
 

@@ -577,19 +577,20 @@ static void assert_folded(struct world *w, enum up_files_kind kind, const char *
 static void names_that_the_file_system_folds_are_refused(void **state)
 {
     assert_folded(*state, UP_FILES_PUT, "one", "One",
-                  "/app/etc/One: is one name with that of another line on this file system");
+                  "/app/etc/One: is the same name as that of another line on this file system");
 }
 
 static void names_to_delete_that_are_one_are_refused(void **state)
 {
     assert_folded(*state, UP_FILES_DELETE, "one", "One",
-                  "/app/etc/One: is one name with that of another line on this file system");
+                  "/app/etc/One: is the same name as that of another line on this file system");
 }
 
 static void another_spelling_of_a_target_is_refused(void **state)
 {
-    assert_folded(*state, UP_FILES_PUT, "Conf", "other",
-                  "/app/etc/Conf: is there in another spelling, which is the same to this file system");
+    assert_folded(
+        *state, UP_FILES_PUT, "Conf", "other",
+        "/app/etc/Conf: is there in another spelling, and this file system does not tell them apart");
 }
 
 static void names_that_differ_are_taken_where_case_is_folded(void **state)

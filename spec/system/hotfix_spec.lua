@@ -78,7 +78,7 @@ describe("a hotfix", function()
     assert.equal(0, (w:moult "hotfix undo clock"))
     assert.same({ "clock 2 undone" }, ledger())
     w:wait_log("device", "clock old")
-    assert.matches("undone by order", install("fix2.upd", 15))
+    assert.matches("undone by the owner", install("fix2.upd", 15))
   end)
 
   it("is undone and never tried again when its test fails", function()
