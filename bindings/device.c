@@ -25,6 +25,7 @@
 #include "preload.h"
 #include "roots.h"
 #include "running.h"
+#include "status.h"
 
 struct handle {
     struct up_device *device; /* NULL once closed, and while opening */
@@ -212,6 +213,20 @@ static int m_history(lua_State *L)
     struct up_error err;
 
     return up_push_history(L, d, &err) < 0 ? up_push_fail(L, &err) : 1;
+}
+
+/* device:release_of(package) -> what its release is called here | nil, message, code */
+static int m_release_of(lua_State *L)
+{
+    struct up_device *d = check_open(L);
+    const struct up_manifest *m = check_manifest(L, 2);
+    char release[UP_VERSION_SIZE];
+    struct up_error err;
+
+    if (up_manifest_release(m, up_status_confirmed(d)->script_version, release, &err) < 0)
+        return up_push_fail(L, &err);
+    lua_pushstring(L, release);
+    return 1;
 }
 
 /* device:gates(package) -> { open, permitted, code, message, lines = { { gate, open, text }, ... } } */
@@ -402,6 +417,7 @@ static const luaL_Reg methods[] = {
     {"time_floor", m_time_floor},
     {"witness", m_witness},
     {"history", m_history},
+    {"release_of", m_release_of},
     {"gates", m_gates},
     {"permit", m_permit},
     {"reload", m_reload},

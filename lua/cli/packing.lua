@@ -8,10 +8,15 @@ local natives = require "update.natives"
 
 local M = {}
 
+--- What a release is called that its package does not name, as far as that is known before a device.
+function M.release(manifest)
+  return manifest.release or "F" .. (manifest.files_version or manifest.files.version)
+end
+
 --- The default name of the full package.
 function M.name(made)
   local fix = made.hotfix
-  local what = fix and ("%s_%s"):format(fix.name, fix.version) or made.release
+  local what = fix and ("%s_%s"):format(fix.name, fix.version) or M.release(made)
   return (("%s_%s.upd"):format(made.project, what):gsub("/", "_"))
 end
 
@@ -20,7 +25,7 @@ end
 -- @treturn string "release 1.0.1", or "hotfix clock 2"
 function M.title(manifest)
   local fix = manifest.hotfix
-  return fix and ("hotfix %s %s"):format(fix.name, fix.version) or ("release %s"):format(manifest.release)
+  return fix and ("hotfix %s %s"):format(fix.name, fix.version) or ("release %s"):format(M.release(manifest))
 end
 
 --- The file name of a delta, made from that of the full package.

@@ -154,12 +154,13 @@ local function check_parts(recipe)
   if not recipe.script and not recipe.core and not recipe.files and not recipe.hotfix then
     return "has neither script, core, files nor hotfix"
   end
-  if not recipe.version and not recipe.hotfix then return "field version is missing" end
+  local files_alone = recipe.files and not recipe.script and not recipe.core
+  if not recipe.version and not recipe.hotfix and not files_alone then return "field version is missing" end
 end
 
---- The default release of a recipe; nil of a hotfix.
+--- The default release of a recipe; nil of a hotfix, and of files that come without VERSION: the device makes the name.
 function M.release(recipe)
-  if recipe.hotfix then return nil end
+  if recipe.hotfix or not recipe.version then return nil end
   if recipe.script then return recipe.version end
   return recipe.files and ("%s-F%s"):format(recipe.version, recipe.files.version)
     or ("%s-V%d"):format(recipe.version, recipe.core.version)
@@ -169,7 +170,7 @@ end
 -- @tparam table given what the recipe returned
 -- @tparam string folder where relative paths start
 -- @tparam[opt] integer epoch seconds since 1970, the default of `issued`
--- @treturn table the fields, with `release` (but of a hotfix) and `script.version`; paths include the folder
+-- @treturn table the fields, with `release` (see M.release) and `script.version`; paths include the folder
 -- @treturn nil,string,string message, "usage"
 function M.normalise(given, folder, epoch)
   if type(given) ~= "table" then return nil, "must return one table", "usage" end
@@ -179,7 +180,7 @@ function M.normalise(given, folder, epoch)
   if wrong then return nil, wrong, "usage" end
   if not recipe.release and not recipe.hotfix then
     recipe.release = M.release(recipe)
-    if #recipe.release > 32 then
+    if recipe.release and #recipe.release > 32 then
       return nil, "field release is missing, and its default is longer than 32 bytes", "usage"
     end
   end

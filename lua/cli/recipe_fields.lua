@@ -34,12 +34,13 @@ return {
   field("hardware", "list", "revisions of the board that it is for; default: all", { max = 32, most = 16 }),
   field("sequence", "integer", "number of the package; it must rise with every release",
     { required = true, min = 1, most = math.maxinteger }),
-  field("version", "text", "VERSION of the script, as in its main.lua; required, but for a hotfix. The "
+  field("version", "text", "VERSION of the script, as in its main.lua; required, but for a hotfix or files alone. The "
     .. "order is that of SemVer: 1.9, 1.10-rc2, 1.10-rc10, 1.10. A leading v is ignored, and 1.10+b1 "
     .. "and 1.10+b2 count as equal",
     { max = 32 }),
   field("release", "text", "name of the release; default: VERSION, or without a script VERSION-V<core> or "
-    .. "VERSION-F<version of the files>", { max = 32 }),
+    .. "VERSION-F<version of the files>. Files alone without a `version` are for every VERSION, and each device makes "
+    .. "this name with its own; clouds over MQTT need a name", { max = 32 }),
   field("script", "table", "the device's Lua tree", { fields = {
     field("dir", "path", "the whole tree, with main.lua", { required = true }),
     encoding(),

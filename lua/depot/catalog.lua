@@ -69,6 +69,9 @@ function Catalog:_load(name, found, list, keys)
   if entry.manifest and entry.manifest.hotfix then -- only the Qinglian cloud has a place for it
     entry.manifest, message, code = nil, "a hotfix: take it in with `moult depot patch add`", "incompatible"
   end
+  if entry.manifest and not entry.manifest.release then -- each device makes the name
+    entry.manifest.release, entry.unnamed = "F" .. entry.manifest.files_version, true
+  end
   if entry.manifest and list then
     local count
     entry.devices, count = device_list.read(entry.path .. ".devices")

@@ -2,7 +2,7 @@
 --
 -- Pure. A package belongs to the product whose key hashes to its product_key.
 -- Only full packages are offered: these devices do not report their core, so
--- the depot cannot know whether a delta fits.
+-- the depot cannot know whether a delta fits. Nor can it tell by a release that each device names itself.
 --
 -- @module depot.choice
 
@@ -24,7 +24,7 @@ M.is_delta = is_delta
 -- @tparam table entry of the catalog
 -- @tparam table row hash (SHA-256 of the product, hex), device
 function M.fits(entry, row)
-  return entry.manifest.product_key == row.hash and not is_delta(entry.manifest)
+  return entry.manifest.product_key == row.hash and not is_delta(entry.manifest) and not entry.unnamed
     and (not entry.devices or entry.devices[row.device] == true)
 end
 
@@ -35,7 +35,8 @@ end
 -- @treturn table|nil entry
 function M.newest(packages, hash, device)
   for _, entry in ipairs(products.of(packages, hash).list) do
-    if device and M.fits(entry, { hash = hash, device = device }) or not device and not is_delta(entry.manifest) then
+    if device and M.fits(entry, { hash = hash, device = device })
+      or not device and not is_delta(entry.manifest) and not entry.unnamed then
       return entry
     end
   end

@@ -91,8 +91,12 @@ static void ask_files(struct up_gate_report *r, const struct up_manifest *m, con
 {
     const struct up_part *files = up_manifest_part(m, UP_FILES);
     const struct up_pair *other = &f->state->slot[!f->running];
+    char release[UP_VERSION_SIZE];
+    struct up_error why;
 
-    if (!files || f->files_left_out)
+    if (files && up_manifest_release(m, f->state->slot[f->running].script_version, release, &why) < 0)
+        add(r, "files", why.code, "%s", why.message);
+    else if (!files || f->files_left_out)
         add(r, "files", UP_OK, files ? "not needed: these files are there" : "none");
     else if (!f->files_root)
         add(r, "files", UP_INCOMPATIBLE, "the package has files, and the configuration has no files.roots");
@@ -292,6 +296,8 @@ static void ask_time(struct up_gate_report *r, const struct up_manifest *m, cons
 int up_gates_ask(struct up_gate_report *report, const struct up_manifest *m, const struct up_gate_facts *f,
                  struct up_error *err)
 {
+    const char *name = up_manifest_name(m);
+
     report->count = 0;
     report->permitted = false;
     report->permit = NULL;
@@ -312,8 +318,8 @@ int up_gates_ask(struct up_gate_report *report, const struct up_manifest *m, con
 
     for (unsigned i = 0; i < report->count; i++)
         if (!report->line[i].open)
-            return up_fail(
-                err, report->line[i].code, "%s %s: gate %s: %s", m->hotfix_name[0] ? "hotfix" : "release",
-                m->hotfix_name[0] ? m->hotfix_name : m->release, report->line[i].gate, report->line[i].text);
+            return up_fail(err, report->line[i].code, "%s %s: gate %s: %s",
+                           m->hotfix_name[0] ? "hotfix" : "release", name, report->line[i].gate,
+                           report->line[i].text);
     return 0;
 }

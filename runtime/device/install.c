@@ -22,10 +22,12 @@ static bool has_part(const struct up_manifest *m, enum up_part_kind kind)
 static void make_pair(struct up_pair *pair, const struct up_pair *running, const struct up_manifest *m,
                       unsigned parts)
 {
+    struct up_error ignored;
+
     *pair = *running;
     pair->present = true;
     memcpy(pair->digest, m->digest, sizeof pair->digest);
-    snprintf(pair->release, sizeof pair->release, "%s", m->release);
+    (void)!up_manifest_release(m, running->script_version, pair->release, &ignored); /* the gates asked */
     if (parts & 1u << UP_CORE) {
         snprintf(pair->core_name, sizeof pair->core_name, "%s", m->core_name);
         pair->core_version = m->core_version;
@@ -146,7 +148,7 @@ static int make_way(struct up_device *d, const struct up_manifest *m, bool same,
         return err->code;
     if (d->state.phase > UP_ARMING || (d->state.phase == UP_ARMING && !same))
         return up_fail(err, UP_BUSY, "release %s: release %s is %s; confirm it or roll it back first",
-                       m->release, d->state.tx.pair.release, up_phase_name(d->state.phase));
+                       up_manifest_name(m), d->state.tx.pair.release, up_phase_name(d->state.phase));
     return 0;
 }
 
@@ -186,7 +188,8 @@ int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_
             return err->code;
         d->fresh = true;
         if (!d->provisioning)
-            up_device_note(d, "begun", UP_OK, m->release, m->sequence, report.permit ? "by a permit" : "");
+            up_device_note(d, "begun", UP_OK, next.tx.pair.release, m->sequence,
+                           report.permit ? "by a permit" : "");
     } else if (report.permit) {
         next.phase = UP_FETCHING; /* blocks in place are found again */
         take_permit(&next, report.permit);

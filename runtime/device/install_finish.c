@@ -303,7 +303,8 @@ int up_device_prepare(struct up_device *d, const struct up_manifest *m, struct u
 
     if ((d->state.phase != UP_FETCHING && d->state.phase != UP_INSTALLING) ||
         memcmp(d->state.tx.pair.digest, m->digest, sizeof m->digest) != 0)
-        return up_fail(err, UP_NOTHING, "release %s: it has no open transaction to finish", m->release);
+        return up_fail(err, UP_NOTHING, "release %s: it has no open transaction to finish",
+                       up_manifest_name(m));
     if (!d->finish) {
         d->read_back = UP_READ_DIRECT;
         next.phase = UP_INSTALLING;

@@ -180,7 +180,7 @@ static int check_begun(const struct up_device *device, const struct up_manifest 
         return up_hotfix_is_begun(device, m, err);
     if ((state->phase != UP_FETCHING && state->phase != UP_INSTALLING) ||
         memcmp(state->tx.pair.digest, m->digest, sizeof m->digest) != 0)
-        return up_fail(err, UP_NOTHING, "release %s: no transaction is open for it", m->release);
+        return up_fail(err, UP_NOTHING, "release %s: no transaction is open for it", up_manifest_name(m));
     return 0;
 }
 

@@ -306,8 +306,6 @@ static void take_versions(struct up_json_fields *f, struct up_manifest *m)
     up_json_fields_string(f, "release", false, m->release, sizeof m->release);
     refuse_path(f, "release", m->release);
     take_hotfix(f, m);
-    if (!m->release[0] && !m->hotfix_name[0])
-        up_json_fields_refuse(f, "release is missing");
     if (up_json_fields_enter(&inner, f, "script", false)) {
         take_name(&inner, "version", m->script_version, sizeof m->script_version);
         up_json_fields_leave(&inner, f);
@@ -321,6 +319,8 @@ static void take_versions(struct up_json_fields *f, struct up_manifest *m)
         take_name(&inner, "version", m->files_version, sizeof m->files_version);
         up_json_fields_leave(&inner, f);
     }
+    if (!m->release[0] && !m->hotfix_name[0] && (!m->files_version[0] || m->script_version[0]))
+        up_json_fields_refuse(f, "release is missing");
 }
 
 static void take_requires(struct up_json_fields *f, struct up_manifest *m)
@@ -378,6 +378,24 @@ uint64_t up_sequence_unsigned(const uint8_t digest[32])
 const char *up_part_name(enum up_part_kind kind)
 {
     return part_names[kind];
+}
+
+int up_manifest_release(const struct up_manifest *m, const char *version, char out[UP_VERSION_SIZE],
+                        struct up_error *err)
+{
+    int len = m->release[0] ? snprintf(out, UP_VERSION_SIZE, "%s", m->release)
+                            : snprintf(out, UP_VERSION_SIZE, "%s-F%s", version, m->files_version);
+
+    return len < UP_VERSION_SIZE ? 0
+                                 : up_fail(err, UP_INCOMPATIBLE, "the release %s-F%s is longer than %d bytes",
+                                           version, m->files_version, UP_VERSION_SIZE - 1);
+}
+
+const char *up_manifest_name(const struct up_manifest *m)
+{
+    if (m->hotfix_name[0])
+        return m->hotfix_name;
+    return m->release[0] ? m->release : m->files_version;
 }
 
 const struct up_part *up_manifest_part(const struct up_manifest *m, enum up_part_kind kind)

@@ -89,9 +89,9 @@ struct up_manifest {
     char project[UP_NAME_SIZE];
     char product_key[65]; /* lower-case SHA-256 hex of the key */
     char hardware[UP_HARDWARE_MAX][UP_VERSION_SIZE];
-    unsigned hardware_count;              /* 0: any hardware */
-    uint64_t sequence;                    /* 1 to 2^63 - 1 */
-    char release[UP_VERSION_SIZE];        /* of a hotfix: "", or that of its base */
+    unsigned hardware_count;       /* 0: any hardware */
+    uint64_t sequence;             /* 1 to 2^63 - 1 */
+    char release[UP_VERSION_SIZE]; /* "": up_manifest_release(); of a hotfix: "", or that of its base */
     char script_version[UP_VERSION_SIZE]; /* with a script part; else "" */
     char core_name[UP_NAME_SIZE];         /* with a core part; else "" */
     uint64_t core_version;
@@ -118,6 +118,17 @@ struct up_manifest {
 const char *up_part_name(enum up_part_kind kind);
 /* The part of that kind; NULL: the package has none. */
 const struct up_part *up_manifest_part(const struct up_manifest *m, enum up_part_kind kind);
+
+/*
+ * What the release is called on a device whose script is of this VERSION: a package
+ * of files without a script need not say. "1.0.0-F080507": VERSION and the version of
+ * its files. Errors: UP_INCOMPATIBLE too long.
+ */
+UP_MUST_CHECK int up_manifest_release(const struct up_manifest *m, const char *version,
+                                      char out[UP_VERSION_SIZE], struct up_error *err);
+
+/* For messages: what is known of its name without a device. */
+const char *up_manifest_name(const struct up_manifest *m);
 
 /* Parse and check; fills m->digest too. Errors: UP_UNTRUSTED malformed;
  * UP_INCOMPATIBLE the format is newer than this program. */

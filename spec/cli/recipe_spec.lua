@@ -156,6 +156,17 @@ describe("cli.recipe.normalise", function()
     end)
   end
 
+  it("leaves the name of files that come without VERSION to the device", function()
+    local files = { dir = "update", version = "080507" }
+    local made = assert(recipe.normalise(given { script = "none", core = "none", version = "none",
+      files = files }, "."))
+    assert.is_nil(made.release)
+    made = assert(recipe.normalise(given { script = "none", core = "none", files = files }, "."))
+    assert.matches("%-F080507$", made.release)
+    local _, message = recipe.normalise(given { version = "none", files = files }, ".")
+    assert.matches("field version is missing", message)
+  end)
+
   it("refuses a default release that is too long", function()
     local made, message = recipe.normalise(given { script = "none", version = ("1"):rep(31) }, ".")
     assert.is_nil(made)

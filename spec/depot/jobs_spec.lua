@@ -490,6 +490,14 @@ describe("depot.choice", function()
     assert.equal(e, choice.newest({ e }, "h"))
   end)
 
+  it("offers nobody a release that each device names itself", function()
+    local stated, own = entry(2, "1.1", { product_key = "h" }), entry(3, "F080507", { product_key = "h" })
+    own.unnamed = true
+    assert.equal(stated, choice.newest({ stated, own }, "h"))
+    assert.equal(stated, choice.newest({ stated, own }, "h", "dev1"))
+    assert.is_nil(choice.newest({ own }, "h", "dev1"))
+  end)
+
   it("goes through many packages once, not for each device", function()
     local looks, many = 0, {}
     for i = 1, 50 do

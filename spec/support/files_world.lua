@@ -93,7 +93,7 @@ local LINES = {
 }
 
 --- A package that makes the new tree, or with `tree = "old"` the old one; without a version it has no script,
--- and with `restart` nothing stops and starts the program; else o is as for pack().
+-- and with `unnamed` no release either; with `restart` nothing stops and starts the program; else o is as for pack().
 function methods:release(o)
   local to = o.tree or "new"
   self:shell "rm -rf update && mkdir update"
@@ -108,7 +108,7 @@ function methods:release(o)
   end
   self:write("update/update.ini", table.concat(lines))
   o.manifest = ('files = { dir = "../update", version = "%d", encoding = "raw" },'):format(o.sequence) ..
-    (o.version and "" or 'version = "1.0.0",') .. (o.manifest or "")
+    ((o.version or o.unnamed) and "" or 'version = "1.0.0",') .. (o.manifest or "")
   return self:pack(o)
 end
 

@@ -172,6 +172,20 @@ describe("an update of files", function()
     assert.not_equal(new, assert_runs "old")
   end)
 
+  it("is named by the device, if nobody else did", function()
+    w:factory()
+    w:boot_program()
+    w:run()
+    local package = w:release { sequence = 2, unnamed = true }
+    local code, out, err = w:moult("explain", package)
+    assert.equal(0, code, err)
+    assert.matches("^1%.0%.0%-F2 %(sequence 2: files 2;", out)
+    install(package)
+    w:wait_status { phase = "idle", release = "1.0.0-F2" }
+    assert_runs "new"
+    assert.equal(3, (w:moult("install -q", package)))
+  end)
+
   it("needs no script", function()
     w:factory()
     w:boot_program()

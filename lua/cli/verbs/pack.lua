@@ -76,9 +76,9 @@ function M.run(parsed, env)
   local ok
   ok, message, code = packing.check(made)
   if not ok then return nil, message, code end
-  if parsed.opts["for"] == "qinglian" and made.release and not qinglian.is_release(made.release) then
+  if parsed.opts["for"] == "qinglian" and not made.hotfix and not qinglian.is_release(made.release or "") then
     return nil, ("%s: release %s is not of the form 00.00, which the Qinglian cloud needs"):format(parsed.positional[1],
-      made.release), "usage"
+      made.release or "(none)"), "usage"
   end
   if parsed.opts.trim then
     if not made.files then return nil, "--trim is for a recipe with files", "usage" end

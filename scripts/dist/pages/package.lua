@@ -11,7 +11,8 @@ local manifest = {
   { "hardware", "array", "Revisions of the board that it is for; default: all." },
   { "sequence", "integer", "Number of the package. It must be above the device's floor; above 2^62 it needs "
     .. "a permit." },
-  { "release", "string", "Name of the release. A hotfix has none, or that of its base." },
+  { "release", "string", "Name of the release. A hotfix has none, or that of its base. Files without a script may have "
+    .. "none: then each device names the release VERSION-F<version of the files>, with the VERSION that it runs." },
   { "script.version", "string", "VERSION of the script." },
   { "files.version", "string", "Version of the files." },
   { "hotfix.name", "string", "Name of the hotfix: 1 to 16 bytes, no path." },
