@@ -34,6 +34,23 @@ describe("a C program with Qinglian's calls", function()
     c:wait_state("succeeded", "01.01")
   end)
 
+  it("is told of patches, asks for them, and gets their bytes", function()
+    c_program.start(w, "qinglian", "1001 01.00 127.0.0.1 8990")
+    w:run()
+    w:wait_log("qinglian", "status 0, the time is known", 40)
+    w:shell "mkdir -p fix/lua && echo 'return 1' >fix/lua/part.lua"
+    w:write("recipe.lua", [[return { project = "METER", product_key = "1001", sequence = 2,
+      hotfix = { dir = "fix", name = "iot_patch", version = "0102", base = { script = "01.00" } } }]])
+    assert.equal(0, (w:moult "pack recipe.lua -k release.key -q -o fix.bin"))
+    assert.equal(0, (w:moult "depot patch add depot fix.bin --keys keys"))
+    local code, _, err = w:moult(("depot patch verify depot 0102 --device %s"):format(clouds.MAC))
+    assert.equal(0, code, err)
+    local bytes = w:read "fix.bin"
+    w:wait_log("qinglian", ("name:iot_patch | version:0102 | total_len:%d\nasked for: 0\n"):format(#bytes))
+    w:wait_log("qinglian", "get chunks over")
+    assert.equal(bytes, w:read "patch.copy")
+  end)
+
   it("is refused with an invalid context", function()
     c_program.start(w, "qinglian", "1001 1.0 127.0.0.1 8990")
     w:wait_log("qinglian", "the context is invalid")

@@ -204,6 +204,26 @@ describe("Qinglian's device with patches", function()
     assert.same({ -2, 0 }, { last(d).errcode, last(d).offset })
   end)
 
+  local wrong = {
+    { "empty", "" }, { "without a byte of data", "\0\0\0\0\0" }, { "that says 2 for the last", "\2\0\0\0\0x" },
+    { "that skips", frame.patch_chunk { last = false, offset = 129, data = "x" } },
+    { "at the end of all numbers", frame.patch_chunk { last = false, offset = 0xFFFFFFFF, data = "x" } },
+    { "that overlaps", frame.patch_chunk { last = false, offset = 127, data = "x" } },
+    { "that grows beyond what was announced", frame.patch_chunk { last = false, offset = 128, data = ("x"):rep(200) } },
+    { "that is the last too early", frame.patch_chunk { last = true, offset = 128, data = "x" } },
+    { "whose end is not the last", frame.patch_chunk { last = false, offset = 128, data = IMAGE:sub(129) } },
+  }
+  for _, row in ipairs(wrong) do
+    it("refuses a piece " .. row[1] .. ", and takes the right one after it", function()
+      local d = read(hear(listed(idle()), OP.patch_chunk, { body = chunk_at(0) }))
+      d = hear(d, OP.patch_chunk, { body = row[2] })
+      assert.equal(-1, last(d).errcode)
+      assert.equal(128, #d.job)
+      d = read(hear(d, OP.patch_chunk, { body = chunk_at(CHUNK) }))
+      assert.same({ 0, CHUNK }, { last(d).errcode, last(d).offset })
+    end)
+  end
+
   it("forgets one after more than 120 s without a step", function()
     local d = listed(idle())
     assert.is_not_nil(later(d, 120).state.patch)
