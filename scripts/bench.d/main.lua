@@ -232,6 +232,10 @@ function measurements.fleet()
   servers.fleet(MOULT, devices or quick and 200 or 10000, report)
 end
 
+function measurements.qinglian()
+  servers.qinglian(MOULT, quick and 100 or 1000, report)
+end
+
 function measurements.depot()
   servers.depot(MOULT, quick, report)
 end

@@ -31,6 +31,13 @@ function M.fleet(moult, n, report)
     .. "a device", f.depot_before, f.depot_peak, (f.depot_peak - f.depot_before) * 1024 / n, f.database / n)
 end
 
+--- A patch for devices of the Qinglian cloud.
+function M.qinglian(moult, n, report)
+  local f = figures(moult, "qinglian.lua", n)
+  report(("qinglian %d"):format(n), "%.1f s until %d of %d devices had a patch, %d lost (aim: none), %d failed; %d "
+    .. "messages both ways", f.seconds, f.done, n, n - f.done, f.failed, f.messages)
+end
+
 --- Luat's queries: how many a second, and how soon one is answered while many clients download slowly.
 function M.depot(moult, quick, report)
   local first
