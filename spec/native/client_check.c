@@ -75,6 +75,7 @@ static void test_pieces(void **state)
         assert_string_equal(status.next, "");
         assert_string_equal(status.last_code, "ok");
         assert_string_equal(status.trouble, "");
+        assert_string_equal(status.mixed, "");
         assert_int_equal(status.total, 0);
     }
     moult_close(m);
@@ -281,6 +282,7 @@ static void clerk(int listener)
          "\"battery\"},"
          "\"offer\":{\"release\":\"2.0\",\"cloud\":\"luat\",\"size\":1000,\"sequence\":7}}}"},
         {"\"verb\":\"check\"", "\"ok\":false,\"message\":\"nothing new\",\"code\":\"nothing\"}"},
+        {"\"verb\":\"status\"", "\"ok\":true,\"result\":{\"phase\":\"trial\",\"mixed\":\"/mnt/app/MIT\"}}"},
         {"\"number\":3", "\"ok\":true,\"result\":[1,2]}"},
     };
     int fd = greeted(listener);
@@ -301,6 +303,7 @@ static void test_calls(void **state)
 {
     pid_t pid = start(clerk);
     struct moult *m = open_client();
+    struct moult_status status;
     struct moult_offer offer;
     char *text = socket_path;
 
@@ -319,6 +322,8 @@ static void test_calls(void **state)
     assert_int_equal(offer.sequence, 7);
     assert_int_equal(moult_check(m, &offer, SOON), 0);
     assert_string_equal(offer.action, "");
+    assert_int_equal(moult_status(m, &status, SOON), 0);
+    assert_string_equal(status.mixed, "/mnt/app/MIT");
     assert_int_equal(moult_ask(m, "any", "[1]", &text, SOON), MOULT_USAGE);
     assert_null(text);
     assert_int_equal(moult_ask(m, "any", "{\"number\":3}", &text, SOON), 0);

@@ -47,6 +47,98 @@ describe("a C program with libmoult", function()
     wait_line "runs 1.0.1, idle"
   end)
 
+  -- The lines of the vendors' texts, within what they leave to the reader.
+  local PRINTED = {
+    terminal = [[
+#include <moult/terminal.h>
+static unsigned char szApn[] = "cmnet", szServerIP[] = "10.1.2.3", szServerPort[] = "8083", szProgVer[] = "080507",
+    szProgUrl[] = "/UPDATE_080507.tar.gz";
+void DownLoadStepRegister( unsigned char *downfile, long int total, long int step );
+static void net_proc_update_termin_result(unsigned char ucResult);
+int dm_app_SendUpdateModuleUpdatedMsg_HB( unsigned char *apn, unsigned char *userid,\
+ unsigned char *passwd, unsigned char *ip, unsigned char *port, unsigned char *prover, unsigned char *downfile,\
+ char type);
+int dm_app_RegisterUpdateStateHandle( void(*Fp)(unsigned char state) );
+int dm_app_UnRegisterUpdateStateHandle( void );
+int dm_app_RegisterDownLoadStepHandle( void(*Fp)( unsigned char *file_name, long int total, long int step ) );
+int dm_app_UnRegisterDownLoadStepHandle( void );
+void DownLoadStepRegister(unsigned char *downfile, long int total, long int step)
+{
+    (void)downfile, (void)total, (void)step;
+}
+static void net_proc_update_termin_result(unsigned char ucResult) { (void)ucResult; }
+int main(void)
+{
+    dm_app_RegisterDownLoadStepHandle(DownLoadStepRegister);
+    dm_app_RegisterUpdateStateHandle(net_proc_update_termin_result);
+    dm_app_SendUpdateModuleUpdatedMsg_HB(szApn, "user", "1234",
+    szServerIP, szServerPort, szProgVer, szProgUrl, 0x01);
+    dm_app_UnRegisterUpdateStateHandle();
+    return 0;
+}
+]],
+    aliyun = [[
+#include <moult/aliyun.h>
+#include <stdio.h>
+#define PRODUCT_KEY "a1PK"
+#define DEVICE_NAME "dev1"
+#define OTA_BUF_LEN 5000
+void *IOT_OTA_Init(const char *product_key, const char *device_name, void *ch_signal);
+int IOT_OTA_ReportVersion(void *handle, const char *version);
+int IOT_OTA_IsFetching(void *handle);
+int IOT_OTA_FetchYield(void *handle, char *buf, uint32_t buf_len, uint32_t timeout_s);
+int IOT_OTA_IsFetchFinish(void *handle);
+int IOT_OTA_Ioctl(void *handle, IOT_OTA_CmdType_t type, void *buf, size_t buf_len);
+int IOT_OTA_Deinit(void *handle);
+int main(void)
+{
+    void *h_ota, *pclient = NULL;
+    int rc = 0, percent = 1, last_percent = 0;
+    h_ota = IOT_OTA_Init(PRODUCT_KEY, DEVICE_NAME, pclient);
+    if (NULL == h_ota) {
+      rc = -1;
+      printf("initialize OTA failed\n");
+    }
+    if (IOT_OTA_IsFetching(h_ota)) {
+      unsigned char buf_ota[OTA_BUF_LEN];
+      uint32_t len, size_downloaded, size_file;
+      do {
+        len = IOT_OTA_FetchYield(h_ota, buf_ota, OTA_BUF_LEN, 1);
+        if (len > 0) {
+        }
+      } while (!IOT_OTA_IsFetchFinish(h_ota));
+      IOT_OTA_Ioctl(h_ota, IOT_OTAG_FETCHED_SIZE, &size_downloaded, 4);
+      IOT_OTA_Ioctl(h_ota, IOT_OTAG_FILE_SIZE, &size_file, 4);
+    }
+    if (percent - last_percent > 0) {
+      IOT_OTA_ReportProgress(h_ota, percent, NULL);
+    }
+    IOT_MQTT_Yield(pclient, 100);
+    int32_t firmware_valid;
+    IOT_OTA_Ioctl(h_ota, IOT_OTAG_CHECK_FIRMWARE, &firmware_valid, 4);
+    if (0 == firmware_valid) {
+      printf("The firmware is invalid\n");
+    } else {
+      printf("The firmware is valid\n");
+    }
+    if (0 != IOT_OTA_ReportVersion(h_ota, "version2.0")) {
+      rc = -1;
+      printf("report OTA version failed\n");
+    }
+    IOT_OTA_Deinit(h_ota);
+    return rc;
+}
+]] }
+
+  it("may be what the vendors' texts print, prototypes included", function()
+    for name, text in pairs(PRINTED) do
+      w:write(name .. ".c", text)
+      -- Their literals are char, and their length is unsigned.
+      assert(w:shell(("cc -Wall -Werror -Wno-pointer-sign -Wno-maybe-uninitialized %s -c %s.c -o %s.o"):format(
+        c_program.include, name, name)), name)
+    end
+  end)
+
   it("may be C++, and of an old C", function()
     for language, compiler in pairs { cpp = "c++", c = "cc -std=c99" } do
       w:write("plus." .. language, "#include <moult.h>\n#include <moult/aliyun.h>\n#include <moult/terminal.h>\n" ..

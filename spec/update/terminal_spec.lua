@@ -64,6 +64,7 @@ describe("terminal.decide", function()
   it("makes the URL of address, port and path", function()
     assert.equal("http://10.1.2.3:8083/fw/UPDATE_080507.upd", terminal.url(call()))
     assert.equal("http://10.1.2.3:8083/a%20b?c=d", terminal.url(call { downfile = "a b?c=d" }))
+    assert.equal("http://10.1.2.3:8083/fw/%20U.upd?For=T%2F1", terminal.url(call { downfile = "/fw/ U.upd?For=T%2F1" }))
   end)
 end)
 
