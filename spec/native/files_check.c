@@ -638,6 +638,22 @@ static void files_that_cannot_be_made_are_refused(void **state)
     assert_as_before(w);
 }
 
+/* Call `n` of one kind fails: that is said, and not that there is too little. Whether there was one. */
+static bool room_cannot_be_told(struct world *w, const struct up_files_work *work, enum sim_op op, unsigned n)
+{
+    bool met;
+    int rc;
+
+    sim_reset_counters(w->sim);
+    sim_fail(w->sim, op, n, EIO, false);
+    rc = up_files_try_room(work, &w->err);
+    met = sim_fault_hits(w->sim) > 0;
+    sim_fail(w->sim, op, 0, 0, false);
+    if (rc != (met ? UP_WRITE : 0))
+        fail_msg("%s %u: %d %s", sim_op_name(op), n, rc, rc < 0 ? w->err.message : "");
+    return met;
+}
+
 /* Where there are no hard links, and on an overlay, old content needs room, too. */
 static void copies_need_room(void **state)
 {
@@ -647,6 +663,7 @@ static void copies_need_room(void **state)
     struct up_files_plan plan;
     struct up_error err;
     uint64_t least[3] = {0, 0, 0};
+    unsigned failures = 0;
 
     tree_plan(&without, &plan);
     work.plan = &plan;
@@ -664,6 +681,11 @@ static void copies_need_room(void **state)
     assert_true(least[0] > 0);
     assert_true(least[1] >= least[0] + 3); /* main, conf, image */
     assert_true(least[2] >= least[1] + 5); /* data, a, sub and b in it, gone */
+    sim_set_free(w->sim, UINT64_MAX);
+    for (int op = SIM_OPEN; op < SIM_OPS; op++)
+        for (unsigned n = 1; room_cannot_be_told(w, &work, (enum sim_op)op, n); n++)
+            failures++;
+    assert_true(failures > 10);
 }
 
 static void what_others_set_after_staging_is_kept(void **state)
