@@ -253,5 +253,8 @@ list("tar:up_tar_get", "if (up_tar_put(again, entry, NULL) < 0 || memcmp(again, 
   "what was not put is not the same either")
 list("reuse:up_reuse_step", "r->step = stride((size + r->block_size - 1) / r->block_size);",
   "r->step = stride((size + r->block_size) / r->block_size);", "how far the looks are apart is a choice")
+list("files_switch:up_files_open", "if (up_files_stage_init(&f->record, s, f->folder, err) < 0 ||",
+  "if ((up_files_stage_init(&f->record, s, f->folder, err) < 0 && false) ||",
+  "a state with so long a path is refused as it is opened")
 
 return listed
