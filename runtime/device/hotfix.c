@@ -255,7 +255,7 @@ int up_hotfix_settle(struct up_device *d, struct up_error *err)
 
     if (!up_device_has_file(d, "hotfix"))
         return 0;
-    if (up_hotfix_ledger(d, &ledger, err) < 0)
+    if (up_hotfix_ledger(d, &ledger, err) < 0 || up_hotfix_ledger_tend(d->storage, d->config->state, err) < 0)
         return err->code;
     for (uint32_t i = ledger.count; i > 0; i--)
         if (settle_entry(d, &ledger.entry[i - 1]))

@@ -138,6 +138,26 @@ int up_hotfix_ledger_write(const struct up_hotfix_ledger *ledger, struct up_stor
     return rc;
 }
 
+int up_hotfix_ledger_tend(struct up_storage *s, const char *state, struct up_error *err)
+{
+    char path[UP_PATH_SIZE];
+    struct up_record r;
+    int rc = init(&r, path, s, state, err);
+
+    if (rc == 0)
+        rc = up_record_tend(&r, err);
+    return rc == UP_NOTHING ? 0 : rc;
+}
+
+int up_hotfix_ledger_inspect(struct up_storage *s, const char *state, struct up_record_view *out,
+                             struct up_error *err)
+{
+    char path[UP_PATH_SIZE];
+    struct up_record r;
+
+    return init(&r, path, s, state, err) < 0 ? err->code : up_record_inspect(&r, out, err);
+}
+
 struct up_hotfix *up_hotfix_find(struct up_hotfix_ledger *ledger, const char *name, const char *version)
 {
     for (uint32_t i = ledger->count; i > 0; i--) {

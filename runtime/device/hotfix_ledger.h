@@ -72,6 +72,12 @@ UP_MUST_CHECK int up_hotfix_ledger_read(struct up_hotfix_ledger *out, struct up_
 UP_MUST_CHECK int up_hotfix_ledger_write(const struct up_hotfix_ledger *ledger, struct up_storage *s,
                                          const char *state, struct up_error *err);
 
+/* See up_record_tend() and up_record_inspect(). Nothing is done, and both files are absent, without a hotfix ever. */
+UP_MUST_CHECK int up_hotfix_ledger_tend(struct up_storage *s, const char *state, struct up_error *err);
+struct up_record_view;
+UP_MUST_CHECK int up_hotfix_ledger_inspect(struct up_storage *s, const char *state,
+                                           struct up_record_view *out, struct up_error *err);
+
 /* The newest entry with that name, and with that version unless it is NULL; NULL: there is none. */
 struct up_hotfix *up_hotfix_find(struct up_hotfix_ledger *ledger, const char *name, const char *version);
 /* The highest sequence of that name that ever passed; 0: none did. */

@@ -5,6 +5,7 @@
 #include "boot.h"
 #include "config.h"
 #include "error.h"
+#include "hotfix_ledger.h"
 #include "journal.h"
 #include "keyset.h"
 
@@ -58,5 +59,9 @@ int up_records_inspect(struct up_records_view out[UP_RECORDS], struct up_storage
     /* Most devices never get a list of keys; if its record is lost, the check of the keys says so. */
     if (!is_absent(out[count].file))
         out[count++].name = "keys";
+    if (up_hotfix_ledger_inspect(storage, config->state, out[count].file, err) < 0)
+        return err->code;
+    if (!is_absent(out[count].file))
+        out[count++].name = "hotfixes";
     return count;
 }

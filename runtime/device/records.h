@@ -1,6 +1,6 @@
 /*
  * records.h -- the state of a device's two-file records, for doctor: the
- * journal, the boot record of driver `file`, the record of revoked keys.
+ * journal, the boot record of driver `file`, the record of revoked keys, the ledger of hotfixes.
  */
 #ifndef UP_RECORDS_H
 #define UP_RECORDS_H
@@ -10,10 +10,10 @@
 
 struct up_config;
 
-#define UP_RECORDS 3
+#define UP_RECORDS 4
 
 struct up_records_view {
-    const char *name; /* "journal", "boot", "keys" */
+    const char *name; /* "journal", "boot", "keys", "hotfixes" */
     struct up_record_view file[2];
 };
 

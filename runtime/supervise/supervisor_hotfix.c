@@ -9,7 +9,8 @@
  * started without it. All of it has `hotfix_time` seconds. The ledger is
  * changed here only (hotfix.h); the agent hears of each result:
  *
- *     from it:  hotfix apply ID live|plain | hotfix undo one|all live|plain NAME | hotfix handled yes|no
+ *     from it:  hotfix apply ID live|plain | hotfix undo one|all live|plain NAME | hotfix handled yes|no |
+ *               hotfix erred MESSAGE
  *     to it:    hotfix take ID | hotfix leave ID | answer hotfix ok STATE | answer hotfix CODE MESSAGE
  */
 #include <stdio.h>
@@ -22,10 +23,20 @@
 #define ALIVE_MS 10000 /* that the script has to live after the test; less if hotfix_time is short */
 #define LEAVE_MS 10000 /* for the handler, to take it out again */
 
-static const char *text_of(const struct up_supervisor *s, char buf[UP_HOTFIX_ID_SIZE + 8])
+/* What it is called. */
+static void name_it(struct up_supervisor *s, const char *id)
 {
-    snprintf(buf, UP_HOTFIX_ID_SIZE + 8, "hotfix %s", s->fix.id);
-    return buf;
+    struct up_hotfix_ledger ledger;
+    struct up_error ignored;
+
+    snprintf(s->fix.id, sizeof s->fix.id, "%s", id);
+    snprintf(s->fix.name, sizeof s->fix.name, "hotfix %s", id);
+    if (up_hotfix_ledger(s->device, &ledger, &ignored) < 0)
+        return;
+    for (uint32_t i = 0; i < ledger.count; i++)
+        if (strcmp(ledger.entry[i].id, id) == 0)
+            snprintf(s->fix.name, sizeof s->fix.name, "hotfix %s %s", ledger.entry[i].name,
+                     ledger.entry[i].version);
 }
 
 static uint64_t alive_ms(const struct up_supervisor *s)
@@ -63,12 +74,11 @@ static void take_out(struct up_supervisor *s)
 
 static void fail(struct up_supervisor *s, const char *why)
 {
-    char name[UP_HOTFIX_ID_SIZE + 8];
     struct up_error err, cause;
 
-    up_fail(&cause, UP_ROLLEDBACK, "%s: %s; it is undone", text_of(s, name), why);
+    up_fail(&cause, UP_ROLLEDBACK, "%s: %s; it is undone", s->fix.name, why);
     if (up_hotfix_failed(s->device, why, &err) < 0)
-        up_warn(text_of(s, name), &err);
+        up_warn(s->fix.name, &err);
     up_say(s, "%s", cause.message);
     up_tell_answer(s, "hotfix", UP_ROLLEDBACK, &cause);
     take_out(s);
@@ -76,7 +86,6 @@ static void fail(struct up_supervisor *s, const char *why)
 
 static void pass(struct up_supervisor *s)
 {
-    char name[UP_HOTFIX_ID_SIZE + 8];
     struct up_error err;
     int n = up_hotfix_passed(s->device, &err);
 
@@ -85,7 +94,7 @@ static void pass(struct up_supervisor *s)
         return;
     }
     s->fix.turn = UP_FIX_NONE;
-    up_say(s, "%s: passed its test", text_of(s, name));
+    up_say(s, "%s: passed its test", s->fix.name);
     up_child_tell(s->agent, "answer hotfix ok %s", up_hotfix_state_name(UP_HOTFIX_FRESH));
     if (s->fix.led && up_hotfix_count_start(s->device, &err) > 0)
         s->fix.lived_at = s->fix.led_at + UP_HOTFIX_LIVED_MS;
@@ -120,7 +129,6 @@ static void try_it(struct up_supervisor *s)
 
 static void hear_apply(struct up_supervisor *s, const char *id, bool live)
 {
-    char name[UP_HOTFIX_ID_SIZE + 8];
     struct up_error err;
 
     up_supervisor_refresh(s);
@@ -134,10 +142,10 @@ static void hear_apply(struct up_supervisor *s, const char *id, bool live)
         up_tell_answer(s, "hotfix", err.code, &err);
         return;
     }
-    snprintf(s->fix.id, sizeof s->fix.id, "%s", id);
+    name_it(s, id);
     s->fix.live = live && up_child_running(s->script);
     s->fix.until = up_supervisor_now(s) + (uint64_t)s->config->hotfix_time * 1000;
-    up_say(s, "%s: in force, and on test", text_of(s, name));
+    up_say(s, "%s: in force, and on test", s->fix.name);
     if (!s->fix.live) {
         start_anew(s, UP_FIX_ANEW, "a hotfix comes");
         return;
@@ -182,6 +190,17 @@ static void hear_handled(struct up_supervisor *s, bool yes)
         start_anew(s, UP_FIX_NONE, "a hotfix was undone");
 }
 
+/* A task of the script failed. Before the script has it, that is not its fault. */
+static void hear_erred(struct up_supervisor *s, const char *message)
+{
+    char why[UP_HOTFIX_WHY_SIZE];
+
+    if (s->fix.turn != UP_FIX_TEST && s->fix.turn != UP_FIX_ALIVE)
+        return;
+    snprintf(why, sizeof why, "a task of the script failed: %s", message);
+    fail(s, why);
+}
+
 void up_hear_hotfix(struct up_supervisor *s, const char *rest)
 {
     char how[8], many[8], word[UP_HOTFIX_ID_SIZE];
@@ -191,6 +210,8 @@ void up_hear_hotfix(struct up_supervisor *s, const char *rest)
         hear_apply(s, word, strcmp(how, "live") == 0);
     else if (sscanf(rest, "undo %7s %7s %n", many, how, &at) == 2 && at > 0 && rest[at])
         hear_undo(s, rest + at, strcmp(many, "all") == 0, strcmp(how, "live") == 0);
+    else if (strncmp(rest, "erred ", 6) == 0)
+        hear_erred(s, rest + 6);
     else if (sscanf(rest, "handled %7s", word) == 1)
         hear_handled(s, strcmp(word, "yes") == 0);
 }

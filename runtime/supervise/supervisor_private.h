@@ -76,12 +76,13 @@ struct up_supervisor {
     struct {
         enum up_fix_turn turn;
         char id[UP_HOTFIX_ID_SIZE];
-        bool live;         /* the script's handler takes it */
-        bool led;          /* the script that runs was started with it, */
-        uint64_t led_at;   /* ms; at this time */
-        unsigned start;    /* up_child_starts() of the script that has it */
-        uint64_t until;    /* ms; when it has failed */
-        uint64_t alive_at; /* ms; when the script has lived with it */
+        char name[8 + 2 * UP_HOTFIX_SIZE]; /* "hotfix NAME VERSION" */
+        bool live;                         /* the script's handler takes it */
+        bool led;                          /* the script that runs was started with it, */
+        uint64_t led_at;                   /* ms; at this time */
+        unsigned start;                    /* up_child_starts() of the script that has it */
+        uint64_t until;                    /* ms; when it has failed */
+        uint64_t alive_at;                 /* ms; when the script has lived with it */
         uint64_t lived_at; /* ms; when no hotfix of the script that runs is fresh any more; 0: none is */
     } fix;
     struct up_notify notify;

@@ -31,10 +31,12 @@ static void confirm(struct up_supervisor *s)
 
     s->confirm_by = 0;
     up_supervisor_refresh(s);
-    if (up_supervisor_phase(s) == UP_TRIAL && !up_child_lively(s->script, up_supervisor_now(s)))
+    n = up_supervisor_tried(s, &err);
+    /* Looked at last: the script can end while the rest is. */
+    if (n == 0 && up_supervisor_phase(s) == UP_TRIAL && !up_child_lively(s->script, up_supervisor_now(s)))
         n = up_fail(&err, UP_DEFERRED, "the script gives no sign of life; confirm again when it works");
-    else
-        n = up_supervisor_tried(s, &err) < 0 ? err.code : up_device_confirm(s->device, &err);
+    if (n == 0)
+        n = up_device_confirm(s->device, &err);
     up_tell_answer(s, "confirm", n, &err);
     up_tell_phase(s);
     if (n == 0)

@@ -236,6 +236,24 @@ make_update() {
     >"$work/update/update.ini"
 }
 
+# make_fix VERSION SEQUENCE OFFSET ANSWER: a hotfix of the sensor; its test looks at a reading and answers so.
+make_fix() {
+  mkdir -p "$work/fix/lua/meter"
+  sed "s|return first_number(\"/proc/loadavg\", \"^(%S+)\")|return $3 + first_number(\"/proc/loadavg\", \"^(%S+)\")|" \
+    "$work/app/meter/sensor.lua" >"$work/fix/lua/meter/sensor.lua"
+  printf 'return function() return require("meter.sensor").reader { "load" }().load >= %s and %s end\n' "$3" "$4" \
+    >"$work/fix/test.lua"
+  printf 'return { project = "METER", product_key = "k-123", sequence = %s,\n  hotfix = { dir = "fix", name = "sensor", version = "%s", base = { script = "1.3.1" } } }\n' \
+    "$2" "$1" >"$work/fix.lua"
+  "$moult" pack "$work/fix.lua" -k "$work/release.key" -o "$work/fix$1.upd" >>"$work/author.log" 2>&1 ||
+    broken "the hotfix cannot be packed"
+}
+
+# The last reading: its load, without what follows the point.
+reads() { tail -n 1 "$work/data/readings.csv" | grep -q "load=$1[0-9]"; }
+
+script_starts() { grep -c '^moult run: script .* started' "$work/device.log"; }
+
 # package VERSION SEQUENCE [--core N] [--files VERSION] [--to DIR] [--name FILE] [--key FILE]
 package() {
   local version=$1 sequence=$2 core='' files='' to=$work/packages name=METER_$1.upd key=$work/release.key

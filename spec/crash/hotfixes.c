@@ -155,7 +155,7 @@ static int usage(void)
 
 int main(int argc, char **argv)
 {
-    struct totals t = {.choices = 6, .second_every = 40};
+    struct totals t = {.choices = 8, .second_every = 40};
     const char *only = NULL;
     bool faults = false;
     unsigned played = 0;

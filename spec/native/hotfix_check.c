@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "device.h"
 #include "hotfixes_world.h"
 #include "world.h"
 
@@ -168,6 +169,59 @@ static void test_live(void **state)
     assert_int_equal(starts(), 1);
 }
 
+/* It is not the fault of a hotfix what failed before the script had it. */
+static void test_task_fails(void **state)
+{
+    const struct play_step steps[] = {{.what = PLAY_WAIT, .number = 3000},
+                                      SAY(apply_live),
+                                      SAY("hotfix erred main.lua:1: old"),
+                                      SAY("hotfix handled yes"),
+                                      WAIT(1000),
+                                      END(TESTER, 0),
+                                      WAIT(2000),
+                                      SAY("hotfix erred main.lua:3: boom"),
+                                      WAIT(12000),
+                                      OVER};
+    (void)state;
+
+    run(steps);
+    must_be(UP_HOTFIX_QUARANTINED, "a task of the script failed: main.lua:3: boom");
+}
+
+static void arm_release(void)
+{
+    struct up_device *device;
+
+    if (up_device_open(&device, sim_storage(play_sim), &config, UP_DEVICE_CHILD, &err) < 0 ||
+        world_install(device, sim_storage(play_sim), "/packages/script.upd", &err) < 0)
+        fail_msg("%s", err.message);
+    up_device_close(device);
+}
+
+/* From installing to the verdict there is no hotfix; nor after it, with a release that it is not for. */
+static void test_with_release(void **state)
+{
+    const struct play_step steps[] = {{.what = PLAY_WAIT, .number = 3000},
+                                      {.what = PLAY_CALL, .call = arm_release},
+                                      SAY(apply),
+                                      WAIT(1000),
+                                      SAY("restart"),
+                                      WAIT(3000),
+                                      SAY(apply),
+                                      WAIT(1000),
+                                      SAY("confirm"),
+                                      WAIT(1000),
+                                      SAY(apply),
+                                      WAIT(1000),
+                                      OVER};
+    (void)state;
+
+    run(steps);
+    assert_int_equal(play_count(play_done(), "agent < answer hotfix busy"), 2);
+    must_do("agent < answer confirm ok");
+    must_do("agent < answer hotfix incompatible");
+}
+
 static void test_not_taken(void **state)
 {
     const struct play_step steps[] = {BEGIN(apply_live), SAY("hotfix handled no"), WAIT(12000), WAIT(1000),
@@ -243,6 +297,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_script_ends, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_live, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_taken, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_task_fails, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_with_release, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stopped_then_spent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ordered_stops, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_at_a_time, set_up, tear_down),

@@ -15,6 +15,7 @@ update.on("hotfix", function(fix)
   return require("clock")() ~= "never"
 end)
 print "begins"
+sys.taskInit(function() update.status() print "the agent knows of the handler" end)
 ]] .. PLAIN
 
 local function says(word) return ('return function() return %q end'):format(word) end
@@ -102,6 +103,7 @@ describe("a hotfix", function()
 
   it("is taken by the script's handler without a restart, and left again", function()
     device(LIVE)
+    w:wait_log("device", "knows of the handler")
     install(fix(2, { test = 'return function() return require("clock")() == "new" end' }))
     w:wait_log("device", "apply clock 2")
     w:wait_log("device", "clock new")
@@ -173,7 +175,7 @@ describe("a hotfix", function()
     end
     w:start("install", "install -q " .. package)
     cut()
-    w:wait_log("device", "hotfix %x+: in force, and on test") -- once more, by itself
+    w:wait_log("device", "hotfix clock 2: in force, and on test") -- once more, by itself
     cut()
     wait_for "quarantined"
     w:write("device.log", "")

@@ -33,4 +33,11 @@ update.on("state", function(phase)
   print("update: " .. phase)
 end)
 
+-- A hotfix may bring another sensor: it takes over between two readings.
+update.on("hotfix", function()
+  local new = update.reload "meter.sensor"
+  read = new and new.reader(settings.columns) or read
+  return new ~= nil
+end)
+
 sys.run()

@@ -32,9 +32,16 @@ end
 -- @tparam string id of its folder
 -- @treturn string state in the ledger | nil, message, code
 function Hotfixes:apply(id)
+  self.testing = true
   local state, message, code = self.agent.supervisor:order("hotfix", ("apply %s %s"):format(id, how(self)),
     self.agent.config.hotfix_time + ANSWER_MORE)
+  self.testing = false
   return state, message, code
+end
+
+--- A task of the script failed: a hotfix on test fails with it.
+function Hotfixes:erred(message)
+  if self.testing then self.agent.supervisor:send("hotfix erred " .. message:match "^[^\n]*") end
 end
 
 --- What came before a cut is tried once more, without asking the cloud.

@@ -213,6 +213,7 @@ function M.of(agent)
     agent.trial:count_error()
     local message = printable(request.message, MESSAGE)
     log_error(agent, noise, message)
+    agent.hotfixes:erred(message)
     agent:tell { event = "error", message = message, code = "internal" }
     return true
   end
