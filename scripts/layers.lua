@@ -16,8 +16,8 @@ local floor_of = {
 local optional = { author = true, serve = true }
 
 -- The only files of runtime/ that know Lua.
-local knows_lua = { host = true, host_commands = true, sandbox = true, sandbox_lua = true, sandbox_values = true,
-  main = true }
+local knows_lua = { host = true, host_script = true, host_commands = true, sandbox = true, sandbox_lua = true,
+  sandbox_values = true, main = true }
 
 -- Durable effects and clocks pass the seam in storage.h. What is not durable,
 -- or runs before there is a device, is listed with its reason.

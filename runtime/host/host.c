@@ -334,6 +334,20 @@ static int run_protected(lua_State *L, lua_CFunction function, struct run *run)
     return run->exit;
 }
 
+int up_host_complain(const char *verb, const struct up_error *err)
+{
+    fprintf(stderr, "moult%s%s: %s (%s)\n", *verb ? " " : "", verb, err->message, up_code_word(err->code));
+    return -err->code;
+}
+
+int up_host_complain_memory(const char *verb)
+{
+    struct up_error err;
+
+    up_fail(&err, UP_INTERNAL, "not enough memory for a Lua state");
+    return up_host_complain(verb, &err);
+}
+
 int up_host_run_file(lua_State *L, const char *path, int argc, char **argv)
 {
     struct run run = {path, argc, argv, 1};

@@ -51,6 +51,11 @@ const char *up_host_lua_dir(void);
 /* Absolute path of the running program. Static. */
 const char *up_host_program(void);
 
+/* Say why a verb failed, on stderr. Returns the exit code. */
+int up_host_complain(const char *verb, const struct up_error *err);
+/* The same for a Lua state that there was no memory for. */
+int up_host_complain_memory(const char *verb);
+
 /* Load a file as text (bytecode is refused) and run it with arguments, inside
  * one protected call with a traceback on failure; returns the exit code. */
 int up_host_run_file(struct lua_State *L, const char *path, int argc, char **argv);
