@@ -8,6 +8,7 @@
 #include "files_copy.h"
 #include "files_foreign.h"
 #include "files_tree.h"
+#include "files_weak.h"
 
 /* One operation at its place. */
 struct at {
@@ -104,7 +105,7 @@ static int copy_old(const struct at *a, struct up_error *err)
     return up_files_rename(&a->place, part, a->name[UP_FILES_OLD], err);
 }
 
-static int keep_old(const struct at *a, struct up_error *err)
+static int keep_old(const struct up_files_work *w, const struct at *a, uint32_t n, struct up_error *err)
 {
     struct up_storage *s = a->place.storage;
     const char *old = a->name[UP_FILES_OLD];
@@ -113,6 +114,8 @@ static int keep_old(const struct at *a, struct up_error *err)
 
     if (there != 0)
         return there < 0 ? there : 0;
+    if (up_files_is_weak(w, n) && up_files_keep(w, &a->place, n, a->op->name, false, err) < 0)
+        return err->code;
     if (s->ops->link_at(s, a->place.dir, a->op->name, old) < 0) {
         if (!up_files_has_no_links(errno))
             return up_files_failed(&a->place, old, "link", err);
@@ -199,13 +202,52 @@ static int put_aside(const struct up_files_work *w, const struct at *a, uint32_t
     return keep_copy(a, err);
 }
 
+/* What appeared where nothing was; what is empty may be ours. */
+static int may_cover(const struct up_files_work *w, const struct at *a, uint32_t n, struct up_error *err)
+{
+    struct up_stat st, fresh;
+    int there = up_files_look(&a->place, a->op->name, &st, err), waits;
+
+    if (there <= 0 || up_files_is_cut(&st))
+        return there < 0 ? there : 0;
+    there = up_files_holds(w, &a->place, n, a->op->name, true, err);
+    waits = up_files_look(&a->place, a->name[UP_FILES_NEW], &fresh, err);
+    if (there < 0 || waits < 0)
+        return err->code;
+    return !there && waits ? refuse(a, "has appeared", err) : 0;
+}
+
+static int go_forward_weak(const struct up_files_work *w, const struct at *a, uint32_t n,
+                           struct up_error *err)
+{
+    const char *old = a->name[UP_FILES_OLD];
+    struct up_stat st;
+    int there;
+
+    if (a->op->kind == UP_FILES_PUT) {
+        if (a->found->there ? keep_old(w, a, n, err) < 0 : may_cover(w, a, n, err) < 0)
+            return err->code;
+        return up_files_renew(w, &a->place, n, a->name[UP_FILES_NEW], true, err);
+    }
+    there = up_files_look(&a->place, a->op->name, &st, err);
+    if (there <= 0)
+        return there;
+    there = up_files_look(&a->place, old, &st, err);
+    if (there < 0 || (!there && up_files_keep(w, &a->place, n, a->op->name, false, err) < 0))
+        return err->code;
+    return there ? up_files_unlink(&a->place, a->op->name, err)
+                 : up_files_rename(&a->place, a->op->name, old, err);
+}
+
 static int go_forward(const struct up_files_work *w, const struct at *a, uint32_t n, struct up_error *err)
 {
+    if (up_files_is_weak(w, n))
+        return go_forward_weak(w, a, n, err);
     if (a->op->kind == UP_FILES_DELETE)
         return a->found->there ? put_aside(w, a, n, err) : 0;
     if (!a->found->there)
         return move_in_new(a, err);
-    if (keep_old(a, err) < 0)
+    if (keep_old(w, a, n, err) < 0)
         return err->code;
     return move_over(a, err);
 }
@@ -259,8 +301,29 @@ static int put_back(const struct up_files_work *w, const struct at *a, uint32_t 
     return up_files_rename(&a->place, a->name[UP_FILES_OLD], a->op->name, err);
 }
 
+static int go_back_weak(const struct up_files_work *w, const struct at *a, uint32_t n, struct up_error *err)
+{
+    struct up_stat st;
+    int there = up_files_look(&a->place, a->op->name, &st, err), old;
+
+    if (there < 0)
+        return there;
+    if (!a->found->there)
+        return there && up_files_is_cut(&st) ? up_files_unlink(&a->place, a->op->name, err)
+                                             : take_away(w, a, n, err);
+    old = up_files_holds(w, &a->place, n, a->op->name, false, err);
+    if (old != 0)
+        return old < 0 ? old : 0;
+    if (there && !up_files_is_cut(&st) && (a->op->kind == UP_FILES_DELETE || st.kind == UP_NODE_DIR) &&
+        up_files_set_aside(w, &a->place, n, err) < 0)
+        return err->code;
+    return up_files_renew(w, &a->place, n, a->name[UP_FILES_OLD], false, err);
+}
+
 static int go_back(const struct up_files_work *w, const struct at *a, uint32_t n, struct up_error *err)
 {
+    if (up_files_is_weak(w, n))
+        return go_back_weak(w, a, n, err);
     if (a->found->there)
         return put_back(w, a, n, err);
     if (a->op->kind == UP_FILES_PUT)
@@ -334,6 +397,19 @@ int up_files_check_staged(const struct up_files_work *w, uint32_t n, struct up_e
     return there < 0 ? there : 0;
 }
 
+/* In a weak root content tells, not names. */
+static int is_done_weak(const struct up_files_work *w, const struct at *a, uint32_t n, bool forward, bool *is,
+                        struct up_error *err)
+{
+    bool gone = forward ? a->op->kind == UP_FILES_DELETE : !a->found->there;
+    struct up_stat st;
+    int rc = gone ? up_files_look(&a->place, a->op->name, &st, err)
+                  : up_files_holds(w, &a->place, n, a->op->name, forward, err);
+
+    *is = gone ? rc == 0 : rc > 0;
+    return rc < 0 ? rc : 0;
+}
+
 static int is_on(const struct at *a, bool *is, struct up_error *err)
 {
     struct up_stat st;
@@ -358,7 +434,10 @@ int up_files_is_done(const struct up_files_work *w, uint32_t n, bool forward, bo
         *is = !forward && !w->found[n].there;
         return err->code == UP_MISSING ? 0 : err->code;
     }
-    rc = forward ? is_on(&a, is, err) : is_back(&a, is, err);
+    if (up_files_is_weak(w, n))
+        rc = is_done_weak(w, &a, n, forward, is, err);
+    else
+        rc = forward ? is_on(&a, is, err) : is_back(&a, is, err);
     up_files_place_close(&a.place);
     return rc;
 }

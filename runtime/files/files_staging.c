@@ -12,6 +12,7 @@
 #include "files_tree.h"
 #include "files_try.h"
 #include "files_twin.h"
+#include "files_weak.h"
 
 #define CHUNK 65536u
 
@@ -150,6 +151,8 @@ static int fill_one(const struct up_files_work *w, uint32_t n, const struct up_f
         rc = make_file(&p, op, op->kind == UP_FILES_PUT ? name : op->name, source, err);
     else if (rc == 0 && op->kind != UP_FILES_DELETE)
         rc = make_dir(&p, op, op->kind == UP_FILES_MAKE_DIR ? name : op->name, err);
+    if (rc == 0 && op->kind == UP_FILES_PUT && up_files_is_weak(w, n))
+        rc = up_files_keep(w, &p, n, name, true, err);
     up_files_place_close(&p);
     return rc;
 }

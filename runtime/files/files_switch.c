@@ -9,6 +9,7 @@
 #include "files_here.h"
 #include "files_try.h"
 #include "files_twin.h"
+#include "files_weak.h"
 
 #define FOUND_LIMIT (UP_FILES_OPS * 128u)
 
@@ -156,12 +157,44 @@ static int unreadable(struct up_error *err)
     return up_fail(err, UP_STATELOST, "files: both copies of the plan are unreadable");
 }
 
+static bool has_weak(const struct up_files *f)
+{
+    for (uint32_t i = 0; i < f->plan.root_count; i++)
+        if (f->plan.root[i].weak)
+            return true;
+    return false;
+}
+
+/* The device was started anew since: a file system that is weak may have lost what was in place. */
+static int look_again(struct up_files *f, struct up_error *err)
+{
+    const struct up_files_work w = work_of(f);
+    struct up_files_stage next = f->stage;
+
+    if (f->lost || !f->found || !has_weak(f))
+        return 0;
+    if (up_files_this_boot(f, next.boot_id, err) < 0)
+        return err->code;
+    if (strcmp(next.boot_id, f->stage.boot_id) == 0)
+        return 0;
+    if (up_files_check_here(f, err) < 0)
+        return err->code;
+    for (uint32_t n = 0; n < f->plan.op_count; n++)
+        if (up_files_is_weak(&w, n) && up_files_forward(&w, n, err) < 0)
+            return err->code;
+    memset(next.ran, 0, sizeof next.ran); /* as in note_found() */
+    if (up_files_stage_write(&f->record, &next, err) < 0)
+        return err->code;
+    f->stage = next;
+    return 0;
+}
+
 int up_files_switch(struct up_files *f, struct up_error *err)
 {
     struct up_files_work w;
 
     if (f->stage.step == UP_FILES_SWITCHED)
-        return 0;
+        return look_again(f, err);
     if (f->stage.step != UP_FILES_STAGED && f->stage.step != UP_FILES_SWITCHING)
         return up_fail(err, UP_BUSY, "files: a plan is %s", up_files_step_name(f->stage.step));
     if (f->lost)
@@ -276,6 +309,8 @@ int up_files_sweep(struct up_files *f, bool new_tree, struct up_error *err)
         return up_files_tidy(f, err);
     if (!f->plan.op) /* nobody knows its names; doctor lists them */
         return forget(f, err);
+    if (new_tree && f->stage.step == UP_FILES_SWITCHED && look_again(f, err) < 0)
+        return err->code;
     if (up_files_check_here(f, err) < 0 ||
         (f->stage.step != step && enter(f, step, err) < 0 && !frees_room(f, step, err)))
         return err->code;

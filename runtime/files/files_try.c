@@ -60,6 +60,33 @@ static int take_room_for_old(struct room *room, const struct up_files_place *p, 
     return 0;
 }
 
+/* Of both contents in the state, until the plan has ended. */
+static int take_room_for_kept(struct rooms *r, const struct up_files_place *p, const struct up_files_op *op,
+                              const struct up_files_found *found, struct up_error *err)
+{
+    struct up_storage *s = p->storage;
+    struct up_files_place state;
+    struct room *room = NULL;
+    struct up_stat st;
+
+    if (up_files_place_open_at(&state, s, r->work->folder, "", err) < 0)
+        return err->code;
+    if (s->ops->stat_file(s, state.dir, &st) == 0) {
+        room = room_of(r, st.device);
+        if (s->ops->space_at(s, state.dir, &room->free) < 0)
+            room = NULL;
+    }
+    if (!room)
+        (void)!up_files_failed(&state, "", "space", err);
+    up_files_place_close(&state);
+    if (!room)
+        return err->code;
+    room->bytes += op->kind == UP_FILES_PUT ? blocks(op->size) : 0;
+    room->bytes += found->there ? blocks(found->st.size) : 0;
+    room->files += 2;
+    return too_little(&state, op, room, err);
+}
+
 static int take_room(struct rooms *r, const struct up_files_place *p, const struct up_files_op *op,
                      const struct up_files_found *found, struct up_error *err)
 {
@@ -80,12 +107,15 @@ static int take_room(struct rooms *r, const struct up_files_place *p, const stru
         (room->free.copies || (op->kind == UP_FILES_PUT && r->work->plan->root[op->root].weak)) &&
         take_room_for_old(room, p, op, err) < 0)
         return err->code;
+    if (up_files_is_step(op) && op->kind != UP_FILES_MAKE_DIR && r->work->plan->root[op->root].weak &&
+        found->st.kind == UP_NODE_FILE && take_room_for_kept(r, p, op, found, err) < 0)
+        return err->code;
     return too_little(p, op, room, err);
 }
 
 int up_files_try_room(const struct up_files_work *w, struct up_error *err)
 {
-    struct rooms r = {.work = w, .room = calloc(w->plan->op_count, sizeof *r.room)};
+    struct rooms r = {.work = w, .room = calloc(w->plan->op_count + 1, sizeof *r.room)};
     int rc = r.room ? 0 : up_fail(err, UP_INTERNAL, "files: out of memory");
 
     for (uint32_t n = 0; n < w->plan->op_count && rc == 0; n++) {

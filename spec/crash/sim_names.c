@@ -154,8 +154,21 @@ int sim_rename(struct up_storage *s, const char *from, const char *to)
     return op_rename(sim, &a, &b, to);
 }
 
+/* The first of two steps, as FAT takes them: the new name leads there, and the old one still does.
+ * Whether the power goes before the second. */
+static bool is_cut_between(struct sim *sim, const struct place *a, const struct place *b)
+{
+    struct change *c = change_new(CHANGE_NAMES, a->ino, 0);
+
+    set_entry(c, b->dir, b->name, a->ino);
+    log_add(sim, c);
+    apply_names(&sim->live, c);
+    return sim->ops++ == sim->cut_at;
+}
+
 int op_rename(struct sim *sim, const struct place *a, const struct place *b, const char *to)
 {
+    bool two_steps = op_inode(sim, a->ino)->no_links && op_inode(sim, a->ino)->kind == UP_NODE_FILE;
     struct change *c;
 
     if (a->ino == b->ino)
@@ -164,8 +177,13 @@ int op_rename(struct sim *sim, const struct place *a, const struct place *b, con
         return op_fail(EXDEV);
     if (may_replace(sim, a, b) < 0 || op_step(sim, SIM_RENAME, to) < 0)
         return -1;
+    if (two_steps && is_cut_between(sim, a, b)) {
+        sim->ops--;
+        return op_done(sim);
+    }
     c = change_new(CHANGE_NAMES, a->ino, 0);
-    set_entry(c, b->dir, b->name, a->ino);
+    if (!two_steps)
+        set_entry(c, b->dir, b->name, a->ino);
     set_entry(c, a->dir, a->name, 0);
     return change_names(sim, c);
 }

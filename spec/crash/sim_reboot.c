@@ -368,6 +368,36 @@ static void lose_paired_page(struct replay *r)
     }
 }
 
+/* One name of two that a rename in two steps left: fsck finds that they share what they hold, and cuts
+ * one of them, or both, to nothing. */
+static void part_names(struct replay *r, unsigned dir, size_t entry)
+{
+    unsigned ino = r->tree.nodes[dir].inode->entries[entry].ino, made;
+    struct node *node = &r->tree.nodes[ino];
+    uint64_t both = sim_mix(&r->random) % 2;
+    struct inode *own;
+
+    if (!node->inode || !node->inode->no_links || node->inode->kind != UP_NODE_FILE || node->links < 2)
+        return;
+    own = inode_ref(node->inode);
+    made = tree_add(&r->tree, own);
+    r->tree.nodes[made].links = 1;
+    r->tree.nodes[ino].links--;
+    file_resize(inode_own(&r->tree.nodes[made]), 0);
+    if (both)
+        file_resize(inode_own(&r->tree.nodes[ino]), 0);
+    dir_set(inode_own(&r->tree.nodes[dir]), r->tree.nodes[dir].inode->entries[entry].name, made);
+}
+
+static void check_file_systems(struct replay *r)
+{
+    size_t count = r->tree.count;
+
+    for (unsigned i = 0; i < count; i++)
+        for (size_t k = 0; r->tree.nodes[i].inode && k < r->tree.nodes[i].inode->entry_count; k++)
+            part_names(r, i, k);
+}
+
 static void replay_all(struct replay *r)
 {
     size_t known = r->sim->base->tree.count, count = r->sim->live.count;
@@ -391,6 +421,7 @@ static void replay_all(struct replay *r)
         if (r->touched[i] && r->tree.nodes[i].inode)
             file_resize(inode_own(&r->tree.nodes[i]), r->tree.nodes[i].inode->size);
     tree_collect(&r->tree);
+    check_file_systems(r);
     free(r->touched);
     free(r->blocked);
 }

@@ -668,6 +668,7 @@ static void copies_need_room(void **state)
     tree_plan(&without, &plan);
     work.plan = &plan;
     work.storage = w->storage;
+    sim_put_dir(w->sim, STATE "/files", 0700);
     for (int kind = 0; kind < 3; kind++) {
         plan.root[0].weak = plan.root[1].weak = kind == 1;
         if (kind == 2)

@@ -39,8 +39,9 @@ local script = {
 
 local root = {
   field("path", "path", "the directory", { required = true }),
-  field("weak", "boolean", "its file system has no hard links, as FAT: what an update replaces is kept as a copy, "
-    .. "which takes room. What such a file system itself loses when the power fails is not covered",
+  field("weak", "boolean", "its file system has no hard links, as FAT: until the verdict old and new content of what "
+    .. "an update puts and deletes is kept in the state, too, which takes room, and after a power cut what differs is "
+    .. "written anew. What such a file system itself loses besides is not covered",
     { default = false }),
 }
 

@@ -1,0 +1,135 @@
+#include "files_weak.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "error.h"
+#include "files_tree.h"
+
+#define KEPT_SIZE (2 * UP_FILES_ID_SIZE + 24)
+
+bool up_files_is_weak(const struct up_files_work *w, uint32_t n)
+{
+    const struct up_files_op *op = &w->plan->op[n];
+
+    if (!w->plan->root[op->root].weak)
+        return false;
+    if (op->kind == UP_FILES_PUT)
+        return !w->found || !w->found[n].there || w->found[n].st.kind == UP_NODE_FILE;
+    return op->kind == UP_FILES_DELETE && w->found && w->found[n].there &&
+           w->found[n].st.kind == UP_NODE_FILE;
+}
+
+bool up_files_is_cut(const struct up_stat *st)
+{
+    return st->kind == UP_NODE_FILE && st->size == 0;
+}
+
+static const uint8_t *digest_of(const struct up_files_work *w, uint32_t n, bool new_content)
+{
+    return new_content ? w->plan->op[n].digest : w->found[n].digest;
+}
+
+static void kept_name(const struct up_files_work *w, uint32_t n, bool new_content, char out[KEPT_SIZE])
+{
+    char id[2 * UP_FILES_ID_SIZE + 1];
+
+    up_hex(w->plan->id, UP_FILES_ID_SIZE, id);
+    snprintf(out, KEPT_SIZE, "%s-%u.%s", id, (unsigned)n, new_content ? "new" : "old");
+}
+
+static int is_in(const struct up_files_place *p, const char *name, const uint8_t *digest,
+                 struct up_error *err)
+{
+    uint8_t found[UP_SHA256_SIZE];
+    struct up_stat st;
+    int there = up_files_look(p, name, &st, err);
+
+    if (there <= 0 || st.kind != UP_NODE_FILE)
+        return there < 0 ? there : 0;
+    if (up_files_digest(p, name, found, err) < 0)
+        return err->code;
+    return memcmp(found, digest, sizeof found) == 0;
+}
+
+int up_files_holds(const struct up_files_work *w, const struct up_files_place *p, uint32_t n,
+                   const char *name, bool new_content, struct up_error *err)
+{
+    return is_in(p, name, digest_of(w, n, new_content), err);
+}
+
+/* `name` of `from` as `to_name` of `to`, which is free. */
+static int copy(const struct up_files_place *from, const char *name, const struct up_files_place *to,
+                const char *to_name, const uint8_t *digest, struct up_error *err)
+{
+    struct up_storage *s = to->storage;
+    int file, rc;
+
+    if (up_files_remove(to, to_name, err) < 0)
+        return err->code;
+    file = s->ops->open_at(s, to->dir, to_name, UP_WRITE_ONLY_NEW, 0600);
+    if (file < 0)
+        return up_files_failed(to, to_name, "create", err);
+    rc = up_files_copy(from, name, file, err);
+    s->ops->close(s, file);
+    if (rc < 0)
+        return rc;
+    rc = is_in(to, to_name, digest, err);
+    if (rc == 0)
+        rc = up_fail(err, UP_WRITE, "%s/%s: is not what was to be kept", from->root, name);
+    return rc < 0 ? rc : up_files_sync(to, err);
+}
+
+int up_files_keep(const struct up_files_work *w, const struct up_files_place *p, uint32_t n, const char *name,
+                  bool new_content, struct up_error *err)
+{
+    const uint8_t *digest = digest_of(w, n, new_content);
+    struct up_files_place state;
+    char kept[KEPT_SIZE];
+    int rc;
+
+    kept_name(w, n, new_content, kept);
+    if (up_files_place_open_at(&state, w->storage, w->folder, "", err) < 0)
+        return err->code;
+    rc = is_in(&state, kept, digest, err);
+    if (rc == 0)
+        rc = copy(p, name, &state, kept, digest, err);
+    up_files_place_close(&state);
+    return rc < 0 ? rc : 0;
+}
+
+static int write_anew(const struct up_files_work *w, const struct up_files_place *p, uint32_t n,
+                      const char *fresh, bool new_content, struct up_error *err)
+{
+    struct up_files_place state;
+    char kept[KEPT_SIZE];
+    int rc;
+
+    kept_name(w, n, new_content, kept);
+    if (up_files_place_open_at(&state, w->storage, w->folder, "", err) < 0)
+        return err->code;
+    rc = copy(&state, kept, p, fresh, digest_of(w, n, new_content), err);
+    up_files_place_close(&state);
+    return rc;
+}
+
+int up_files_renew(const struct up_files_work *w, const struct up_files_place *p, uint32_t n,
+                   const char *beside, bool new_content, struct up_error *err)
+{
+    const char *target = w->plan->op[n].name;
+    char fresh[UP_FILES_TEMPORARY_SIZE];
+    int rc = up_files_holds(w, p, n, target, new_content, err);
+
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    rc = up_files_holds(w, p, n, beside, new_content, err);
+    if (rc < 0)
+        return rc;
+    if (rc > 0)
+        return up_files_rename(p, beside, target, err);
+    up_files_temporary(w->plan, n, UP_FILES_OLD_PART, fresh);
+    return write_anew(w, p, n, fresh, new_content, err) < 0 ? err->code
+                                                            : up_files_rename(p, fresh, target, err);
+}

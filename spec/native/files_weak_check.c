@@ -1,0 +1,150 @@
+/*
+ * files_weak_check.c -- roots without hard links: what their file system lost when the power went is
+ * written anew. A rename that is cut between its two steps is in spec/crash, flows "... no links".
+ */
+#include "files_stand.h"
+#include "files_try.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct files_flow flow = {.name = "check", .no_links = true};
+
+static int enter(void **state)
+{
+    struct world *w;
+
+    if (world_enter(state, &flow) < 0)
+        return -1;
+    w = *state;
+    w->before = tree_whole(w->sim);
+    return world_fill(w, &flow);
+}
+
+static void boot(struct world *w)
+{
+    struct sim *old = w->sim;
+
+    up_files_close(&w->files);
+    w->sim = sim_reboot(old, &(struct sim_choice){SIM_ORDERED, SIM_ALL, 0, SIM_HARMLESS});
+    sim_free(old);
+    w->storage = sim_storage(w->sim);
+    assert_int_equal(up_files_open(&w->files, w->storage, STATE, &w->err), 0);
+}
+
+/* As a check of the file system would. */
+static void cut(struct world *w, const char *path)
+{
+    int file = w->storage->ops->open(w->storage, path, UP_UPDATE, 0);
+
+    assert_true(file >= 0);
+    assert_int_equal(w->storage->ops->truncate(w->storage, file, 0), 0);
+    w->storage->ops->close(w->storage, file);
+}
+
+static void assert_new(struct world *w, bool is)
+{
+    char *now = tree_visible(w->sim), *wanted = tree_text(&flow, true);
+
+    if ((strcmp(now, wanted) == 0) != is)
+        fail_msg("%s", now);
+    free(now);
+    free(wanted);
+}
+
+static void a_new_file_is_written_anew_after_a_cut(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    boot(w);
+    cut(w, "/app/bin/main");
+    cut(w, "/card/fresh");
+    assert_new(w, false);
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    assert_new(w, true);
+    boot(w);
+    cut(w, "/app/etc/conf");
+    assert_int_equal(up_files_sweep(&w->files, true, &w->err), 0); /* the verdict comes first */
+    assert_new(w, true);
+}
+
+/* What a program made of it since belongs to that. */
+static void without_a_cut_a_new_file_is_left_alone(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    cut(w, "/app/etc/conf");
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    assert_new(w, false);
+}
+
+static void an_old_file_is_written_anew_wherever_it_was_lost(void **state)
+{
+    struct world *w = *state;
+    char *now;
+
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    boot(w);
+    cut(w, "/app/bin/main");
+    cut(w, "/app/bin/.moult-1122334455667788-0.old");
+    cut(w, "/app/.moult-1122334455667788-3.old"); /* gone */
+    assert_int_equal(up_files_undo(&w->files, &w->err), 0);
+    assert_int_equal(up_files_sweep(&w->files, false, &w->err), 0);
+    now = tree_whole(w->sim);
+    assert_string_equal(now, w->before);
+    free(now);
+}
+
+static struct up_storage_ops full;
+static uint64_t state_device;
+
+static int nothing_in_the_state(struct up_storage *s, int dir, struct up_space *out)
+{
+    struct up_stat st;
+
+    *out = (struct up_space){.bytes = UINT64_MAX, .files = UINT64_MAX};
+    if (s->ops->stat_file(s, dir, &st) == 0 && st.device == state_device)
+        out->bytes = 0;
+    return 0;
+}
+
+static void what_is_kept_needs_room_in_the_state(void **state)
+{
+    struct up_files_work work = {.folder = STATE "/files"};
+    struct up_files_plan plan;
+    struct world *w = *state;
+    struct up_stat st;
+
+    tree_plan(&flow, &plan);
+    work.storage = w->storage;
+    work.plan = &plan;
+    assert_int_equal(w->storage->ops->stat(w->storage, STATE, &st), 0);
+    state_device = st.device;
+    full = *w->storage->ops;
+    full.space_at = nothing_in_the_state;
+    w->storage->ops = &full;
+    assert_int_equal(up_files_try_room(&work, &w->err), UP_NOSPACE);
+    assert_non_null(strstr(w->err.message, STATE "/files: at main: "));
+    plan.root[0].weak = plan.root[1].weak = false;
+    assert_int_equal(up_files_try_room(&work, &w->err), 0);
+}
+
+#define IN_WORLD(f) cmocka_unit_test_setup_teardown(f, enter, leave)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_WORLD(a_new_file_is_written_anew_after_a_cut),
+        IN_WORLD(without_a_cut_a_new_file_is_left_alone),
+        IN_WORLD(an_old_file_is_written_anew_wherever_it_was_lost),
+        IN_WORLD(what_is_kept_needs_room_in_the_state),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
