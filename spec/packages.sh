@@ -31,7 +31,7 @@ if [ "${1-}" = --inside ]; then
   # A device alone: neither maker nor depot, nothing for another Lua, and small.
   dpkg --install /var/tmp/debs/moult_*.deb >dpkg.log 2>&1 || { cat dpkg.log; fail "dpkg --install failed"; }
   listed=$(dpkg -L moult)
-  ! grep -q '[.]so$\|/depot\|^/usr/share/lua' <<<"$listed" || fail "moult brings what a device has no use for"
+  ! grep -q '[.]so$\|/depot\|^/usr/share/lua\|moult-native' <<<"$listed" || fail "moult brings what a device has no use for"
   size=$(while read -r file; do [ -d "$file" ] || [ -L "$file" ] || stat -c %s "$file"; done <<<"$listed" |
     awk '{ bytes += $1 } END { print bytes }')
   [ -z "$limit" ] || [ "$size" -le "$limit" ] || fail "moult is $size bytes installed, more than $limit"

@@ -8,7 +8,7 @@
 # Lua modules: what makes packages, what serves them, and the rest for every device.
 set(MOULT_TOOLS_LUA cli/verbs/keygen.lua cli/verbs/pack.lua cli/verbs/sign.lua cli/verbs/delta.lua cli/packing.lua
   cli/recipe.lua cli/recipe_fields.lua cli/recipe_meta.lua cli/compressed.lua cli/globals.lua)
-set(MOULT_DEPOT_LUA cli/verbs/depot.lua cli/depot_pack.lua)
+set(MOULT_DEPOT_LUA cli/verbs/depot.lua cli/depot_pack.lua cli/depot_rollout.lua)
 set(MOULT_MQTT_LUA update/agent/mqtt_ update/cloud/mqtt_)
 set(MOULT_NOT_DEVICE ${MOULT_TOOLS_LUA} ${MOULT_DEPOT_LUA} depot)
 if(NOT MOULT_MQTT)
@@ -38,13 +38,17 @@ function(moult_compress source target)
   add_custom_command(OUTPUT ${target} COMMAND ${GZIP} -9nc ${source} > ${target} DEPENDS ${source} VERBATIM)
 endfunction()
 
-# The manual pages, as Debian wants them.
+# The manual pages, as Debian wants them. Those for developers are in moult-tools.
+set(MOULT_TOOLS_PAGES moult-native.7 moult-package.5 moult-policy.7 moult-script.7)
 set(MOULT_COMPRESSED)
 foreach(page IN LISTS MOULT_PAGES)
   string(REGEX MATCH "[0-9]$" section ${page})
   moult_compress(${CMAKE_BINARY_DIR}/man/${page} ${CMAKE_BINARY_DIR}/man/${page}.gz)
   list(APPEND MOULT_COMPRESSED ${CMAKE_BINARY_DIR}/man/${page}.gz)
-  if(NOT page STREQUAL "moult.3")
+  if(MOULT_AUTHOR AND page IN_LIST MOULT_TOOLS_PAGES)
+    install(FILES ${CMAKE_BINARY_DIR}/man/${page}.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section}
+      COMPONENT tools_files)
+  elseif(NOT page STREQUAL "moult.3")
     install(FILES ${CMAKE_BINARY_DIR}/man/${page}.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
   elseif(MOULT_CLIENT)
     install(FILES ${CMAKE_BINARY_DIR}/man/${page}.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section}
