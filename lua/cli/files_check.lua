@@ -68,12 +68,19 @@ local function report_strays(config, report)
     files_list.text(first)), "`moult settle --clean` removes them")
 end
 
+local function report_mixed(status, report)
+  if not status or type(status.mixed) ~= "string" then return end
+  report("fail", "files", "neither the old nor the new ones, first at " .. status.mixed, "nothing of them starts: see "
+    .. "that its file system is mounted and can be written; then Moult puts back the rest, or `moult settle`", "write")
+end
+
 --- Look at all of it.
 -- @tparam table s cli.session
 -- @tparam function report as in cli.checks
 function M.look(s, report)
   if not s.config.files then return end
   report_roots(s.config, report)
+  report_mixed(s.told or s.status, report)
   report_foreign(s.config, report)
   report_strays(s.config, report)
   local agent = s:agent()

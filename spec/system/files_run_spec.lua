@@ -124,6 +124,8 @@ describe("an update of files", function()
     local _, text = w:moult "status"
     assert.matches("mixed +THE FILES ARE NEITHER THE OLD NOR THE NEW ONES, first at %S+/app/etc/gone; `moult run` or",
       text)
+    assert.matches("fail +files +neither the old nor the new ones, first at %S+/app/etc/gone",
+      (select(2, w:moult "doctor")))
     local code, _, err = w:moult "settle"
     assert.equal(17, code, err)
     assert.matches("app/etc", err, 1, true)
