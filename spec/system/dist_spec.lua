@@ -218,8 +218,9 @@ describe("manual pages", function()
       assert.truthy(text:find("X_" .. name:gsub("^%l+_", ""), 1, true), "update.terminal: " .. name)
     end
     local qinglian = require("update.script.qinglian_calls").new { sys = { taskInit = function() end } }
-    for name in pairs(qinglian) do
-      assert.truthy(pages["moult-script.7"]:find(name .. "(", 1, true), "update.qinglian: " .. name)
+    for name, value in pairs(qinglian) do
+      local is_call = type(value) == "function"
+      assert.truthy(not is_call or pages["moult-script.7"]:find(name .. "(", 1, true), "update.qinglian: " .. name)
     end
     local sys = require("update.script.sys").new(require("update.scheduler").new {
       loop = {}, now = function() return 0 end, on_error = error,
@@ -337,7 +338,7 @@ describe("completion", function()
     { "offers it behind an equals sign", { "install", "--progress", "=", "ba" }, { "bar" } },
     { "offers it right at the equals sign", { "install", "--progress", "=" },
       { "auto", "bar", "json", "none", "plain" } },
-    { "offers a verb's own options",  { "depot", "--l" },               { "--listen" } },
+    { "offers a verb's own options",  { "depot", "--lis" },             { "--listen" } },
     { "offers packages and folders",  { "verify", "" },                 { "a.upd", "b.lua", "c.txt", "folder",
       "moult-config.5", "moult-control.7", "moult-native.7", "moult-package.5", "moult-policy.7", "moult-script.7",
       "moult.1", "moult.3", "moult.bash", "with space.upd" } },

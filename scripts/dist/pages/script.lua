@@ -96,7 +96,9 @@ tested without a call; `iot_patch_req(name, version)` asks for another. `iot_pat
 cloud of one that the script itself took, with `DEV_STA_PATCH_SUCCESS` or `DEV_STA_PATCH_FAILED`.
 `iot_chunk_cb(stat, offset, size, data)` gets the bytes of a package in order, for a script that keeps a copy, and the
 last when every digest is right; if it returns anything but `ACK_OK` the copy ends, and the update goes on.
-`iot_config_info`, `iot_start` and `iot_ota_option_set` check their arguments; the configuration decides.
+`IOT_CHUNK_TYPE(stat)` is `IOT_CHUNK_OTA` for firmware and `IOT_CHUNK_PATCH` for a patch, and `IOT_CHUNK_IS_LAST(stat)`
+tells whether these are the last bytes. The other constants have the SDK's names, too.
+`iot_config_info()`, `iot_start()` and `iot_ota_option_set()` check their arguments; the configuration decides.
 `iot_get_onlinetime()` gives the cloud's time in seconds since 1970, 0 before the
 first log-in. The agent does the rest by itself.]]
   page:section "SYS"
