@@ -121,6 +121,22 @@ describe("Qinglian's patches", function()
     assert.match("v1 fresh", patch(("verify depot v1 --device %s"):format(MAC)) .. ledger()[1])
   end)
 
+  it("are tested again after a restart in the middle of the test, and the cloud hears of it", function()
+    c:serve()
+    device()
+    add(2, "v1", { test = [[return function()
+      local till = os.time() + 4
+      while os.time() < till do end
+      return true
+    end]] })
+    w:start("verify", ("depot patch verify depot v1 --device %s --timeout 120"):format(MAC))
+    w:wait("the test", function() return row_of("v1").devices[1] and state "v1" == "downloaded" end, 60)
+    w:stop("device", "KILL")
+    w:run()
+    w:wait("the result", function() return state "v1" == "done" end, 90)
+    assert.same({ "v1 fresh" }, ledger())
+  end)
+
   it("are not taken if policy defers them", function()
     c:serve()
     device(nil, { ["policy.lua"] = [[

@@ -44,12 +44,13 @@ function Hotfixes:erred(message)
   if self.testing then self.agent.supervisor:send("hotfix erred " .. message:match "^[^\n]*") end
 end
 
---- What came before a cut is tried once more, without asking the cloud.
+--- What came before a cut is tried once more, without asking the cloud; `resumed` is its id after that.
 function Hotfixes:resume()
   local agent = self.agent
   local id = agent.device:hotfix_waiting()
   if not id then return end
   local state, message, code = agent.engine:alone(function() return self:apply(id) end)
+  self.resumed = id
   agent.log(state and ("hotfix %s: %s, tried once more after a restart"):format(id, state)
     or ("hotfix %s: %s (%s)"):format(id, message, code))
   if state then agent:tell { event = "done", hotfix = row_of(self, id), state = state } end

@@ -55,13 +55,22 @@ local function look(self)
   end
 end
 
+-- One whose test was cut short was tried once more.
+local function take_up(self)
+  local id = self.agent.hotfixes.resumed
+  if not id or id == self.taken_up then return end
+  for _, row in ipairs(self.agent.device:hotfixes() or {}) do
+    if row.id == id then
+      self.taken_up = id
+      return self:watch_patch(row)
+    end
+  end
+end
+
 --- A task.
 function Ledger:follow_ledger()
-  local id = self.agent.device:hotfix_waiting()
-  for _, row in ipairs(id and self.agent.device:hotfixes() or {}) do
-    if row.id == id then self:watch_patch(row) end
-  end
   while true do
+    take_up(self)
     if #self.watched > 0 then look(self) end
     self.agent.tasks:wait(LOOK)
   end
