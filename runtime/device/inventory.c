@@ -93,7 +93,7 @@ int up_inventory_find(struct up_inventory *v, struct up_blocks *blocks, struct u
 {
     if (up_slot_traits(target)->in_order)
         return find_from_front(v, blocks, target, cut, err);
-    for (uint32_t i = 0; i < until && i < v->count; i++) {
+    for (uint32_t i = 0; i < until; i++) {
         int match = i < sure ? 1 : up_blocks_match(blocks, i, target, err);
 
         if (match < 0)

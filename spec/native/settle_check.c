@@ -438,6 +438,36 @@ static void names_of_no_plan_go_on_order(void **state)
     assert_string_equal(strays.first, "");
 }
 
+/* As many folders below one another as may be open at once are looked into. */
+static void what_lies_too_deep_stays(void **state)
+{
+    struct up_files_strays strays;
+
+    (void)state;
+    for (unsigned deep = 32; deep <= 33; deep++) {
+        char path[256] = "/app";
+
+        for (unsigned i = 0; i < deep; i++)
+            strcat(path, "/d");
+        sim_settle(sim);
+        sim_put_dir(sim, path, 0755);
+        strcat(path, "/.moult-0123456789abcdef-0.new");
+        sim_put_text(sim, path, "ours");
+        assert_int_equal(up_device_clean_files(true, &strays, sim_storage(sim), &config, &err), 0);
+        assert_int_equal(strays.count, deep == 32);
+    }
+}
+
+static void without_files_nothing_is_to_be_done(void **state)
+{
+    uint32_t count = config.files.root_count;
+
+    (void)state;
+    config.files.root_count = 0;
+    assert_string_equal(settle(), "whole");
+    config.files.root_count = count;
+}
+
 /* Call `n` of one kind fails. Whether there was one. */
 static bool is_said(enum sim_op op, unsigned n)
 {
@@ -517,6 +547,8 @@ int main(void)
         IN_WORLD(without_a_journal_run_puts_the_tree_back),
         IN_WORLD(without_a_journal_nothing_runs_on_a_mixture),
         IN_WORLD(names_of_no_plan_go_on_order),
+        IN_WORLD(what_lies_too_deep_stays),
+        IN_WORLD(without_files_nothing_is_to_be_done),
         IN_WORLD(an_order_that_was_not_carried_out_is_told),
         IN_WORLD(names_of_a_plan_stay),
         IN_WORLD(whoever_holds_the_state_is_waited_for_by_others),
