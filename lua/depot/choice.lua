@@ -20,12 +20,18 @@ local function is_delta(manifest)
 end
 M.is_delta = is_delta
 
+--- Whether a device is on the list of a package, if that has one.
+function M.is_listed(entry, device) return not entry.devices or entry.devices[device] == true end
+
+--- Whether a package is for a device at all: not withdrawn, and for everybody or for those on its list.
+function M.is_for(entry, device) return not entry.withdrawn and M.is_listed(entry, device) end
+
 --- Whether a package may be offered to a device.
 -- @tparam table entry of the catalog
 -- @tparam table row hash (SHA-256 of the product, hex), device
 function M.fits(entry, row)
   return entry.manifest.product_key == row.hash and not is_delta(entry.manifest) and not entry.unnamed
-    and (not entry.devices or entry.devices[row.device] == true)
+    and M.is_for(entry, row.device)
 end
 
 --- The newest package of a product, for its devices or for one of them.
@@ -36,7 +42,7 @@ end
 function M.newest(packages, hash, device)
   for _, entry in ipairs(products.of(packages, hash).list) do
     if device and M.fits(entry, { hash = hash, device = device })
-      or not device and not is_delta(entry.manifest) and not entry.unnamed then
+        or not device and not entry.withdrawn and not is_delta(entry.manifest) and not entry.unnamed then
       return entry
     end
   end

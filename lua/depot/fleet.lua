@@ -56,7 +56,8 @@ function M.new(parts, options)
     event.kind, event.cloud, event.product, event.device = kind, row.cloud, row.product, row.device
     self.commits:tell(event)
   end
-  self.board = boards.new { store = parts.store, by_digest = function() return self.offers.by_digest end,
+  self.board = boards.new { store = parts.store, packages = parts.packages,
+    by_digest = function() return self.offers.by_digest end,
     tell = function(event) self.commits:tell(event) end, auto = options.auto }
   self.offers = offers.new({
     mqtt = parts.mqtt, store = parts.store, digests = parts.digests, json = parts.json, packages = parts.packages,

@@ -7,6 +7,7 @@
 --
 -- @module depot.luat_fitting
 
+local choice = require "depot.choice"
 local products = require "depot.products"
 local version = require "update.version"
 
@@ -186,10 +187,6 @@ function M.of(entries, asked, key)
   return found
 end
 
-local function is_for(entry, id)
-  return not entry.devices or entry.devices[id] == true
-end
-
 --- The package that a device gets.
 -- @tparam table known as from of()
 -- @tparam table coming the same for packages that are being made
@@ -199,14 +196,14 @@ end
 -- @treturn boolean whether another one would fit if the device were on its list
 function M.best(known, coming, id, begun)
   local best, unlisted = begun and known.by_tag[begun], false
-  if best and is_for(best, id) then return best, false end
+  if best and choice.is_listed(best, id) then return best, false end -- begun, so it may end
   best = nil
   for _, found in ipairs { known, coming } do
     for _, entry in ipairs(found.list) do
       if best and entry.manifest.sequence < best.manifest.sequence then break end
-      if is_for(entry, id) then
+      if choice.is_for(entry, id) then
         best = better(best, entry)
-      else
+      elseif not entry.withdrawn then
         unlisted = true
       end
     end

@@ -54,6 +54,7 @@ function Offers:look()
   for _, entry in ipairs(self.packages()) do
     self.by_digest[entry.manifest.digest] = entry
   end
+  self.board:mark()
   self.fresh:look(self.by_digest)
 end
 

@@ -208,6 +208,7 @@ function M.answer(site, request)
   end
   local problem, who
   if site.check then problem, who = site.check(name, request.query) end
+  if not problem and entry.withdrawn and not request.query.For then problem = "expired" end
   if problem then
     local refused = links.refusal(problem)
     refused.dead_link = who

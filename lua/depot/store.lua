@@ -12,12 +12,16 @@
 -- @module depot.store
 
 local records = require "depot.rollout.records"
+local releases = require "depot.releases"
 local tables = require "depot.store_tables"
 local COLUMNS = tables.columns
 
 local M = {}
 
-local Store = setmetatable({}, { __index = records.methods })
+local Store = {}
+for _, module in ipairs { records, releases } do
+  for name, method in pairs(module.methods) do Store[name] = method end
+end
 Store.__index = Store
 
 --- Open the database of a depot's folder, or make it.

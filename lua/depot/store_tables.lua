@@ -2,7 +2,8 @@
 --
 -- @module depot.store_tables
 
-local rollout_statements = require "depot.rollout.records".statements
+local records = require "depot.rollout.records"
+local releases = require "depot.releases"
 
 local M = {}
 
@@ -26,7 +27,7 @@ local PATCHES = [[
 
 -- Which devices a rollout is for, if they are fixed; and how many of its jobs are in which state. Triggers keep the
 -- tally in the transaction that changes the job, whoever makes it.
-local ROLLOUTS = [[
+local ROLLOUTS = releases.schema .. [[
   CREATE TABLE rollout_member (
     rollout INTEGER NOT NULL, cloud TEXT NOT NULL, device TEXT NOT NULL,
     PRIMARY KEY (rollout, cloud, device)) WITHOUT ROWID;
@@ -133,7 +134,9 @@ local STATEMENTS = {
   unset = "DELETE FROM setting WHERE name = ?",
   version = "PRAGMA data_version",
 }
-for name, sql in pairs(rollout_statements) do STATEMENTS[name] = sql end
+for _, module in ipairs { records, releases } do
+  for name, sql in pairs(module.statements) do STATEMENTS[name] = sql end
+end
 
 local function prepare(db)
   local statements = {}

@@ -6,6 +6,7 @@
 --
 -- @module depot.terminal
 
+local choice = require "depot.choice"
 local links = require "depot.links"
 local products = require "depot.products"
 local terminal = require "update.cloud.terminal"
@@ -57,7 +58,7 @@ function M.choose(asked, entries, sha256)
   for _, entry in ipairs(list) do
     local m = entry.manifest
     project = project or m.project
-    if is_full(m) and (not entry.devices or entry.devices[asked.id] == true)
+    if is_full(m) and choice.is_for(entry, asked.id)
       and terminal.compare(M.prover(m), asked.version) > 0 then
       return entry, m.project
     end

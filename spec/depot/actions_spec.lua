@@ -143,7 +143,7 @@ describe("depot actions", function()
   after_each(function()
     stop()
     for _, client in ipairs(clients) do client.mqtt:close() end
-    assert(os.execute(("rm -f %s/packages/*.db* %s/packages/depot.* %s/packages/*.devices"):format(dir, dir, dir)))
+    assert(os.execute(("cd '%s/packages' && rm -f *.db* depot.* *.devices .limited"):format(dir)))
     collectgarbage()
   end)
 
@@ -639,6 +639,49 @@ describe("depot actions", function()
       assert.equal("404", ask(one, "1.0.0")) -- it fell back
       assert.equal("reverted", shown(one).state)
       assert.equal(2, rollout().failed)
+    end)
+
+    it("offer a withdrawn release no more", function()
+      verified()
+      local base = read("depot.log"):match "listening on (http://%S+)"
+      local function fetch(url)
+        local pipe <close> = assert(io.popen(("curl -s -o '%s/got' -w '%%{http_code}' '%s'"):format(dir, url)))
+        return pipe:read "a"
+      end
+      local one, two = known("dev1", "1.0.0"), known("dev2", "1.0.0")
+      assert.equal(0, (act "rollout create packages new.upd --waves 100"))
+      local url = one:hear().url
+      two:hear()
+      two:say("progress", { step = "40", desc = "" })
+      becomes(two, "upgrading")
+      assert.equal("200", fetch(base .. "/new.upd"))
+      local _, output = act "release list packages"
+      assert.matches("METER              2.0.0                      2  released         1\n", output, 1, true)
+      for line in output:gmatch "[^\n]+" do assert.is_true(#line <= 80, line) end
+      local code
+      code, output = act "release withdraw packages new.upd"
+      assert.equal(0, code, output)
+      assert.matches("1 device runs it; devices never go back, so pack the good content with a sequence above 2",
+        output, 1, true)
+      assert.same({ "cancelled", "withdrawn" }, { rollout(1).state, rollout(1).reason })
+      assert.same({ "cancelled", "cancelled" }, { shown("dev1").state, shown("dev2").state })
+      wait("the end of its links", function() return fetch(url) == "403" end)
+      assert.equal("403", fetch(base .. "/new.upd"))
+      assert.equal("404", fetch(base .. "/api/site/firmware_upgrade?project_key=" .. ALIYUN
+        .. "&imei=7&firmware_name=METER&core_version=1&dfota=0&version=1.0.0"))
+      one:say("inform", { version = "1.0.0" })
+      assert.equal(19, (act "rollout create packages new.upd"))
+      assert.equal(19, (act "batch packages new.upd"))
+      assert.equal(19, (act "verify packages new.upd --device dev1"))
+      assert.same({}, one.inbox)
+      two:say("inform", { version = "2.0.0" }) -- it had begun
+      becomes(two, "succeeded")
+      local list = natives.json.decode((select(2, act "release list packages --json"))).releases
+      for _, release in ipairs(list) do
+        if release.release == "2.0.0" then assert.same({ "withdrawn", 2 }, { release.stage, release.runs }) end
+      end
+      assert.equal(0, (act "release withdraw packages new.upd"))
+      assert.equal(2, (act "release dance packages"))
     end)
 
     it("refuse what cannot be rolled out, and what is no rollout", function()

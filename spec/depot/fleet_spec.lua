@@ -921,7 +921,7 @@ describe("depot.store", function()
     local s = assert(store.open(natives, dir))
     local second = "ALTER TABLE device DROP COLUMN ends; ALTER TABLE device DROP COLUMN dead; "
       .. "ALTER TABLE device DROP COLUMN deaf; PRAGMA user_version = 2"
-    local fifth = { "DROP TABLE rollout_member; DROP TABLE tally; DROP INDEX device_rollout" }
+    local fifth = { "DROP TABLE rollout_member; DROP TABLE tally; DROP TABLE withdrawn; DROP INDEX device_rollout" }
     for _, name in ipairs { "leave", "enter", "new", "gone" } do fifth[#fifth + 1] = "DROP TRIGGER tally_" .. name end
     for table_name, columns in pairs { device = "rollout wave failures again",
       rollout = "kind state before reason priority plan wave wave_at soak_at starts_at limits_from verdicts failed "

@@ -58,10 +58,6 @@ function World:open()
       close = function() end },
     on_event = function(event)
       if event.kind == "rollout" then count(event.text:match ": (%a+)") else count(event.kind) end
-      if event.kind == "failed" or event.kind == "reverted" then
-        local id = self:row(self.devices[event.device]).rollout
-        if id then self.failed[id] = (self.failed[id] or 0) + 1 end
-      end
     end,
   }, { settle = 0, pace = 1000000 })
   self:watch()
@@ -69,7 +65,8 @@ function World:open()
   self.mqtt.events[1] = { kind = "connected", session = true }
 end
 
--- What the rollouts are when an offer goes out; a verdict that comes later in the same step may pause them.
+-- Count failures, and see what the rollouts are when an offer goes out; a verdict that comes later in the same step may
+-- pause them.
 function World:watch()
   local publish = self.mqtt.publish
   self.mqtt.publish = function(mqtt, ...)
@@ -78,6 +75,12 @@ function World:watch()
     for _, rollout in ipairs(assert(self.store:rollouts())) do then_[rollout.id] = rollout end
     mqtt.sent[#mqtt.sent].rollouts = then_
     return id
+  end
+  local went = self.depot.offers.went
+  self.depot.offers.went = function(offers, row, what, now)
+    local id = (what == "failed" or what == "reverted") and row.rollout
+    if id then self.failed[id] = (self.failed[id] or 0) + 1 end
+    return went(offers, row, what, now)
   end
 end
 

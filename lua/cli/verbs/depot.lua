@@ -10,7 +10,9 @@ local M = {}
 
 -- Actions: module depot.actions.<name>, with run(context).
 local ACTIONS = { add = true, status = true, verify = true, batch = true, retry = true, cancel = true,
-  rollout = true }
+  rollout = true, release = true }
+-- Actions whose second word says what they do.
+local MANY = { rollout = "PACKAGE|NUMBER", release = "PACKAGE" }
 -- Actions that take --filter.
 local FILTERED = { status = true, batch = true, retry = true, cancel = true, rollout = true }
 
@@ -62,6 +64,8 @@ are served there, too, with the certificate of --tls-cert.
       try again on devices that failed
   depot cancel DIR [PACKAGE]
       end open jobs; the package is no longer offered
+  depot release list|withdraw DIR [PACKAGE]
+      show the releases, or offer one no more: there is no way back
   depot status DIR
       show what the devices run, and the state of their jobs
 ]] .. rollout.text .. [[
@@ -152,7 +156,7 @@ local function act(action, dir, name, args, env)
   local ok, message, code = serve.number_of(args.opts, "timeout", 1)
   if not ok then return nil, message, code end
   local context = { dir = dir, name = name, opts = args.opts, env = env, natives = natives }
-  if action == "rollout" then
+  if MANY[action] then
     local said
     said, message, code = rollout.read(args.opts)
     if not said then return nil, message, code end
@@ -164,11 +168,13 @@ end
 -- What is wrong with the words of an action.
 local function fault_of(action, args)
   local words, opts = args.positional, args.opts
-  if action == "rollout" then
-    return not words[3] and "usage: moult depot rollout VERB DIR [PACKAGE|NUMBER]" or nil
+  if MANY[action] and not words[3] then
+    return ("usage: moult depot %s VERB DIR [%s]"):format(action, MANY[action])
+  elseif action == "rollout" then
+    return nil
   end
   if not words[2] then return ("usage: moult depot %s DIR (a folder of that name is ./%s)"):format(action, action) end
-  if words[4] then return ("moult depot %s takes one package at a time"):format(action) end
+  if words[4] and not MANY[action] then return ("moult depot %s takes one package at a time"):format(action) end
   if action == "pack" and words[3] then return "usage: moult depot pack DIR; the recipe names the packages" end
   if opts.filter and not FILTERED[action] then
     return action .. " takes no --filter; status, batch, retry, cancel and rollout do"
@@ -194,7 +200,7 @@ function M.run(args, env)
   local fault = fault_of(action, args)
   if fault then return nil, fault, "usage" end
   if action == "pack" then return require("cli.depot_pack").run(args.positional[2], args.opts, env) end
-  local first = action == "rollout" and 3 or 2
+  local first = MANY[action] and 3 or 2
   return act(action, args.positional[first], args.positional[first + 1], args, env)
 end
 

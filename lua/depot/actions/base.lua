@@ -11,6 +11,7 @@ local catalog = require "depot.catalog"
 local choice = require "depot.choice"
 local filters = require "depot.filter"
 local lock = require "depot.lock"
+local releases = require "depot.releases"
 local store = require "depot.store"
 local http_devices = require "depot.http_devices"
 
@@ -41,6 +42,13 @@ function M.open(context)
     context.store, message, code = store.open(natives, context.dir)
     if not context.store then return nil, message, code end
   end
+  local withdrawn
+  withdrawn, message, code = context.store:withdrawn()
+  if not withdrawn then
+    context.store:close()
+    return nil, message, code
+  end
+  releases.mark(context.packages, withdrawn)
   return context
 end
 

@@ -92,7 +92,7 @@ local function mark(context, rows)
 end
 
 -- Stands for the store if there is no database: none is made in a folder that no depot with --mqtt has served.
-local nothing = { get = function() return false end,
+local nothing = { get = function() return false end, withdrawn = function() return {} end,
   devices = function() return {} end, rollouts = function() return {} end, close = function() end }
 
 -- The rollouts, without the automatic mode, which has none of its own.

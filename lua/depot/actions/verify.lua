@@ -31,7 +31,9 @@ end
 local function start(context, entry, row)
   local now = base.now()
   local store, manifest = context.store, entry.manifest
-  if entry.devices and not entry.devices[row.device] then
+  if entry.withdrawn then
+    return nil, ("%s is withdrawn"):format(manifest.release), "refused"
+  elseif entry.devices and not entry.devices[row.device] then
     return nil, ("%s is not on the list %s.devices"):format(row.device, entry.name), "refused"
   elseif jobs.has(row, manifest.release) then
     row.package, row.target = manifest.digest, manifest.release

@@ -13,7 +13,9 @@ local M = {}
 --- Why the release of a rollout must not be offered.
 -- @treturn string|false|nil false: it may; nil, message, code
 function M.obstacle(parts, rollout)
-  if not parts.by_digest[rollout.package] then return "its package is not in the folder" end
+  local entry = parts.by_digest[rollout.package]
+  if not entry then return "its package is not in the folder" end
+  if entry.withdrawn then return "it is withdrawn" end
   local proof, message, code = parts.store:is_verified(rollout.package)
   if proof == nil then return nil, message, code end
   return not proof and "no device has verified it"

@@ -12,6 +12,7 @@ local acts = require "depot.rollout.acts"
 local jobs = require "depot.jobs"
 local life = require "depot.rollout.life"
 local links = require "depot.links"
+local releases = require "depot.releases"
 local windows = require "depot.rollout.window"
 local zones = require "depot.rollout.zone"
 
@@ -29,10 +30,11 @@ local AT_ONCE = 1000 -- jobs of one rollout that become due at a look, if it has
 
 local VERDICTS = { succeeded = true, failed = true, reverted = true }
 
---- @tparam table parts store, by_digest (function -> {[digest] = entry}), tell (function(event)), auto (boolean: the
---   newest package is for everyone)
+--- @tparam table parts store, packages (function -> array of the catalog), by_digest (function -> {[digest] = entry}),
+--   tell (function(event)), auto (boolean: the newest package is for everyone)
 function M.new(parts)
-  return setmetatable({ store = parts.store, auto = parts.auto, by_digest = parts.by_digest, tell = parts.tell,
+  return setmetatable({ store = parts.store, auto = parts.auto, by_digest = parts.by_digest, packages = parts.packages,
+    tell = parts.tell, withdrawn = {},
     list = {}, by_id = {}, counted = {}, next_look = 0 }, Board)
 end
 
@@ -48,10 +50,16 @@ function Board:refresh()
   local list, message, code = self.store:rollouts()
   if not list then return nil, message, code end
   table.sort(list, first)
+  self.withdrawn, message, code = self.store:withdrawn()
+  if not self.withdrawn then return nil, message, code end
+  self:mark()
   self.list, self.by_id, self.version, self.counted = list, {}, version, {}
   for _, rollout in ipairs(list) do self.by_id[rollout.id] = rollout end
   return true
 end
+
+--- Mark the packages that are withdrawn.
+function Board:mark() releases.mark(self.packages(), self.withdrawn) end
 
 --- What was changed since the last commit is lost.
 function Board:take_back() self.version = nil end
