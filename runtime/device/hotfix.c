@@ -229,7 +229,7 @@ int up_hotfix_undo(struct up_device *d, const char *name, bool all_above, struct
 }
 
 /* End what a cut left, and drop what is not made for the pair that runs. True: something changed. */
-static bool settle_entry(const struct up_device *d, struct up_hotfix *h)
+static bool settle_entry(const struct up_device *d, struct up_hotfix *h, bool read)
 {
     if (h->state == UP_HOTFIX_TESTING) {
         bool again = h->cuts < CUTS_MOST;
@@ -243,12 +243,14 @@ static bool settle_entry(const struct up_device *d, struct up_hotfix *h)
         return false;
     if (up_hotfix_is_lost(d, h->id))
         set(d, h, UP_HOTFIX_DROPPED, "its folder is lost");
+    else if (read && up_hotfix_is_changed(d, h->id))
+        set(d, h, UP_HOTFIX_DROPPED, "its files are not what was signed");
     else if (d->state.phase == UP_IDLE && !up_hotfix_fits(h, up_device_pair(d)))
         set(d, h, UP_HOTFIX_DROPPED, "the release is not the one that it was made for");
     return !up_hotfix_is_active(h);
 }
 
-int up_hotfix_settle(struct up_device *d, struct up_error *err)
+int up_hotfix_settle(struct up_device *d, bool read, struct up_error *err)
 {
     struct up_hotfix_ledger ledger;
     struct up_hotfix *changed = NULL;
@@ -258,7 +260,7 @@ int up_hotfix_settle(struct up_device *d, struct up_error *err)
     if (up_hotfix_ledger(d, &ledger, err) < 0 || up_hotfix_ledger_tend(d->storage, d->config->state, err) < 0)
         return err->code;
     for (uint32_t i = ledger.count; i > 0; i--)
-        if (settle_entry(d, &ledger.entry[i - 1]))
+        if (settle_entry(d, &ledger.entry[i - 1], read))
             changed = &ledger.entry[i - 1];
     if (changed && record(d, &ledger, changed, err) < 0)
         return err->code;

@@ -74,9 +74,10 @@ UP_MUST_CHECK int up_hotfix_lived(struct up_device *d, struct up_error *err);
 UP_MUST_CHECK int up_hotfix_undo(struct up_device *d, const char *name, bool all_above, struct up_error *err);
 
 /* At the start of the device: undo what was being tested; while the device is idle, drop what is not made
- * for the pair that runs, and remove folders that nothing names. Errors: UP_WRITE, UP_STATELOST: then only
+ * for the pair that runs, and remove folders that nothing names. With `read`, the files of all that are in
+ * force are read, and those that are not what was signed are dropped. Errors: UP_WRITE, UP_STATELOST: then only
  * what the ledger shows to be in force leads. */
-UP_MUST_CHECK int up_hotfix_settle(struct up_device *d, struct up_error *err);
+UP_MUST_CHECK int up_hotfix_settle(struct up_device *d, bool read, struct up_error *err);
 
 /* The folders with modules that lead the script of the pair that runs, newest first, with a ';' between them. The one that
  * is tested only if `tested` is its id, those that are fresh only if `fresh`. What does not fit into buf is left out. */

@@ -1,5 +1,5 @@
 /*
- * hotfix_private.h -- what hotfix.c, hotfix_stage.c and hotfix_overlap.c ask of each other.
+ * hotfix_private.h -- what hotfix.c, hotfix_stage.c, hotfix_signed.c and hotfix_overlap.c ask of each other.
  */
 #ifndef UP_HOTFIX_PRIVATE_H
 #define UP_HOTFIX_PRIVATE_H
@@ -15,6 +15,10 @@ UP_MUST_CHECK int up_hotfix_load(const struct up_device *d, const char *folder, 
 bool up_hotfix_is_there(const struct up_device *d, const char *id);
 /* Whether it is certainly not there. */
 bool up_hotfix_is_lost(const struct up_device *d, const char *id);
+/* <state>/hotfix/<id>, with the head. */
+const char *up_hotfix_head(const struct up_device *d, const char *id, char buf[UP_PATH_SIZE]);
+/* Whether its files certainly are not what was signed; if they cannot be read, it is false. */
+bool up_hotfix_is_changed(const struct up_device *d, const char *id);
 /* Remove the folders of hotfixes that have ended; with `all`, also of those that wait to be tested. Errors:
  * UP_WRITE. */
 UP_MUST_CHECK int up_hotfix_clean(struct up_device *d, const struct up_hotfix_ledger *ledger, bool all,

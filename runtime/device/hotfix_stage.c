@@ -44,6 +44,11 @@ void up_hotfix_name(const struct up_manifest *m, char id[UP_HOTFIX_ID_SIZE])
     up_hex(m->digest, (UP_HOTFIX_ID_SIZE - 1) / 2, id);
 }
 
+const char *up_hotfix_head(const struct up_device *d, const char *id, char buf[UP_PATH_SIZE])
+{
+    return place(d, id, "", buf);
+}
+
 int up_hotfix_load(const struct up_device *d, const char *folder, struct up_manifest *m, struct up_error *err)
 {
     char path[UP_PATH_SIZE];

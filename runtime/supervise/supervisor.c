@@ -233,7 +233,7 @@ static int open_all(struct up_supervisor *s, struct up_error *err)
         up_child_new(&s->tester, s->processes, "test", s->config->hotfix_time, err) < 0 ||
         open_device(s, &action, err) < 0)
         return err->code;
-    up_fix_settle(s);
+    up_fix_settle(s, true);
     up_child_advise(s->script, "; split the long task, or raise heartbeat in the configuration");
     if ((s->config->script_user || s->config->control_group) &&
         up_rights_open_state(s->storage, s->config->state, err) < 0)

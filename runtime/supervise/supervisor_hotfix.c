@@ -216,11 +216,11 @@ void up_hear_hotfix(struct up_supervisor *s, const char *rest)
         hear_handled(s, strcmp(word, "yes") == 0);
 }
 
-void up_fix_settle(struct up_supervisor *s)
+void up_fix_settle(struct up_supervisor *s, bool read)
 {
     struct up_error err;
 
-    if (s->device && s->fix.turn == UP_FIX_NONE && up_hotfix_settle(s->device, &err) < 0)
+    if (s->device && s->fix.turn == UP_FIX_NONE && up_hotfix_settle(s->device, read, &err) < 0)
         up_warn("hotfixes", &err);
 }
 
@@ -234,7 +234,7 @@ void up_fix_before_start(struct up_supervisor *s)
     s->fix.lived_at = 0;
     if (!s->device)
         return;
-    up_fix_settle(s);
+    up_fix_settle(s, false);
     fresh = up_hotfix_count_start(s->device, &err);
     if (fresh < 0)
         up_warn("hotfixes", &err);

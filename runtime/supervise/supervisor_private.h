@@ -144,8 +144,9 @@ void up_script_words(const struct up_supervisor *s, const char *tree, struct up_
 
 /* "hotfix REST" of the agent. */
 void up_hear_hotfix(struct up_supervisor *s, const char *rest);
-/* No hotfix is tested: what a cut left, and what does not fit the release, goes out of force. */
-void up_fix_settle(struct up_supervisor *s);
+/* No hotfix is tested: what a cut left, and what does not fit the release, goes out of force. `read`: see
+ * up_hotfix_settle(). */
+void up_fix_settle(struct up_supervisor *s, bool read);
 /* Which hotfixes lead the script that is started next; that start is counted. */
 void up_fix_before_start(struct up_supervisor *s);
 /* asked: it was stopped in order. */

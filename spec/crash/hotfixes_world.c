@@ -156,7 +156,8 @@ static int confirm(struct life *l)
     up_hotfix_overlays(l->device, NULL, true, lead, sizeof lead);
     if (lead[0])
         bad(l->log, "%s leads a release on trial that it is not for", lead);
-    return up_device_confirm(l->device, &l->err) < 0 ? l->err.code : up_hotfix_settle(l->device, &l->err);
+    return up_device_confirm(l->device, &l->err) < 0 ? l->err.code
+                                                     : up_hotfix_settle(l->device, true, &l->err);
 }
 
 /* The release, from where it is. */
@@ -166,7 +167,7 @@ static int release(struct life *l)
     enum up_start_action action;
 
     if (s->phase < UP_ARMED && strcmp(s->slot[up_device_running(l->device)].script_version, BASE) != 0)
-        return up_hotfix_settle(l->device, &l->err);
+        return up_hotfix_settle(l->device, true, &l->err);
     if (s->phase < UP_ARMED && world_install(l->device, l->storage, "/packages/script.upd", &l->err) < 0)
         return l->err.code;
     if (up_device_state(l->device)->phase == UP_ARMED && up_device_begin_trial(l->device, &l->err) < 0)
@@ -233,7 +234,7 @@ static int boot(struct life *l, bool online)
         return l->err.code;
     rc = up_device_start(l->device, &action, &l->err);
     if (rc == 0)
-        rc = up_hotfix_settle(l->device, &l->err);
+        rc = up_hotfix_settle(l->device, true, &l->err);
     if (rc == 0)
         check_start(l);
     for (rc = rc == 0 ? 1 : rc; rc == 1 && online && !l->log->bad[0];) {
@@ -242,7 +243,7 @@ static int boot(struct life *l, bool online)
             rc = go_on(l, up_hotfix_find(&ledger, "clock", version_of(l->flow)));
     }
     if (rc == 0 && online) /* what it left is removed at the next start at the latest */
-        rc = up_hotfix_settle(l->device, &l->err);
+        rc = up_hotfix_settle(l->device, true, &l->err);
     up_device_close(l->device);
     return rc == 1 ? 0 : rc;
 }

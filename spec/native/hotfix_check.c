@@ -169,6 +169,25 @@ static void test_live(void **state)
     assert_int_equal(starts(), 1);
 }
 
+/* What the medium made of it leads no script. */
+static void test_spoiled(void **state)
+{
+    const struct play_step first[] = {BEGIN(apply), END(TESTER, 0), WAIT(11000), OVER};
+    const struct play_step next[] = {WAIT(2000), OVER};
+    char path[128], id[UP_HOTFIX_ID_SIZE];
+    (void)state;
+
+    assert_int_equal(sscanf(apply, "hotfix apply %16s", id), 1);
+    snprintf(path, sizeof path, STATE "/hotfix/%s/tree/lua/clock.lua", id);
+    run(first);
+    run(next);
+    must_be(UP_HOTFIX_FRESH, "");
+    sim_settle(play_sim);
+    sim_put_text(play_sim, path, "return \"7\"\n");
+    run(next);
+    must_be(UP_HOTFIX_DROPPED, "not what was signed");
+}
+
 /* It is not the fault of a hotfix what failed before the script had it. */
 static void test_task_fails(void **state)
 {
@@ -297,6 +316,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_script_ends, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_live, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_taken, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_spoiled, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_task_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_with_release, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stopped_then_spent, set_up, tear_down),
