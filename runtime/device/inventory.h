@@ -28,9 +28,10 @@ void up_inventory_set(struct up_inventory *v, uint32_t block, bool has);
 uint32_t up_inventory_front(const struct up_inventory *v);
 
 /*
- * Read the target and hash the blocks below `until`, which are no more than there
- * are. Those below `sure` count as in place without reading. `cut` says that the power may have failed since
- * they were written. Flash is written from front to back, so there
+ * Read the target and hash the blocks below `until`, which is at most their
+ * count. Those below `sure` count as in place without reading. `cut` says that
+ * the power may have failed since they were written. Flash is written from
+ * front to back, so there
  *
  *     - nothing counts as in place without reading, and nothing after the
  *       first missing block counts;

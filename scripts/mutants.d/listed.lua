@@ -256,5 +256,7 @@ list("reuse:up_reuse_step", "r->step = stride((size + r->block_size - 1) / r->bl
 list("files_switch:up_files_open", "if (up_files_stage_init(&f->record, s, f->folder, err) < 0 ||",
   "if ((up_files_stage_init(&f->record, s, f->folder, err) < 0 && false) ||",
   "a state with so long a path is refused as it is opened")
+list("script_archive:is_kept", "for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {",
+  "for (size_t i = 0; i <= sizeof kept / sizeof *kept; i++) {", "looks one too far; for the sanitizers")
 
 return listed

@@ -1271,13 +1271,15 @@ static int stage_part(struct world *w)
     struct up_files_part part;
     struct up_files_plan plan;
     struct up_files_source from;
-    uint8_t byte;
+    uint8_t bytes[64];
     int rc = up_files_part_open(&part, w->storage, PART, &w->err);
 
     if (rc < 0)
         return rc;
     from = up_files_part_source(&part);
-    assert_int_equal(from.read(from.user, part.archive.members, &byte, 1, 0, &w->err), UP_INTERNAL);
+    assert_int_equal(from.read(from.user, part.archive.members, bytes, 1, 0, &w->err), UP_INTERNAL);
+    assert_int_equal(from.read(from.user, 0, bytes, 4, 0, &w->err), 4);
+    assert_int_equal(from.read(from.user, 0, bytes, sizeof bytes, 0, &w->err), part.content[0].size);
     assert_int_equal(up_files_make(&plan, w->storage, &part.archive.ini, part.content, part.archive.members,
                                    roots, 2, &w->err),
                      0);
