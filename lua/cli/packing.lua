@@ -5,27 +5,15 @@
 
 local globals = require "cli.globals"
 local natives = require "update.natives"
+local titles = require "cli.titles"
 
 local M = {}
-
---- What a release is called that its package does not name, as far as that is known before a device.
-function M.release(manifest)
-  return manifest.release or "F" .. (manifest.files_version or manifest.files.version)
-end
 
 --- The default name of the full package.
 function M.name(made)
   local fix = made.hotfix
-  local what = fix and ("%s_%s"):format(fix.name, fix.version) or M.release(made)
+  local what = fix and ("%s_%s"):format(fix.name, fix.version) or titles.release(made)
   return (("%s_%s.upd"):format(made.project, what):gsub("/", "_"))
-end
-
---- What a package holds, for people.
--- @tparam table manifest as of update.native.package, or a recipe
--- @treturn string "release 1.0.1", or "hotfix clock 2"
-function M.title(manifest)
-  local fix = manifest.hotfix
-  return fix and ("hotfix %s %s"):format(fix.name, fix.version) or ("release %s"):format(M.release(manifest))
 end
 
 --- The file name of a delta, made from that of the full package.
@@ -115,7 +103,7 @@ function M.write(one, key, progress)
     progress(done, total, label)
   until word == "done"
   local manifest = packer:manifest()
-  return { path = one.path, size = packer:size(), release = manifest.release, title = M.title(manifest),
+  return { path = one.path, size = packer:size(), release = manifest.release, title = titles.title(manifest),
     hotfix = manifest.hotfix, sequence = manifest.sequence,
     digest = manifest.digest, from = one.from, blanks = packer:blanks() }
 end

@@ -39,7 +39,7 @@ function(moult_compress source target)
 endfunction()
 
 # The manual pages, as Debian wants them. Those for developers are in moult-tools.
-set(MOULT_TOOLS_PAGES moult-native.7 moult-package.5 moult-policy.7 moult-script.7)
+set(MOULT_TOOLS_PAGES moult-control.7 moult-native.7 moult-package.5 moult-policy.7 moult-script.7)
 set(MOULT_COMPRESSED)
 foreach(page IN LISTS MOULT_PAGES)
   string(REGEX MATCH "[0-9]$" section ${page})

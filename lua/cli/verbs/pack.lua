@@ -5,6 +5,7 @@
 local compressed = require "cli.compressed"
 local natives = require "update.natives"
 local packing = require "cli.packing"
+local titles = require "cli.titles"
 local qinglian = require "update.cloud.qinglian"
 local recipe = require "cli.recipe"
 local warnings = require "cli.warnings"
@@ -90,7 +91,7 @@ function M.run(parsed, env)
   if warning then env.note("warning: " .. warning) end
   for i, one in ipairs(wanted) do
     if env.dry_run then
-      env.out(("%s: would be %s, sequence %d%s"):format(one.path, packing.title(made), made.sequence,
+      env.out(("%s: would be %s, sequence %d%s"):format(one.path, titles.title(made), made.sequence,
         one.from and (", from core version %d"):format(one.from) or ""))
     else
       written[i], message, code = packing.write(one, key, env.progress)

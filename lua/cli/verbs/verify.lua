@@ -3,7 +3,7 @@
 -- @module cli.verbs.verify
 
 local natives = require "update.natives"
-local packing = require "cli.packing"
+local titles = require "cli.titles"
 local package_check = require "cli.package_check"
 local signed = require "cli.signed"
 
@@ -39,7 +39,7 @@ local function verify_package(path, keys, env)
     env.out(natives.json.encode { file = path, size = found.size, release = manifest.release,
       hotfix = manifest.hotfix, sequence = manifest.sequence, digest = manifest.digest, blocks = found.blocks })
   else
-    env.out(("%s: good: %s, sequence %d, %d bytes, %d block%s"):format(path, packing.title(manifest),
+    env.out(("%s: good: %s, sequence %d, %d bytes, %d block%s"):format(path, titles.title(manifest),
       manifest.sequence, found.size, count, count == 1 and "" or "s"))
   end
   return 0
