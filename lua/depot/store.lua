@@ -130,6 +130,7 @@ end
 function Store:limit_times(now, latest)
   local done, message, code = self.statements.limit_due:run(latest, latest)
   if done then done, message, code = self.statements.limit_stamps:run(now, now, now, now) end
+  if done then done, message, code = self.statements.limit_rollouts:run(now) end
   return done, message, code
 end
 

@@ -881,6 +881,11 @@ describe("depot.store", function()
     assert(s:limit_times(100, 150))
     local a, b = s:get("aliyun", "p", "a"), s:get("aliyun", "p", "b")
     assert.same({ 150, 100, 10, 140, 90 }, { a.due, a.heard, a.changed, b.due, b.heard })
+    local id = assert(s:roll_out({ package = "p", target = "t", hash = "h", state = "soaking", wave_at = 900,
+      soak_at = 90 }, 1))
+    assert(s:limit_times(100, 150))
+    local rollout = s:rollout(id)
+    assert.same({ 100, 90 }, { rollout.wave_at, rollout.soak_at })
     s:close()
   end)
 

@@ -29,6 +29,8 @@ M.statements = {
   make_rollout = ("INSERT INTO rollout (%s) VALUES (%s) RETURNING id"):format(table.concat(COLUMNS, ", "),
     ("?, "):rep(#COLUMNS - 1) .. "?"),
   save_rollout = ("UPDATE rollout SET %s = ? WHERE id = ?"):format(table.concat(LIFE, " = ?, ")),
+  limit_rollouts = [[UPDATE rollout SET wave_at = min(wave_at, ?1), soak_at = min(soak_at, ?1),
+    limits_from = min(limits_from, ?1) WHERE ended IS NULL]],
   add_member = "INSERT OR IGNORE INTO rollout_member VALUES (?, ?, ?)",
   member = "SELECT 1 AS yes FROM rollout_member WHERE rollout = ? AND cloud = ? AND device = ?",
   tally = "SELECT wave, state, n FROM tally WHERE rollout = ? AND n > 0 ORDER BY wave, state",
