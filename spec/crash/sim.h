@@ -85,7 +85,7 @@ void sim_put_link(struct sim *sim, const char *path, const char *target);
 /* What is there says of itself that it is immutable. */
 void sim_put_fixed(struct sim *sim, const char *path);
 /* A directory that is the root of file system `fs`, 0 to 3; 0 is that of the root, of which it is
- * a bind mount then. What is made below lies on it. */
+ * a bind mount then. What is made below lies on it. Without links it renames in two steps, as FAT. */
 void sim_put_mount(struct sim *sim, const char *path, unsigned fs, bool no_links);
 /* This directory lies in the lower layer of an overlay. */
 void sim_put_lower(struct sim *sim, const char *path);
