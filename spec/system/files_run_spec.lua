@@ -182,6 +182,10 @@ describe("an update of files", function()
     local code, out, err = w:moult("explain", package)
     assert.equal(0, code, err)
     assert.matches("^1%.0%.0%-F2 %(sequence 2: files 2;", out)
+    for _, line in ipairs { "stop       %S+/app/bin/meter\n", "put        %S+/app/etc/conf: configuration, 4 bytes\n",
+      "delete     %S+/app/etc/gone: configuration\n", "mkdir      %S+/app/data\n", "start      %S+/app/bin/meter\n" } do
+      assert.matches("  files  " .. line, out)
+    end
     install(package)
     w:wait_status { phase = "idle", release = "1.0.0-F2" }
     assert_runs "new"
