@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "device.h"
+#include "hotfix_gate.h"
 #include "hotfixes_world.h"
 #include "world.h"
 
@@ -307,9 +308,35 @@ static void test_one_at_a_time(void **state)
     must_be(UP_HOTFIX_FRESH, "");
 }
 
+/* What the ledger says of the same name and version. */
+static void test_known(void **state)
+{
+    static const struct {
+        enum up_hotfix_state state;
+        bool by_owner;
+        int code;
+    } cases[] = {{UP_HOTFIX_APPLIED, false, UP_NOTHING},
+                 {UP_HOTFIX_FRESH, false, UP_NOTHING},
+                 {UP_HOTFIX_QUARANTINED, false, UP_INCOMPATIBLE},
+                 {UP_HOTFIX_UNDONE, true, UP_INCOMPATIBLE},
+                 {UP_HOTFIX_UNDONE, false, UP_OK}};
+    static struct up_hotfix_ledger ledger = {.count = 1, .entry = {{.name = "clock", .version = "1"}}};
+    static const struct up_journal_state idle = {.phase = UP_IDLE};
+    static struct up_manifest m = {.hotfix_name = "clock", .hotfix_version = "1", .sequence = 7};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ledger.entry[0].state = cases[i].state;
+        ledger.entry[0].by_owner = cases[i].by_owner;
+        if (up_hotfix_gate(&m, &ledger, &idle, &idle.slot[0], &err) != cases[i].code)
+            fail_msg("%s: %s", up_hotfix_state_name(cases[i].state), err.message);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_known),
         cmocka_unit_test_setup_teardown(test_plain, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_result, set_up, tear_down),
