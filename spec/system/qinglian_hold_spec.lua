@@ -23,8 +23,8 @@ describe("Qinglian's device that waits for the order", function()
     c.talk = talk.new { json = natives.json, aes = natives.cipher, md5 = natives.digest.md5, secret = "s",
       hmac = natives.digest.hmac, products = { [1001] = KEY }, remarks = { once = function() end },
       say = function(topic, bytes) c.client:publish(topic, bytes, 0) end }
-    local request = c.talk._request
-    function c.talk:_request(device, opcode, ...)
+    local request = c.talk.request
+    function c.talk:request(device, opcode, ...)
       if opcode == qinglian.OP.upgrade and not c.orders then
         c.waiting = device
       else
@@ -50,7 +50,7 @@ describe("Qinglian's device that waits for the order", function()
     end
     function c.order()
       c.orders = true
-      c.talk:_request(c.waiting, qinglian.OP.upgrade, qinglian.OWNER)
+      c.talk:request(c.waiting, qinglian.OP.upgrade, qinglian.OWNER)
     end
     return c
   end
