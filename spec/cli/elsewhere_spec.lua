@@ -77,3 +77,41 @@ describe("verbs of another package", function()
     assert.equal(11, code)
   end)
 end)
+
+describe("the package of a device", function()
+  -- What scripts/dist/package.cmake gives to the other packages, as patterns of paths below lua/.
+  local function others()
+    local file <close> = assert(io.open "scripts/dist/package.cmake")
+    local text, list = file:read "a", { "^depot/" }
+    for _, name in ipairs { "MOULT_TOOLS_LUA", "MOULT_DEPOT_LUA" } do
+      local paths = assert(text:match("set%(" .. name .. " ([^)]*)%)"))
+      for path in paths:gmatch "%S+" do list[#list + 1] = "^" .. path:gsub("%p", "%%%0") .. "$" end
+    end
+    return list
+  end
+
+  local function is_one(patterns, path)
+    for _, pattern in ipairs(patterns) do
+      if path:find(pattern) then return true end
+    end
+    return false
+  end
+
+  it("has no module that requires one of another package", function()
+    local patterns, count = others(), 0
+    local names <close> = io.popen "cd lua && find . -name '*.lua'"
+    for name in names:lines() do
+      local path = name:sub(3)
+      if not is_one(patterns, path) then
+        count = count + 1
+        local file <close> = assert(io.open("lua/" .. path))
+        for module in file:read("a"):gmatch 'require%s*%(?%s*"([%w_.]+)"' do
+          local wanted = module:gsub("%.", "/")
+          assert.is_false(is_one(patterns, wanted .. ".lua") or is_one(patterns, wanted .. "/init.lua"),
+            path .. " requires " .. module)
+        end
+      end
+    end
+    assert.is_true(count > 100)
+  end)
+end)
