@@ -218,6 +218,17 @@ static void large_files_of_others_stay_in_their_folders(void **state)
     assert_true(is_kept_in_state(*state, 9)); /* in its place */
 }
 
+/* With what is kept of an earlier plan. */
+static void files_of_others_count_together(void **state)
+{
+    struct world *w = *state;
+    char *earlier = calloc(1, UP_FILES_FOREIGN_BYTES - 8);
+
+    sim_put(w->sim, STATE "/files/foreign/0", earlier, UP_FILES_FOREIGN_BYTES - 8, 0600);
+    free(earlier);
+    assert_false(is_kept_in_state(w, 9));
+}
+
 static void larger_files_of_others_stay_in_their_folders(void **state)
 {
     assert_false(is_kept_in_state(*state, UP_FILES_FOREIGN_BYTES + 1));
@@ -355,6 +366,7 @@ int main(void)
         IN_WORLD(files_of_others_stay_whatever_fails),
         IN_WORLD(many_files_of_others_stay_in_their_folders),
         IN_WORLD(large_files_of_others_stay_in_their_folders),
+        IN_WORLD(files_of_others_count_together),
         IN_WORLD(larger_files_of_others_stay_in_their_folders),
         cmocka_unit_test(what_is_fixed_is_refused),
         IN_WORLD(what_has_become_fixed_is_not_touched),
