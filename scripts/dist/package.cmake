@@ -55,8 +55,12 @@ foreach(page IN LISTS MOULT_PAGES)
       COMPONENT clientdev_files)
   endif()
 endforeach()
+set(component)
+if(MOULT_AUTHOR) # where people work
+  set(component COMPONENT tools_files)
+endif()
 install(FILES ${CMAKE_BINARY_DIR}/man/moult.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
-  RENAME moult OPTIONAL)
+  RENAME moult ${component} OPTIONAL)
 
 # A plain lua5.4 finds update.policy and update.version, to try a policy with.
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/dist)
