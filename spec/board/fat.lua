@@ -156,7 +156,7 @@ local function check()
   end
   umount()
   w:close()
-  print(("board: fat: %d updates and %d taken, %d cuts, after %d of which the file system was mended: old or new files")
+  print(("board: fat: %d updates and %d taken, %d cuts, %d of them mended by the check: old or new files")
     :format(RELEASES - 1, taken, cuts, mended))
 end
 
