@@ -45,9 +45,7 @@ function heard.version(row, event, now, settle)
   end
   row.other = row.due and row.due > now and row.release ~= event.release and row.release or nil
   row.release = event.release
-  if jobs.is_open(row) and row.finished then
-    row.finished, row.tries = nil, row.tries + 1
-  end
+  if jobs.is_open(row) then jobs.come_back(row, now) end
   row.due = now + settle
 end
 
@@ -94,11 +92,16 @@ end
 -- @tparam table row changed in place
 -- @tparam integer now ms
 -- @tparam integer settle ms until another is offered
--- @treturn string|nil "expired": another link will be offered; nil: nothing has changed
+-- @treturn string|nil "expired": another link will be offered; "failed": it has had enough; nil: nothing has changed
 function M.link_died(row, now, settle)
   if not jobs.is_open(row) or row.renewing or row.dead and now - row.dead < DEAD and now >= row.dead then return nil end
-  if not renew(row, now) then return nil end
-  row.dead, row.due, row.text = now, now + (dialects.link(row.cloud).reports and AGAIN or settle), "its link had ended"
+  local link = dialects.link(row.cloud)
+  if not renew(row, now) then
+    jobs.fail(row, link.failed or dialects.generic(row.cloud), ("its link ended %d times"):format(RENEWALS + 1), now,
+      "expired")
+    return "failed"
+  end
+  row.dead, row.due, row.text = now, now + (link.reports and AGAIN or settle), "its link had ended"
   return "expired"
 end
 
@@ -119,13 +122,14 @@ function heard.fail(row, event, now, settle, held)
     row.due = now + settle -- then it waits for its rollout, or ends with it
     return "ignored"
   end
-  if of_link and (link.reports or row.ends and now > row.ends) and renew(row, now) then
+  local of_dead = of_link and (link.reports or row.ends ~= nil and now > row.ends)
+  if of_dead and renew(row, now) then
     -- Tencent's client then reports -5 and its version, to get another link. Aliyun's says nothing more.
     if not link.reports then row.due = now + settle end
     row.code, row.text = event.number, event.text
     return "expired"
   end
-  jobs.fail(row, event.number, event.text, now)
+  jobs.fail(row, event.number, event.text, now, of_dead and "expired" or nil)
   return "failed"
 end
 

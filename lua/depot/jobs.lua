@@ -9,12 +9,13 @@
 -- A row: cloud, product, device; release (reported last), other (the second of
 -- two reports), module; package (digest of its manifest), target (its release),
 -- kind ("verify", "batch", "auto"), rollout and wave (that gave it, or nil),
--- state (nil: no job), step (percent), code (vendor's number), text; finished
--- (downloaded completely), tries, renewing (a new link is on its way), renewals,
--- offers, failures; and times in ms: due (when to handle the row), again (when a
--- failed job is tried again), heard, changed, ends (of its last link; 0: the job
--- waits for its rollout), dead (when an expired link of it was refused), deaf
--- (since when nobody has subscribed to its offers).
+-- state (nil: no job), step (percent), code (vendor's number), text; reason (the
+-- depot's word for a verdict: came_back, never_began, expired, silent, late; nil:
+-- the device said so itself); finished (downloaded completely), tries, renewing (a
+-- new link is on its way), renewals, offers, failures; and times in ms: due (when
+-- to handle the row), again (when a failed job is tried again), heard, changed,
+-- ends (of its last link; 0: the job waits for its rollout), dead (when an expired
+-- link of it was refused), deaf (since when nobody has subscribed to its offers).
 --
 -- @module depot.jobs
 
@@ -37,8 +38,11 @@ function M.is_lost(row)
   return row.state == "failed" or row.state == "reverted"
 end
 
+-- The states of a job that has ended without success.
+local LATE = { failed = true, reverted = true, cancelled = true, superseded = true }
+
 local function set(row, state, now)
-  row.state, row.changed = state, now
+  row.state, row.changed, row.reason = state, now, nil
 end
 
 --- The device has begun.
@@ -46,10 +50,18 @@ function M.upgrade(row, now)
   set(row, "upgrading", now)
 end
 
---- The job has failed, with the vendor's number and a text.
-function M.fail(row, code, text, now)
+--- The device reports another version while its job is open: it has to be offered the package again.
+function M.come_back(row, now)
+  if row.finished then row.finished, row.tries = nil, row.tries + 1 end
+  if row.state ~= "upgrading" then return end
+  set(row, "pending", now)
+  row.step = nil
+end
+
+--- The job has failed, with the vendor's number, a text, and a word for it unless the device said so itself.
+function M.fail(row, code, text, now, reason)
   set(row, "failed", now)
-  row.code, row.text, row.due, row.renewing = code, text, nil, nil
+  row.code, row.text, row.due, row.renewing, row.reason = code, text, nil, nil, reason
   row.failures = (row.failures or 0) + 1
 end
 
@@ -63,9 +75,11 @@ function M.is_due_again(row, now)
   return row.state == "failed" and row.again ~= nil and row.again <= now
 end
 
---- The device runs the target.
+--- The device runs the target. If its job had ended before, that is late: no proof of the package, and no new verdict.
 function M.succeed(row, now)
+  local late = LATE[row.state] and "late" or nil
   set(row, "succeeded", now)
+  row.reason = late
   row.step, row.code, row.text, row.due, row.renewing, row.finished = 100, nil, nil, nil, nil, nil
 end
 
@@ -130,7 +144,7 @@ end
 
 --- A device that began an upgrade was not heard of for a long time.
 function M.give_up(row, generic, now)
-  M.fail(row, generic, "not heard of for a day", now)
+  M.fail(row, generic, "not heard of for a day", now, "silent")
 end
 
 --- Whether a job would change anything for this device.
@@ -155,10 +169,11 @@ function M.consider(row, job, generic, now)
     M.succeed(row, now)
     return "succeeded"
   elseif row.tries >= TRIES then
-    M.fail(row, generic, ("downloaded %d times, still reports %s"):format(row.tries, row.release), now)
+    M.fail(row, generic, ("downloaded %d times, still reports %s"):format(row.tries, row.release), now, "came_back")
     return "failed"
   elseif (row.offers or 0) >= OFFERS then
-    M.fail(row, generic, ("offered %d times, still reports %s"):format(row.offers, row.release or "nothing"), now)
+    M.fail(row, generic, ("offered %d times, still reports %s"):format(row.offers, row.release or "nothing"), now,
+      "never_began")
     return "failed"
   end
   row.renewing = nil

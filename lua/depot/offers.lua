@@ -160,14 +160,15 @@ end
 
 --- The job of a row changed to the state `what`: log it, and record whether the package is verified.
 function Offers:went(row, what, now)
-  if what == "succeeded" and row.package then
+  if what == "succeeded" and row.package and row.reason ~= "late" then
     self.store:verify(row, now)
   elseif what == "reverted" then
     self.store:unverify(row)
   end
   local ok, message, code = self.board:went(row, what, now)
   if not ok then self.fault = { message, code } end
-  self.tell(what, row, { release = row.target, code = row.code, text = row.text })
+  self.tell(what, row, { release = row.target, code = row.code, reason = row.reason,
+    text = row.text })
 end
 
 -- Whether a device that asks can get its offer at once. It must not overtake devices that wait for theirs.

@@ -10,7 +10,7 @@ local M = {}
 local COLUMNS = {
   "cloud", "product", "device", "hash", "release", "other", "module", "package", "target", "kind", "state", "step",
   "code", "text", "finished", "tries", "renewing", "renewals", "due", "heard", "changed", "offers",
-  "ends", "dead", "deaf", "rollout", "wave", "failures", "again",
+  "ends", "dead", "deaf", "rollout", "wave", "failures", "again", "reason",
 }
 
 -- Patches for devices of the Qinglian cloud, and how far each device is with one (depot.patch_store).
@@ -59,7 +59,7 @@ local SCHEMA = [[
     package TEXT, target TEXT, kind TEXT, state TEXT, step INTEGER, code INTEGER, text TEXT,
     finished INTEGER, tries INTEGER, renewing INTEGER, renewals INTEGER,
     due INTEGER, heard INTEGER, changed INTEGER, offers INTEGER, ends INTEGER, dead INTEGER, deaf INTEGER,
-    rollout INTEGER, wave INTEGER, failures INTEGER, again INTEGER,
+    rollout INTEGER, wave INTEGER, failures INTEGER, again INTEGER, reason TEXT,
     PRIMARY KEY (cloud, product, device)) WITHOUT ROWID;
   CREATE INDEX device_due ON device (due) WHERE due IS NOT NULL;
   CREATE INDEX device_open ON device (changed) WHERE state = 'upgrading';
@@ -74,8 +74,7 @@ local SCHEMA = [[
     package TEXT PRIMARY KEY, target TEXT NOT NULL, cloud TEXT, product TEXT, device TEXT, time INTEGER NOT NULL);
   CREATE TABLE file (name TEXT PRIMARY KEY, tag TEXT NOT NULL, md5 TEXT NOT NULL);
   CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-  PRAGMA user_version = 6;
-]] .. PATCHES .. ROLLOUTS
+]] .. PATCHES .. ROLLOUTS .. "PRAGMA user_version = 7;"
 
 -- The step from each earlier version to the next.
 local LATER = {
@@ -98,6 +97,7 @@ local LATER = {
     ALTER TABLE rollout ADD COLUMN verdicts INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE rollout ADD COLUMN failed INTEGER NOT NULL DEFAULT 0; ALTER TABLE rollout ADD COLUMN ended INTEGER;
   ]] .. ROLLOUTS,
+  [6] = "ALTER TABLE device ADD COLUMN reason TEXT; PRAGMA user_version = 7;",
 }
 local LATEST = #LATER + 1
 

@@ -579,7 +579,8 @@ describe("depot.fleet", function()
     assert.is_false(kept:is_verified "digest of 2.0.0")
     assert.is_nil(round "1.0.0") -- until somebody retries
     round "2.0.0"
-    assert.equal("succeeded", row().state)
+    assert.same({ "succeeded", "late" }, { row().state, row().reason })
+    assert.is_false(kept:is_verified "digest of 2.0.0") -- what fell back once proves nothing
     assert.is_nil(round "2.0.1") -- newer, installed by other means
     assert.equal("succeeded", row().state)
     round "1.0.0"
@@ -928,7 +929,7 @@ describe("depot.store", function()
       .. "ALTER TABLE device DROP COLUMN deaf; PRAGMA user_version = 2"
     local fifth = { "DROP TABLE rollout_member; DROP TABLE tally; DROP TABLE withdrawn; DROP INDEX device_rollout" }
     for _, name in ipairs { "leave", "enter", "new", "gone" } do fifth[#fifth + 1] = "DROP TRIGGER tally_" .. name end
-    for table_name, columns in pairs { device = "rollout wave failures again",
+    for table_name, columns in pairs { device = "rollout wave failures again reason",
       rollout = "kind state before reason priority plan wave wave_at soak_at starts_at limits_from verdicts failed "
         .. "ended" } do
       for column in columns:gmatch "%S+" do
@@ -939,7 +940,8 @@ describe("depot.store", function()
     fifth = table.concat(fifth, "; ") .. "; PRAGMA user_version = 5; "
     local fourth = fifth .. "DROP TABLE patch; DROP TABLE patch_device; PRAGMA user_version = 4; "
     local third = fourth .. "ALTER TABLE rollout DROP COLUMN filter; PRAGMA user_version = 3; "
-    for _, text in ipairs { fifth, fourth, third, third .. second, third .. second
+    local sixth = "ALTER TABLE device DROP COLUMN reason; PRAGMA user_version = 6"
+    for _, text in ipairs { sixth, fifth, fourth, third, third .. second, third .. second
       .. "; ALTER TABLE device DROP COLUMN offers; PRAGMA user_version = 1" } do
       assert(s.db:execute(text))
       s:close()
@@ -970,7 +972,7 @@ describe("depot.store", function()
 
   it("refuses the database of a newer version, and a file that is not a database", function()
     local s = assert(store.open(natives, dir))
-    assert(s.db:execute "PRAGMA user_version = 7")
+    assert(s.db:execute "PRAGMA user_version = 8")
     s:close()
     local opened, message, code = store.open(natives, dir)
     assert.same({ nil, "incompatible" }, { opened, code })

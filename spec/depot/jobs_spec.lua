@@ -288,7 +288,7 @@ describe("depot.jobs", function()
       assert.equal(now + job_reports.SETTLE, row.due)
       assert.equal("offer", consider())
     end
-    assert.equal("upgrading", row.state)
+    assert.equal("pending", row.state)
   end)
 
   it("gives a firmware up that was downloaded whole three times and does not run", function()

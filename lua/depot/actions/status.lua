@@ -11,7 +11,7 @@ local store = require "depot.store"
 
 local M = {}
 
-local FIELDS = { "cloud", "product", "device", "release", "target", "state", "step", "code", "text" }
+local FIELDS = { "cloud", "product", "device", "release", "target", "state", "step", "code", "reason", "text" }
 
 -- Whole seconds since 1970.
 local function seconds(ms, null)
@@ -52,6 +52,7 @@ local function line_of(row)
     parts[#parts + 1] = ("-> %s %s"):format(row.target, row.state)
     if row.step and row.state == "upgrading" then parts[#parts + 1] = ("%d %%"):format(row.step) end
     if row.code then parts[#parts + 1] = ("(%d)"):format(row.code) end
+    if row.reason == "late" then parts[#parts + 1] = "(late)" end
     parts[#parts + 1] = row.text
   end
   if row.unordered then parts[#parts + 1] = "(older or newer: unknown)" end
