@@ -70,7 +70,7 @@ function Keeper:_open()
     self.clock_at = self.natives.loop.now() + CLOCK
     self.fleet:look()
     self.fleet:take_up(self.waiting)
-    self.waiting = {}
+    self.waiting, self.options.replaced = {}, nil
     self:_well()
     return true
   elseif opened == false then
@@ -113,6 +113,7 @@ function Keeper:_look(now)
   if saved == nil then return self:_trouble(message, code) end
   self.tell { kind = "store", text = dir .. "/depot.db " .. (saved and "was removed, and is written again"
     or "was replaced, and the new one is used") }
+  self.options.replaced = not saved or nil
   self:_drop()
   if saved then rescue.put_back(dir) end
   self:_open()

@@ -7,6 +7,7 @@
 --
 -- @module depot.mqtt
 
+local acts = require "depot.rollout.acts"
 local digests = require "depot.digests"
 local fleet = require "depot.fleet"
 local holding = require "depot.lock"
@@ -66,25 +67,54 @@ local function open_client(natives, options, secret)
   return natives.mqtt.open(client)
 end
 
--- Whether the folder is the one that its database was written in; false, message: a copy.
-local function check_place(natives, kept, options)
-  local place, message, code = natives.folder.inode(options.dir)
-  if not place then return nil, message, code end
-  local here
-  here, message, code = kept:belongs(place, options.adopt)
-  if here == false then
-    message = ("%s is a copy of another depot's folder, or was moved to another disk. Two depots of one name would "
-      .. "disconnect each other; give --adopt if the other is gone"):format(options.dir)
+-- The system's name for this machine; empty where it has none.
+local function machine_id()
+  local file <close> = io.open "/etc/machine-id"
+  return file and (file:read(64) or ""):match "%x+" or ""
+end
+
+-- Pause what a restored or copied database would go on with: time has passed it by, and the other one may still run.
+local function pause_rollouts(kept, options, now)
+  local count, message, code = acts.restored { store = kept, now = now }
+  if not count or count == 0 then return count, message, code end
+  options.on_event { kind = "rollout", text = ("the database was restored or copied: %d %s paused; `moult depot "
+    .. "rollout list %s` shows them, and `moult depot rollout resume %s NUMBER` lets one go on"):format(count,
+    count == 1 and "rollout is" or "rollouts are", options.dir, options.dir) }
+  return count
+end
+
+-- Whether the database belongs to this folder and machine, in one transaction with what follows from that; false,
+-- message: a copy.
+local function check_place(natives, kept, options, now)
+  local folder, ok, here, message, code
+  folder, message, code = natives.folder.inode(options.dir)
+  if not folder then return nil, message, code end
+  ok, message, code = kept:change()
+  if ok then here, message, code = kept:belongs(folder, (options.machine or machine_id)(), options.adopt) end
+  if here == "adopted" or here and options.replaced then
+    ok, message, code = pause_rollouts(kept, options, now)
+    if not ok then here = nil end
   end
-  return here, message, code
+  if here then
+    ok, message, code = kept:commit()
+  else
+    kept:abandon() -- a store that is closed amid a transaction keeps its lock until it is collected
+  end
+  if here == false then
+    return false, ("%s is a copy of another depot's folder, or was moved to another disk or machine. Two depots of "
+      .. "one name would disconnect each other; give --adopt if the other is gone"):format(options.dir)
+  end
+  return here and ok and true or nil, message, code
 end
 
 --- @tparam table natives update.natives
--- @tparam table options dir; adopt: use the folder although it was copied; mqtt: host, port, user, password, tls
+-- @tparam table options dir; adopt: use the folder although it was copied; replaced: another database was put
+--   in the place of the open one; mqtt: host, port, user, password, tls
 --   as update.native.mqtt takes them; qinglian: products ({[number] = key}), or nil; expiry (seconds),
 --   pace (depot.pace), settle (ms), auto (boolean), on_event;
 --   base: function() -> where devices reach us, "http://host:port"; packages: function() -> array of the catalog;
---   wall: function() -> seconds since 1970 by the system's clock, os.time when absent
+--   wall: function() -> seconds since 1970 by the system's clock, os.time when absent; machine: function() -> what
+--   tells this machine from others, the system's when absent
 -- @treturn table|false|nil fleet, store, check (for depot.site: (name, query) -> problem), is_ahead (whether our clock
 --   is ahead of the system's, which was set back), close(); false, message: a copied folder, which must stay off the
 --   broker; nil, message, code
@@ -101,7 +131,7 @@ function M.open(natives, options)
   kept, message, code = keep(store.open(natives, options.dir, PATIENCE))
   if not kept then return undo(opened, message, code) end
   local here
-  here, message, code = check_place(natives, kept, options)
+  here, message, code = check_place(natives, kept, options, (options.wall or os.time)() * 1000)
   if not here then
     undo(opened)
     return here, message, code

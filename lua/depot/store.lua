@@ -199,18 +199,23 @@ function Store:secret(random)
   return row.value
 end
 
---- Whether this database is in the folder where it was made; else it is a copy.
--- @tparam string place tells the folder from a copy
--- @tparam boolean adopt from now on it belongs to this folder
--- @treturn boolean|nil nil, message, code
-function Store:belongs(place, adopt)
-  local ok, message, code = true, nil, nil
-  if adopt then ok, message, code = self.statements.unset:run "place" end
+--- Whether this database is in the folder and on the machine where it was made; else it was restored or copied.
+-- @tparam string folder tells the folder from a copy
+-- @tparam string machine tells the machine from others
+-- @tparam boolean adopt from now on it belongs here; the caller commits
+-- @treturn boolean|string|nil "adopted": it was restored or copied, and belongs here now; nil, message, code
+function Store:belongs(folder, machine, adopt)
+  local place = folder .. " " .. machine
+  local row, message, code = self.statements.setting:first "place"
+  if row == nil then return nil, message, code end
+  if row and row.value == place then return true end
+  local is_ours = not row or row.value == folder -- as earlier versions wrote it
+  if not is_ours and not adopt then return false end
+  local ok
+  ok, message, code = self.statements.unset:run "place"
   if ok then ok, message, code = self.statements.set:run("place", place) end
-  local row
-  if ok then row, message, code = self.statements.setting:first "place" end
-  if not row then return nil, message, code end
-  return row.value == place
+  if not ok then return nil, message, code end
+  return is_ours or "adopted"
 end
 
 --- Record whether a depot runs. A depot that starts and finds the mark knows that the last one was killed.

@@ -29,10 +29,13 @@ describe("depot.keeper", function()
       loop = { now = function() return now end } }, { __index = natives })
   end
 
-  local function open()
+  local function open(options)
+    options = options or {}
     kept = assert(keeper.open(world(), { dir = dir, mqtt = { host = "h", port = 1 }, auto = true,
+      adopt = options.adopt, machine = options.machine and function() return options.machine end,
       on_event = function(event)
-        if event.kind == "store" or event.kind == "clock" then told[#told + 1] = event.text end
+        local kind = event.kind
+        if kind == "store" or kind == "clock" or kind == "rollout" then told[#told + 1] = event.text end
         if event.kind == "reports" then reports = reports + 1 end
       end,
       base = function() return "http://h" end, packages = function() return {} end,
@@ -224,6 +227,105 @@ describe("depot.keeper", function()
     step(2)
     assert.equal("a c", devices())
     assert.matches("was replaced, and the new one is used", told[1])
+  end)
+
+  describe("with rollouts", function()
+    -- Two that go on, and one that has ended.
+    local function make()
+      local s = assert(store.open(natives, dir))
+      for _, state in ipairs { "running", "scheduled", "cancelled" } do
+        local made = { package = "p", target = "2.0.0", hash = "h", state = state, starts_at = 9000000000000 }
+        if state == "cancelled" then made.ended = 1 end
+        assert(s:roll_out(made, 1))
+      end
+      s:close()
+    end
+
+    local function states()
+      local parts = {}
+      for i, rollout in ipairs(assert(kept.store:every_rollout(9))) do
+        parts[i] = ("%s %s"):format(rollout.state, rollout.reason or "-")
+      end
+      return table.concat(parts, ", ")
+    end
+
+    local UNTOUCHED, PAUSED = "cancelled -, scheduled -, running -", "cancelled -, paused restored, paused restored"
+
+    local function says_what_to_do()
+      assert.matches("was restored or copied: 2 rollouts are paused", told[#told], 1, true)
+      assert.matches("`moult depot rollout resume " .. dir .. " NUMBER` lets one go on", told[#told], 1, true)
+    end
+
+    it("goes on in its own folder, also after an adoption that was not needed", function()
+      make()
+      open { machine = "a" }
+      kept:close()
+      open { machine = "a", adopt = true }
+      assert.equal(UNTOUCHED, states())
+      assert.same({}, told)
+    end)
+
+    it("knows its folder by what an earlier version wrote", function()
+      make()
+      local s = assert(store.open(natives, dir))
+      local folder = natives.folder.inode(dir)
+      assert(s.statements.set:run("place", folder))
+      s:close()
+      open { machine = "a" }
+      assert.equal(UNTOUCHED, states())
+      kept:close()
+      open { machine = "b" }
+      assert.is_nil(kept.store)
+    end)
+
+    it("pauses them in a copy of the folder that is adopted, once", function()
+      make()
+      open()
+      kept:close()
+      assert(os.execute(("cp -a %s %s.copy && rm -r %s && cp -a %s.copy %s && rm -r %s.copy"):format(dir, dir, dir, dir,
+        dir, dir)))
+      open()
+      assert.is_nil(kept.store) -- it keeps off the broker
+      kept:close()
+      open { adopt = true }
+      assert.equal(PAUSED, states())
+      says_what_to_do()
+      told = {}
+      kept:close()
+      open { adopt = true }
+      assert.same({}, told)
+    end)
+
+    it("pauses them on another machine", function()
+      make()
+      open { machine = "a" }
+      kept:close()
+      open { machine = "b" }
+      assert.is_nil(kept.store)
+      kept:close()
+      open { machine = "b", adopt = true }
+      assert.equal(PAUSED, states())
+      says_what_to_do()
+    end)
+
+    it("pauses them when another database was put in the place of the open one", function()
+      make()
+      open()
+      kept.store.db:execute "PRAGMA wal_checkpoint(TRUNCATE)"
+      assert(os.execute(("cd %s && cp depot.db backup && rm depot.db-wal depot.db-shm && mv backup depot.db"):format(
+        dir)))
+      step(3)
+      assert.equal(PAUSED, states())
+      says_what_to_do()
+    end)
+
+    it("goes on when a deleted database was written again", function()
+      make()
+      open()
+      for _, side in ipairs { "", "-wal", "-shm" } do os.remove(dir .. "/depot.db" .. side) end
+      step(3)
+      assert.equal(UNTOUCHED, states())
+    end)
   end)
 
   it("outlives a message that it cannot bear", function()

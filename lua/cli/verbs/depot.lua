@@ -42,8 +42,8 @@ release. A device that failed gets no offer until `retry` or a newer package; on
 `reverted`, a failure. A device that listens is offered a release ten times, and never one that is older than what
 it runs: by sequence if DIR has what it runs, else by version. If neither tells, only `batch` with --from makes an
 offer. A newer package replaces an open job. DIR/depot.db keeps what is known of devices, DIR/luat.db of those that
-ask over HTTP. A folder that was copied, or moved to another disk, is served but stays off the broker until it is
-started with --adopt.
+ask over HTTP. A folder that was copied, or moved to another disk or machine, is served but stays off the broker
+until it is started with --adopt; then its rollouts are paused until `rollout resume`.
 
 With --qinglian it is the Qinglian cloud as well, and sends the packages itself, a piece at a time. FILE is JSON:
 {"listen": "0.0.0.0:8990", "broker": "192.0.2.1:1883", "products": {"1001": "0123456789abcdef"}}. `listen` is where

@@ -105,6 +105,19 @@ function M.start(parts, rollout, at)
   return rollout
 end
 
+--- The store was restored or copied: no rollout of it goes on by itself.
+-- @treturn integer|nil how many are paused; nil, message, code
+function M.restored(parts)
+  local open, message, code = parts.store:rollouts()
+  if not open then return nil, message, code end
+  for _, rollout in ipairs(open) do
+    local done
+    done, message, code = M.apply(parts, rollout, "restored")
+    if not done then return nil, message, code end
+  end
+  return #open
+end
+
 --- Let the devices try again whose job of the rollout failed.
 -- @treturn integer|nil how many; nil, message, code
 function M.retry(parts, rollout)

@@ -119,6 +119,9 @@ function M.show(context, rollout)
   end
   line("rollout", ("%d of %s"):format(rollout.id, rollout.target))
   line("state", state_of(rollout))
+  if rollout.reason == "restored" then
+    line("advice", "the database was restored or copied; resume if no other depot serves")
+  end
   line("for", whom(rollout))
   line("limit", ("%s; %d of %d verdicts are failures"):format(limit_of(plan), rollout.failed, rollout.verdicts))
   line("in flight", plan.in_flight and ("at most %d"):format(plan.in_flight))
