@@ -108,7 +108,7 @@ describe("Qinglian's patches", function()
   it("continue after a cut, and begin again after a restart of the device in the middle", function()
     c:serve()
     device(("chunk = 512, iv = %q"):format(clouds.IV))
-    add(2, "v1", { size = 200000 })
+    add(2, "v1", { size = 800000 }) -- large enough to be ended in the middle also by a slow machine
     w:start("verify", ("depot patch verify depot v1 --device %s"):format(MAC))
     local function percent() return tonumber((row_of("v1").devices[1] or {}).percent) or 0 end
     w:wait("a third", function() return percent() > 30 end, 60)

@@ -97,7 +97,8 @@ describe("a terminal with a bare archive", function()
     local known = require("update.native.digest").sha256(w:read "www/UPDATE_080507.tar.gz"):sub(1, 14)
     assert.matches("confirmed    1.0%-F080507 %(unsigned " .. known .. "%)", (select(2, w:moult "history")))
     local text = select(2, w:moult "status")
-    assert.matches("confirmed %(unsigned " .. known .. "%)", text)
+    assert.matches("ok: confirmed; files: 1 replaced (Bin/MIT), 1 added (Resource/picture/window.gif), 1 deleted "
+      .. "(Resource/etc/set_db.dat) (unsigned " .. known .. ")", text, 1, true)
     assert.matches("unsigned, unencrypted", text)
     -- The second time.
     call("080507", "/UPDATE_080507.tar.gz")
