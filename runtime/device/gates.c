@@ -111,14 +111,21 @@ static void ask_files(struct up_gate_report *r, const struct up_manifest *m, con
         add(r, "files", UP_OK, "%" PRIu64 " bytes of files", files->size);
 }
 
-/* A release has no such line. */
+/* A release has no such line. A Moult that does not know hotfixes would start the script without them. */
 static void ask_hotfix(struct up_gate_report *r, const struct up_manifest *m, const struct up_gate_facts *f)
 {
+    const struct up_pair *other = &f->state->slot[!f->running];
     struct up_error why;
     int rc;
 
     if (!up_manifest_part(m, UP_HOTFIX))
         return;
+    if (other->present && other->reads < UP_JOURNAL_FORM_FILES) {
+        add(r, "hotfix", UP_INCOMPATIBLE,
+            "the older Moult in slot %c does not know hotfixes; install a core first",
+            f->running ? 'a' : 'b');
+        return;
+    }
     rc = up_hotfix_gate(m, f->ledger, f->state, &f->state->slot[f->running], &why);
     if (rc < 0)
         add(r, "hotfix", rc, "%s", why.message);

@@ -16,6 +16,7 @@
 #include "device.h"
 #include "error.h"
 #include "fixture.h"
+#include "hotfix_ledger.h"
 #include "record.h"
 #include "variants.h"
 #include "world.h"
@@ -205,6 +206,31 @@ static void files_and_this_moult(struct up_manifest *m, struct up_journal_state 
     s->slot[!f->running].reads = 4;
 }
 
+static void has_hotfix(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    static const struct up_hotfix_ledger empty;
+
+    (void)s;
+    m->part[0].kind = UP_HOTFIX;
+    strcpy(m->hotfix_name, "clock");
+    strcpy(m->hotfix_version, "1");
+    f->ledger = &empty;
+}
+
+static void hotfix_and_an_older_moult(struct up_manifest *m, struct up_journal_state *s,
+                                      struct up_gate_facts *f)
+{
+    has_hotfix(m, s, f);
+    s->slot[!f->running].present = true;
+    s->slot[!f->running].reads = 3;
+}
+
+static void hotfix_and_this_moult(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    hotfix_and_an_older_moult(m, s, f);
+    s->slot[!f->running].reads = 4;
+}
+
 static void floor_of_files(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
 {
     has_files(m, s, f);
@@ -356,6 +382,8 @@ static const struct gate_case gate_cases[] = {
     {"accepts files that are there already", files_that_are_there, NULL, UP_OK},
     {"refuses files beside a Moult that knows none", files_and_an_older_moult, "files", UP_INCOMPATIBLE},
     {"accepts files beside one that does", files_and_this_moult, NULL, UP_OK},
+    {"refuses a hotfix beside a Moult that knows none", hotfix_and_an_older_moult, "hotfix", UP_INCOMPATIBLE},
+    {"accepts a hotfix beside one that does", hotfix_and_this_moult, NULL, UP_OK},
     {"refuses files at their floor", floor_of_files, "floor", UP_INCOMPATIBLE},
     {"refuses a core on a device without slots", needs_slots, "slot", UP_INCOMPATIBLE},
     {"accepts a delta against what runs, as far as it is known", delta, NULL, UP_OK},
