@@ -195,6 +195,19 @@ int up_hotfix_lived(struct up_device *d, struct up_error *err)
     return last ? record(d, &ledger, last, err) : 0;
 }
 
+int up_hotfix_check_in_force(const struct up_device *d, const char *id, struct up_error *err)
+{
+    struct up_hotfix_ledger ledger;
+
+    if (up_hotfix_ledger(d, &ledger, err) < 0)
+        return err->code;
+    for (uint32_t i = 0; i < ledger.count; i++)
+        if (strcmp(ledger.entry[i].id, id) == 0 &&
+            (ledger.entry[i].state == UP_HOTFIX_FRESH || ledger.entry[i].state == UP_HOTFIX_APPLIED))
+            return 0;
+    return up_fail(err, UP_NOTHING, "hotfix %s: it is not in force", id);
+}
+
 int up_hotfix_undo(struct up_device *d, const char *name, bool all_above, struct up_error *err)
 {
     struct up_hotfix_ledger ledger;

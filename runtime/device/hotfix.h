@@ -68,6 +68,8 @@ UP_MUST_CHECK int up_hotfix_uncount_start(struct up_device *d, struct up_error *
 /* That start lived long enough: nothing is fresh any more. */
 UP_MUST_CHECK int up_hotfix_lived(struct up_device *d, struct up_error *err);
 
+/* 0 if the hotfix in that folder is fresh or applied. Errors: UP_NOTHING it is not. */
+UP_MUST_CHECK int up_hotfix_check_in_force(const struct up_device *d, const char *id, struct up_error *err);
 /* Undo a hotfix on the order of the owner. Errors: UP_BUSY one is being tested, or a later one has modules
  * of the same names, and *above names it; `all_above` undoes those first; UP_NOTHING no such hotfix is
  * applied; UP_WRITE. */

@@ -10,8 +10,10 @@
  * changed here only (hotfix.h); the agent hears of each result:
  *
  *     from it:  hotfix apply ID live|plain | hotfix undo one|all live|plain NAME | hotfix handled yes|no |
- *               hotfix erred MESSAGE
+ *               hotfix again ID | hotfix erred MESSAGE | hotfix ill MESSAGE
  *     to it:    hotfix take ID | hotfix leave ID | answer hotfix ok STATE | answer hotfix CODE MESSAGE
+ *
+ * `again` runs the test of one that is in force; the answer is "passed" or "failed", and nothing else follows.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +50,7 @@ static uint64_t alive_ms(const struct up_supervisor *s)
 
 static bool is_tested(const struct up_supervisor *s)
 {
-    return s->fix.turn != UP_FIX_NONE && s->fix.turn != UP_FIX_LEFT;
+    return s->fix.turn != UP_FIX_NONE && s->fix.turn != UP_FIX_LEFT && s->fix.turn != UP_FIX_AGAIN;
 }
 
 /* Start the script again, with or without it. */
@@ -107,24 +109,41 @@ static void live_on(struct up_supervisor *s)
     s->fix.alive_at = up_supervisor_now(s) + alive_ms(s);
 }
 
-static void try_it(struct up_supervisor *s)
+/* Start test.lua: 1, or 0 if there is none. */
+static int start_tester(struct up_supervisor *s, struct up_error *err)
 {
     char path[UP_PATH_SIZE], tree[UP_PATH_SIZE];
     struct up_script_words words;
     struct up_stat st;
-    struct up_error err;
 
-    s->fix.start = up_child_starts(s->script);
     up_hotfix_path(s->device, s->fix.id, "test.lua", path, sizeof path);
-    if (s->storage->ops->stat(s->storage, path, &st) < 0) {
-        live_on(s);
-        return;
-    }
-    s->fix.turn = UP_FIX_TEST;
+    if (s->storage->ops->stat(s->storage, path, &st) < 0)
+        return 0;
     up_hotfix_overlays(s->device, s->fix.id, true, s->overlays, sizeof s->overlays);
     up_script_words(s, up_hotfix_path(s->device, s->fix.id, "", tree, sizeof tree), &words);
-    if (up_child_start(s->tester, words.argv, up_supervisor_now(s), &err) < 0)
+    return up_child_start(s->tester, words.argv, up_supervisor_now(s), err) < 0 ? err->code : 1;
+}
+
+static void try_it(struct up_supervisor *s)
+{
+    struct up_error err;
+    int started;
+
+    s->fix.start = up_child_starts(s->script);
+    s->fix.turn = UP_FIX_TEST;
+    started = start_tester(s, &err);
+    if (started < 0)
         fail(s, err.message);
+    else if (started == 0)
+        live_on(s);
+}
+
+/* Whether an order about a hotfix can be carried out now. Errors: UP_BUSY; the trouble. */
+static int check_order(struct up_supervisor *s, const char *what, struct up_error *err)
+{
+    if (s->fix.turn != UP_FIX_NONE || up_child_running(s->tester))
+        return up_fail(err, UP_BUSY, "hotfix %s: another one is being tested or undone", what);
+    return s->device ? 0 : up_fail(err, s->trouble.cause.code, "%s", s->trouble.cause.message);
 }
 
 static void hear_apply(struct up_supervisor *s, const char *id, bool live)
@@ -132,13 +151,7 @@ static void hear_apply(struct up_supervisor *s, const char *id, bool live)
     struct up_error err;
 
     up_supervisor_refresh(s);
-    if (s->fix.turn != UP_FIX_NONE || up_child_running(s->tester))
-        up_fail(&err, UP_BUSY, "hotfix %s: another one is being tested or undone", id);
-    else if (!s->device)
-        up_fail(&err, s->trouble.cause.code, "%s", s->trouble.cause.message);
-    else if (up_hotfix_test(s->device, id, &err) == 0)
-        err.code = UP_OK;
-    if (err.code < 0) {
+    if (check_order(s, id, &err) < 0 || up_hotfix_test(s->device, id, &err) < 0) {
         up_tell_answer(s, "hotfix", err.code, &err);
         return;
     }
@@ -161,15 +174,12 @@ static void hear_undo(struct up_supervisor *s, const char *name, bool all, bool 
     struct up_hotfix_ledger ledger;
     struct up_hotfix *h;
     struct up_error err;
+    int rc = check_order(s, name, &err);
 
-    if (s->fix.turn != UP_FIX_NONE)
-        up_fail(&err, UP_BUSY, "hotfix %s: another one is being tested or undone", name);
-    else if (!s->device)
-        up_fail(&err, s->trouble.cause.code, "%s", s->trouble.cause.message);
-    else if (up_hotfix_undo(s->device, name, all, &err) == 0)
-        err.code = UP_OK;
-    up_tell_answer(s, "hotfix", err.code, &err);
-    if (err.code < 0 || up_hotfix_ledger(s->device, &ledger, &err) < 0)
+    if (rc == 0)
+        rc = up_hotfix_undo(s->device, name, all, &err);
+    up_tell_answer(s, "hotfix", rc, &err);
+    if (rc < 0 || up_hotfix_ledger(s->device, &ledger, &err) < 0)
         return;
     h = up_hotfix_find(&ledger, name, NULL);
     snprintf(s->fix.id, sizeof s->fix.id, "%s", h ? h->id : "");
@@ -190,15 +200,43 @@ static void hear_handled(struct up_supervisor *s, bool yes)
         start_anew(s, UP_FIX_NONE, "a hotfix was undone");
 }
 
-/* A task of the script failed. Before the script has it, that is not its fault. */
-static void hear_erred(struct up_supervisor *s, const char *message)
+/* A task of the script failed, or policy says that it is not healthy. Before the script has it, that is not
+ * its fault. */
+static void hear_bad(struct up_supervisor *s, const char *what, const char *message)
 {
     char why[UP_HOTFIX_WHY_SIZE];
 
     if (s->fix.turn != UP_FIX_TEST && s->fix.turn != UP_FIX_ALIVE)
         return;
-    snprintf(why, sizeof why, "a task of the script failed: %s", message);
+    snprintf(why, sizeof why, "%s: %s", what, message);
     fail(s, why);
+}
+
+/* How the test of one in force ended, which changes nothing. */
+static void end_again(struct up_supervisor *s, bool passed, const char *why)
+{
+    up_child_kill(s->tester, "is not needed any more");
+    s->fix.turn = UP_FIX_NONE;
+    up_say(s, "%s: tested again: %s", s->fix.name, why);
+    up_child_tell(s->agent, "answer hotfix ok %s", passed ? "passed" : "failed");
+}
+
+static void hear_again(struct up_supervisor *s, const char *id)
+{
+    struct up_error err;
+    int started;
+
+    up_supervisor_refresh(s);
+    if (check_order(s, id, &err) < 0 || up_hotfix_check_in_force(s->device, id, &err) < 0) {
+        up_tell_answer(s, "hotfix", err.code, &err);
+        return;
+    }
+    name_it(s, id);
+    s->fix.turn = UP_FIX_AGAIN;
+    s->fix.until = up_supervisor_now(s) + (uint64_t)s->config->hotfix_time * 1000;
+    started = start_tester(s, &err);
+    if (started <= 0)
+        end_again(s, started == 0, started == 0 ? "it has no test.lua" : err.message);
 }
 
 void up_hear_hotfix(struct up_supervisor *s, const char *rest)
@@ -210,8 +248,12 @@ void up_hear_hotfix(struct up_supervisor *s, const char *rest)
         hear_apply(s, word, strcmp(how, "live") == 0);
     else if (sscanf(rest, "undo %7s %7s %n", many, how, &at) == 2 && at > 0 && rest[at])
         hear_undo(s, rest + at, strcmp(many, "all") == 0, strcmp(how, "live") == 0);
+    else if (sscanf(rest, "again %16s", word) == 1)
+        hear_again(s, word);
     else if (strncmp(rest, "erred ", 6) == 0)
-        hear_erred(s, rest + 6);
+        hear_bad(s, "a task of the script failed", rest + 6);
+    else if (strncmp(rest, "ill ", 4) == 0)
+        hear_bad(s, "policy", rest + 4);
     else if (sscanf(rest, "handled %7s", word) == 1)
         hear_handled(s, strcmp(word, "yes") == 0);
 }
@@ -308,6 +350,16 @@ static void look_after_test(struct up_supervisor *s, bool tester_over)
     }
 }
 
+static void look_after_again(struct up_supervisor *s, bool tester_over)
+{
+    const char *why = up_child_reason(s->tester);
+
+    if (tester_over)
+        end_again(s, strcmp(why, "exited with code 0") == 0, why);
+    else if (up_supervisor_now(s) >= s->fix.until)
+        end_again(s, false, "no result in time");
+}
+
 void up_look_after_hotfix(struct up_supervisor *s)
 {
     bool tester_over = look_after_tester(s);
@@ -317,6 +369,8 @@ void up_look_after_hotfix(struct up_supervisor *s)
         cancel(s);
     if (is_tested(s))
         look_after_test(s, tester_over);
+    else if (s->fix.turn == UP_FIX_AGAIN)
+        look_after_again(s, tester_over);
     else if (s->fix.turn == UP_FIX_LEFT && up_supervisor_now(s) >= s->fix.until)
         hear_handled(s, false);
     if (s->fix.lived_at > 0 && up_supervisor_now(s) >= s->fix.lived_at) {

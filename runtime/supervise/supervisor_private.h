@@ -41,7 +41,8 @@ enum up_fix_turn {
     UP_FIX_ANEW,  /* the script is started anew with it */
     UP_FIX_TEST,  /* its test.lua runs */
     UP_FIX_ALIVE, /* the script has to live with it */
-    UP_FIX_LEFT   /* undone: the script's handler was told */
+    UP_FIX_LEFT,  /* undone: the script's handler was told */
+    UP_FIX_AGAIN  /* the test.lua of one that is in force runs */
 };
 
 /* What follows when both children are down. */

@@ -208,6 +208,46 @@ static void test_task_fails(void **state)
     must_be(UP_HOTFIX_QUARANTINED, "a task of the script failed: main.lua:3: boom");
 }
 
+/* What policy calls ill is a failed test, but not before the script has it. */
+static void test_ill(void **state)
+{
+    const struct play_step steps[] = {{.what = PLAY_WAIT, .number = 3000},
+                                      SAY(apply_live),
+                                      SAY("hotfix ill too early"),
+                                      SAY("hotfix handled yes"),
+                                      WAIT(1000),
+                                      END(TESTER, 0),
+                                      WAIT(2000),
+                                      SAY("hotfix ill it stands still"),
+                                      WAIT(12000),
+                                      OVER};
+    (void)state;
+
+    run(steps);
+    must_be(UP_HOTFIX_QUARANTINED, "policy: it stands still");
+}
+
+/* The test of one in force runs again, and changes nothing, however it ends. */
+static void test_again(void **state)
+{
+    char again[64], id[UP_HOTFIX_ID_SIZE];
+    const struct play_step steps[] = {BEGIN(again), BEGIN(apply), END(TESTER, 0), WAIT(11000),    SAY(again),
+                                      WAIT(1000),   SAY(apply),   WAIT(1000),     END(TESTER, 0), WAIT(1000),
+                                      SAY(again),   WAIT(1000),   END(TESTER, 1), WAIT(1000),     SAY(again),
+                                      WAIT(46000),  OVER};
+    (void)state;
+
+    assert_int_equal(sscanf(apply, "hotfix apply %16s", id), 1);
+    snprintf(again, sizeof again, "hotfix again %s", id);
+    run(steps);
+    must_do("agent < answer hotfix nothing");
+    must_do("agent < answer hotfix busy");
+    assert_int_equal(play_count(play_done(), "answer hotfix ok passed"), 1);
+    assert_int_equal(play_count(play_done(), "answer hotfix ok failed"), 2);
+    assert_int_equal(starts(), 2);
+    must_be(UP_HOTFIX_APPLIED, "");
+}
+
 static void arm_release(void)
 {
     struct up_device *device;
@@ -345,6 +385,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_not_taken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_spoiled, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_task_fails, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_ill, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_with_release, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stopped_then_spent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ordered_stops, set_up, tear_down),

@@ -7,6 +7,7 @@ local engine_hotfix = require "update.engine.hotfix"
 local M = {}
 
 local ANSWER_MORE = 60 -- seconds over hotfix_time, after which the supervisor is given up
+local EVERY = 1 -- seconds between two questions to policy
 local UNDO_WITHIN = 30 -- seconds that an order to undo one may take
 
 local Hotfixes = {}
@@ -28,15 +29,40 @@ local function row_of(self, id)
   end
 end
 
+-- Until that test is over, policy is asked how the script does, as on trial, and what it calls ill fails the test.
+-- A task of the script that fails ends the test by itself; what failed before it does not count.
+local function watch_health(self, test)
+  local agent = self.agent
+  while self.testing == test do
+    local facts = agent.trial:facts()
+    facts.starts, facts.errors, facts.cloud_reached = 1, 0, nil
+    local healthy, why = agent.asker:healthy(facts)
+    if healthy == false and self.testing == test then agent.supervisor:send("hotfix ill " .. why) end
+    agent.tasks:wait(EVERY)
+  end
+end
+
 --- Have one put in force and tested; waits for the result.
 -- @tparam string id of its folder
 -- @treturn string state in the ledger | nil, message, code
 function Hotfixes:apply(id)
-  self.testing = true
+  local test = {}
+  self.testing = test
+  self.agent.tasks:spawn("health", watch_health, self, test)
   local state, message, code = self.agent.supervisor:order("hotfix", ("apply %s %s"):format(id, how(self)),
     self.agent.config.hotfix_time + ANSWER_MORE)
-  self.testing = false
+  self.testing = nil
   return state, message, code
+end
+
+--- Have the test of one that is in force run once more; nothing else changes.
+-- @tparam string id of its folder
+-- @treturn boolean whether it passed | nil, message, code
+function Hotfixes:test_again(id)
+  local said, message, code = self.agent.supervisor:order("hotfix", "again " .. id,
+    self.agent.config.hotfix_time + ANSWER_MORE)
+  if not said then return nil, message, code end
+  return said == "passed"
 end
 
 --- A task of the script failed: a hotfix on test fails with it.

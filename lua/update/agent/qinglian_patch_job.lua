@@ -7,17 +7,22 @@
 -- @module update.agent.qinglian_patch_job
 
 local copies = require "update.agent.qinglian_copy"
+local engine_hotfix = require "update.engine.hotfix"
 
 local PatchJob = setmetatable({}, { __index = require "update.agent.qinglian_job" })
 PatchJob.__index = PatchJob
 
 local GOES_ON = 1 -- seconds after which the engine checks again by itself
 
--- Ask policy, in a task. What the device has already is answered at once, and not sent again.
-local function choose(self, items)
-  local rows, by_key = {}, {}
+-- Ask policy, in a task. What the device has already is answered at once, and not sent again; but where the cloud
+-- wants to verify it, it is sent and tested.
+local function choose(self, items, verify)
+  local rows, by_key, wanted = {}, {}, {}
   for _, item in ipairs(items) do
-    if self:has(item) then
+    if verify and self:has(item) then
+      item.again = true
+      wanted[#wanted + 1] = item
+    elseif self:has(item) then
       self:drive { type = "patch_result", name = item.name, version = item.version, ok = true }
     else
       rows[#rows + 1] = { name = item.name, version = item.version, size = item.size, cloud = self.name }
@@ -26,16 +31,15 @@ local function choose(self, items)
   end
   local chosen, message = self.agent.hotfixes:choose(rows)
   if not chosen then return self:say("patches: %s", message) end
-  local wanted = {}
-  for i, row in ipairs(chosen) do wanted[i] = by_key[row.name .. "\n" .. row.version] end
-  if #rows > 0 then self:note("offers %d patch%s, %d chosen", #rows, #rows == 1 and "" or "es", #wanted) end
+  for _, row in ipairs(chosen) do wanted[#wanted + 1] = by_key[row.name .. "\n" .. row.version] end
+  if #rows > 0 then self:note("offers %d patch%s, %d chosen", #rows, #rows == 1 and "" or "es", #chosen) end
   self:drive { type = "want", items = wanted }
 end
 
 function PatchJob:listed(action)
   self.items = action.items
   self.news:add("list", { patches = action.items })
-  self.agent.tasks:spawn("patches " .. self.name, choose, self, action.items)
+  self.agent.tasks:spawn("patches " .. self.name, choose, self, action.items, action.verify)
 end
 
 -- The place of a patch: fields of update.engine.place.
@@ -63,9 +67,22 @@ local function place_of(self, job)
   }
 end
 
+-- As agent:update(), but it is in force already.
+local function test_again(self, job)
+  local passed, message, code = engine_hotfix.test_again(self.agent.engine, place_of(self, job),
+    function(id) return self.agent.hotfixes:test_again(id) end)
+  if passed == false then return nil, "its test failed now; it stays", "rolledback" end
+  return passed, message, code
+end
+
 local function install(self, job)
   local item = job.item
-  local result, message, code, verdict, retry_after = self.agent:update(place_of(self, job), "hotfix")
+  local result, message, code, verdict, retry_after
+  if item.again then
+    result, message, code = test_again(self, job)
+  else
+    result, message, code, verdict, retry_after = self.agent:update(place_of(self, job), "hotfix")
+  end
   job.opened:close()
   if self.patch_job ~= job then return end
   self.patch_job = nil

@@ -53,7 +53,7 @@ local function leave_out(s, item, now, seconds)
 end
 
 local function ask_for_list(s, now, why, out)
-  s.list_at = now + LISTS
+  s.list_at, s.list_why = now + LISTS, why
   request(s, out, OP.list, qinglian.list(s.token, why, s.o.chunk))
 end
 
@@ -107,7 +107,7 @@ M.heard[OP.list] = function(s, event, out)
   for _, item in ipairs(items) do
     if not is_left_out(s, item, event.now) then open[#open + 1] = item end
   end
-  if #open > 0 then out[#out + 1] = { type = "listed", items = open } end
+  if #open > 0 then out[#out + 1] = { type = "listed", items = open, verify = s.list_why == qinglian.WHY.verify } end
 end
 
 -- What is wrong with a piece: nil: nothing.

@@ -25,7 +25,8 @@
 -- - `authed`: the log-in has succeeded; `clock`: time (seconds since 1970); `blocked`: seconds for which to close the
 --   connection, errno, text
 -- - `begin`: offer {size, version, crc, name}; `push`: bytes; `stop`: code, text: no more bytes will come
--- - `listed`: items {name, version, size, crc}; `patch_begin`: item; `patch_push`: bytes; `patch_stop`: code, text
+-- - `listed`: items {name, version, size, crc}, verify (whether the cloud told us to ask)
+-- - `patch_begin`: item; `patch_push`: bytes; `patch_stop`: code, text
 -- - `arm`; `restart`; `log`: text
 --
 -- @module update.cloud.qinglian_session

@@ -6,7 +6,10 @@
 --
 -- @module update.engine.hotfix
 
+local heads = require "update.engine.head"
 local offers = require "update.engine.offer"
+local places = require "update.engine.place"
+local retry = require "update.engine.retry"
 local steps = require "update.engine.steps"
 local version = require "update.version"
 
@@ -51,6 +54,63 @@ function M.carry_out(engine, where, head)
   step(where, "fetched")
   engine.note(("%s: every block is in place; it is put in force and tested"):format(name))
   return engine.apply_hotfix(id)
+end
+
+-- What comes after the head is taken, and not kept.
+local function take_rest(engine, where, head)
+  local at = head.package:offset()
+  while true do
+    if engine.cancelled then return nil, engine.cancelled, "refused" end
+    local data, message, code = head.source:read(at)
+    if data == false then return true end
+    if data then
+      at = at + #data
+    elseif code == "again" then
+      if where.pause then where.pause() else engine.tasks:idle() end
+    else
+      return nil, message, code
+    end
+  end
+end
+
+local function in_force(engine, manifest)
+  for _, row in ipairs(engine.device:hotfixes() or {}) do
+    local is_same = row.id == manifest.digest:sub(1, #row.id)
+    if is_same and (row.state == "applied" or row.state == "fresh") then return row.id end
+  end
+end
+
+local function take_again(engine, where, head, test)
+  local ok, message, code = M.admit(engine, where, head)
+  local id = ok and in_force(engine, head.manifest)
+  if ok and not id then
+    ok, message, code = nil, ("%s: another package of that version is applied"):format(offers.name_of(head.offer)),
+      "incompatible"
+  end
+  if not ok then return nil, message, code end
+  step(where, "fetching")
+  ok, message, code = take_rest(engine, where, head)
+  if not ok then return nil, message, code end
+  step(where, "fetched")
+  return test(id)
+end
+
+--- Take a hotfix that is in force already, and have its test run once more. Nothing of it is kept: what is tested is
+-- what is in force, and at each start of the device that is compared with what was signed.
+-- @tparam table engine
+-- @tparam table place fields of update.engine.place
+-- @tparam function test function(id of its folder) -> whether it passed | nil, message, code
+-- @treturn boolean whether it passed | nil, message, code
+function M.test_again(engine, place, test)
+  local where = places.new(place)
+  return engine:alone(function()
+    local head, message, code = retry.run(engine, where, 1, function() return heads.read(engine, where) end)
+    if not head then return nil, message, code end
+    local passed
+    passed, message, code = take_again(engine, where, head, test)
+    heads.close(engine, where, head)
+    return passed, message, code
+  end)
 end
 
 -- The newest row of that name in the ledger that is in force.
