@@ -270,7 +270,7 @@ function M.choose(hotfixes, _device)
   return names
 end
 
---- Say whether the release on trial is well.
+--- Say whether the release on trial is well. It is also asked while a hotfix is tested: false undoes that.
 -- Default: the script called update.confirm(); or, with `confirm = "auto"`,
 -- it ran `confirm_after` seconds without an error and a cloud answered. What
 -- errs is never confirmed by itself: the deadline of the trial rolls it back.

@@ -133,7 +133,8 @@ M.limits = {
     .. "`confirm_after`"),
 }
 
---- How the release on trial is doing.
+--- How the release on trial is doing; or the script while a hotfix is tested: then starts is 1, errors 0, and
+-- cloud_reached nil.
 M.facts = {
   field("uptime", "integer", "seconds since its script started"),
   field("starts", "integer", "how often it was started, including this time"),

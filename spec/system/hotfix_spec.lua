@@ -28,9 +28,10 @@ describe("a hotfix", function()
   before_each(function() w = world.new() end)
   after_each(function() w:close() end)
 
-  local function device(body)
+  local function device(body, policy)
     w:configure 'hotfix_time = 12,'
-    w:pack { sequence = 1, version = "1.0.0", body = body, files = { ["clock.lua"] = says "old" } }
+    w:pack { sequence = 1, version = "1.0.0", body = body,
+      files = { ["clock.lua"] = says "old", ["policy.lua"] = policy } }
     local code, _, err = w:moult "provision p1.upd -q"
     assert.equal(0, code, err)
     w:run()
@@ -96,6 +97,17 @@ describe("a hotfix", function()
   it("is undone when the script ends with it", function()
     device(PLAIN)
     assert.matches("the script", install(fix(2, { text = "os.exit(3)" }), 18))
+    assert.same({ "clock 2 quarantined" }, ledger())
+    w:write("device.log", "")
+    w:wait_log("device", "clock old")
+  end)
+
+  it("is undone when policy does not call the script healthy", function()
+    device(PLAIN, [[return {
+      decide = function() return { action = "install", reason = "newer" } end,
+      healthy = function(facts) return facts.uptime < 1 and nil, "the meter stands still" end,
+    }]])
+    assert.matches("policy: the meter stands still", install(fix(2, {}), 18))
     assert.same({ "clock 2 quarantined" }, ledger())
     w:write("device.log", "")
     w:wait_log("device", "clock old")
