@@ -38,12 +38,12 @@ describe("Qinglian's patches", function()
     w:wait_log("device", "clock old", 40)
   end
 
-  -- Take a patch in. o: test (text of test.lua), size (of ballast)
+  -- Take a patch in. o: text (of clock.lua), test (text of test.lua), size (of ballast)
   local function add(sequence, version, o)
     o = o or {}
     local dir = "fix" .. sequence
     w:shell(("mkdir -p %s/fix/lua"):format(dir))
-    w:write(dir .. "/fix/lua/clock.lua", says("v" .. sequence))
+    w:write(dir .. "/fix/lua/clock.lua", o.text or says("v" .. sequence))
     if o.test then w:write(dir .. "/fix/test.lua", o.test) end
     if o.size then
       w:shell(("head -c %d /dev/urandom | od -An -tx1 | sed 's/^/--/' >%s/fix/lua/ballast.lua"):format(o.size, dir))
@@ -114,7 +114,7 @@ describe("Qinglian's patches", function()
     assert.match("is verified", patch(verify))
     w:write("flag", "")
     local said = patch(verify, 19)
-    assert.match("downloaded, waiting for the result", said)
+    assert.match("downloading %d+ %%", said)
     assert.match("its test failed", said)
     assert.same({ "v1 fresh", "failed" }, { ledger()[1], state "v1" })
     os.remove(flag)
@@ -122,6 +122,22 @@ describe("Qinglian's patches", function()
     assert.same({ { "v1 fresh" }, "done", "verified" }, { ledger(), state "v1", row_of("v1").stage })
     w:write("device.log", "")
     w:wait_log("device", "clock v2")
+  end)
+
+  it("are reverted at the depot when no start of the script lives with one, over a restart of the device", function()
+    c:serve()
+    device()
+    local flag = w.dir .. "/flag"
+    add(2, "v1", { text = ("if io.open(%q) then os.exit(3) end return function() return 'v2' end"):format(flag) })
+    patch(("verify depot v1 --device %s"):format(MAC))
+    assert.same({ "v1 fresh", "done" }, { ledger()[1], state "v1" })
+    w:stop("device", "KILL")
+    w:write("flag", "")
+    w:run()
+    w:wait("the end of its starts", function() return ledger()[1] == "v1 quarantined" end, 60)
+    w:wait("the news at the depot", function() return state "v1" == "reverted" end, 60)
+    w:wait_log("device", "clock old")
+    assert.equal("uploaded", row_of("v1").stage)
   end)
 
   it("continue after a cut, and begin again after a restart of the device in the middle", function()
