@@ -112,9 +112,6 @@ int up_hotfix_passed(struct up_device *d, struct up_error *err)
     h->cuts = 0;
     if (h->sequence > h->highest)
         h->highest = h->sequence;
-    for (struct up_hotfix *o = ledger.entry; o < h; o++)
-        if (up_hotfix_is_active(o) && strcmp(o->name, h->name) == 0)
-            set(d, o, UP_HOTFIX_DROPPED, "a higher version took its place");
     return record(d, &ledger, h, err);
 }
 
@@ -140,21 +137,33 @@ int up_hotfix_cancel(struct up_device *d, struct up_error *err)
     return record(d, &ledger, h, err);
 }
 
+/* Whether a later one of that name leads in its place. */
+static bool is_replaced(const struct up_hotfix_ledger *ledger, const struct up_hotfix *h, const char *tested)
+{
+    for (const struct up_hotfix *o = h + 1; o < &ledger->entry[ledger->count]; o++)
+        if (strcmp(o->name, h->name) == 0 && up_hotfix_is_active(o) &&
+            (o->state != UP_HOTFIX_TESTING || (tested && strcmp(tested, o->id) == 0)))
+            return true;
+    return false;
+}
+
 /* Change the count of starts of fresh hotfixes that fit the pair; returns their number. One whose starts are
  * used up goes out of force. */
 static int change_starts(struct up_device *d, int by, struct up_error *err)
 {
     struct up_hotfix *spent = NULL;
     struct up_hotfix_ledger ledger;
+    const struct up_hotfix *tested;
     int count = 0;
 
     if (up_hotfix_ledger(d, &ledger, err) < 0)
         return err->code;
+    tested = up_hotfix_tested(&ledger);
     for (uint32_t i = 0; i < ledger.count; i++) {
         struct up_hotfix *h = &ledger.entry[i];
 
         if (h->state != UP_HOTFIX_FRESH || !up_hotfix_fits(h, up_device_pair(d)) ||
-            (by < 0 && h->starts == 0))
+            (by < 0 ? h->starts == 0 : is_replaced(&ledger, h, tested ? tested->id : NULL)))
             continue;
         if (by > 0 && h->starts >= UP_HOTFIX_STARTS) {
             set(d, h, UP_HOTFIX_QUARANTINED, "the script did not live with it, three times");
@@ -179,6 +188,14 @@ int up_hotfix_uncount_start(struct up_device *d, struct up_error *err)
     return change_starts(d, -1, err);
 }
 
+/* It stays: what it replaced does not come back. */
+static void drop_lower(const struct up_device *d, struct up_hotfix_ledger *ledger, const struct up_hotfix *h)
+{
+    for (struct up_hotfix *o = ledger->entry; o < h; o++)
+        if (up_hotfix_is_active(o) && strcmp(o->name, h->name) == 0)
+            set(d, o, UP_HOTFIX_DROPPED, "a higher version took its place");
+}
+
 int up_hotfix_lived(struct up_device *d, struct up_error *err)
 {
     struct up_hotfix_ledger ledger;
@@ -191,6 +208,7 @@ int up_hotfix_lived(struct up_device *d, struct up_error *err)
             last = &ledger.entry[i];
             set(d, last, UP_HOTFIX_APPLIED, "");
             last->starts = 0;
+            drop_lower(d, &ledger, last);
         }
     return last ? record(d, &ledger, last, err) : 0;
 }
@@ -218,10 +236,8 @@ int up_hotfix_undo(struct up_device *d, const char *name, bool all_above, struct
     if (up_hotfix_tested(&ledger))
         return up_fail(err, UP_BUSY, "hotfix %s: %s is being tested; try again later", name,
                        up_hotfix_tested(&ledger)->name);
-    h = up_hotfix_find(&ledger, name, NULL);
-    while (h && h > ledger.entry && !(up_hotfix_is_active(h) && strcmp(h->name, name) == 0))
-        h--;
-    if (!h || !up_hotfix_is_active(h) || strcmp(h->name, name) != 0)
+    h = up_hotfix_find_active(&ledger, name);
+    if (!h)
         return up_fail(err, UP_NOTHING, "hotfix %s: it is not applied", name);
     for (struct up_hotfix *o = &ledger.entry[ledger.count]; --o > h;) {
         int overlaps = up_hotfix_is_active(o) ? up_hotfix_overlaps(d, h, o, err) : 0;
@@ -278,16 +294,6 @@ int up_hotfix_settle(struct up_device *d, bool read, struct up_error *err)
     if (changed && record(d, &ledger, changed, err) < 0)
         return err->code;
     return up_hotfix_clean(d, &ledger, false, err);
-}
-
-/* Whether a later one of that name leads in its place. */
-static bool is_replaced(const struct up_hotfix_ledger *ledger, const struct up_hotfix *h, const char *tested)
-{
-    for (const struct up_hotfix *o = h + 1; o < &ledger->entry[ledger->count]; o++)
-        if (strcmp(o->name, h->name) == 0 && up_hotfix_is_active(o) &&
-            (o->state != UP_HOTFIX_TESTING || (tested && strcmp(tested, o->id) == 0)))
-            return true;
-    return false;
 }
 
 void up_hotfix_overlays(const struct up_device *d, const char *tested, bool fresh, char *buf, size_t len)

@@ -52,7 +52,7 @@ void up_hotfix_waiting(const struct up_device *d, char id[UP_HOTFIX_ID_SIZE]);
 
 /* Put the hotfix in that folder in force, to be tested. Errors: gates; UP_UNTRUSTED, UP_MISSING; UP_WRITE. */
 UP_MUST_CHECK int up_hotfix_test(struct up_device *d, const char *id, struct up_error *err);
-/* The test was passed: it is fresh, and takes the place of a lower version. Errors: UP_NOTHING none
+/* The test was passed: it is fresh, and leads in the place of a lower version, which comes back if it is undone. Errors: UP_NOTHING none
  * is tested; UP_WRITE. */
 UP_MUST_CHECK int up_hotfix_passed(struct up_device *d, struct up_error *err);
 /* It failed: out of force, and not tried again. */
@@ -65,7 +65,7 @@ UP_MUST_CHECK int up_hotfix_cancel(struct up_device *d, struct up_error *err);
 UP_MUST_CHECK int up_hotfix_count_start(struct up_device *d, struct up_error *err);
 /* That start was ended on purpose: take its count back. */
 UP_MUST_CHECK int up_hotfix_uncount_start(struct up_device *d, struct up_error *err);
-/* That start lived long enough: nothing is fresh any more. */
+/* That start lived long enough: nothing is fresh any more, and lower versions are dropped. */
 UP_MUST_CHECK int up_hotfix_lived(struct up_device *d, struct up_error *err);
 
 /* 0 if the hotfix in that folder is fresh or applied. Errors: UP_NOTHING it is not. */

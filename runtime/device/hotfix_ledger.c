@@ -169,6 +169,14 @@ struct up_hotfix *up_hotfix_find(struct up_hotfix_ledger *ledger, const char *na
     return NULL;
 }
 
+struct up_hotfix *up_hotfix_find_active(struct up_hotfix_ledger *ledger, const char *name)
+{
+    for (struct up_hotfix *h = &ledger->entry[ledger->count]; h-- > ledger->entry;)
+        if (up_hotfix_is_active(h) && strcmp(h->name, name) == 0)
+            return h;
+    return NULL;
+}
+
 uint64_t up_hotfix_highest(const struct up_hotfix_ledger *ledger, const char *name)
 {
     uint64_t highest = 0;

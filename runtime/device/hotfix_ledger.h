@@ -80,6 +80,8 @@ UP_MUST_CHECK int up_hotfix_ledger_inspect(struct up_storage *s, const char *sta
 
 /* The newest entry with that name, and with that version unless it is NULL; NULL: there is none. */
 struct up_hotfix *up_hotfix_find(struct up_hotfix_ledger *ledger, const char *name, const char *version);
+/* The newest one of that name that is in force or tried; NULL: there is none. */
+struct up_hotfix *up_hotfix_find_active(struct up_hotfix_ledger *ledger, const char *name);
 /* The highest sequence of that name that ever passed; 0: none did. */
 uint64_t up_hotfix_highest(const struct up_hotfix_ledger *ledger, const char *name);
 /* Remove one. */

@@ -172,16 +172,19 @@ static void hear_apply(struct up_supervisor *s, const char *id, bool live)
 static void hear_undo(struct up_supervisor *s, const char *name, bool all, bool live)
 {
     struct up_hotfix_ledger ledger;
-    struct up_hotfix *h;
+    struct up_hotfix *h = NULL;
     struct up_error err;
     int rc = check_order(s, name, &err);
 
     if (rc == 0)
+        rc = up_hotfix_ledger(s->device, &ledger, &err);
+    if (rc == 0) {
+        h = up_hotfix_find_active(&ledger, name);
         rc = up_hotfix_undo(s->device, name, all, &err);
+    }
     up_tell_answer(s, "hotfix", rc, &err);
-    if (rc < 0 || up_hotfix_ledger(s->device, &ledger, &err) < 0)
+    if (rc < 0)
         return;
-    h = up_hotfix_find(&ledger, name, NULL);
     snprintf(s->fix.id, sizeof s->fix.id, "%s", h ? h->id : "");
     s->fix.live = live && !all;
     up_say(s, "hotfix %s: undone as ordered", name);

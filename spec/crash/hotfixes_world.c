@@ -25,7 +25,7 @@ const struct hotfixes_flow hotfixes_flows[] = {
     {"applied", HOTFIXES_APPLIED, false}, {"applied, a release on its way", HOTFIXES_APPLIED, true},
     {"failed", HOTFIXES_FAILED, false},   {"undone", HOTFIXES_UNDONE, false},
     {"higher", HOTFIXES_HIGHER, false},   {"spent", HOTFIXES_SPENT, false},
-    {"dropped", HOTFIXES_DROPPED, false},
+    {"dropped", HOTFIXES_DROPPED, false}, {"higher, and back", HOTFIXES_BACK, false},
 };
 const unsigned hotfixes_flow_count = sizeof hotfixes_flows / sizeof *hotfixes_flows;
 
@@ -52,16 +52,22 @@ static void bad(struct hotfixes_log *log, const char *format, ...)
     va_end(args);
 }
 
+/* Whether version 2 comes over version 1. */
+static bool is_higher(const struct hotfixes_flow *flow)
+{
+    return flow->end == HOTFIXES_HIGHER || flow->end == HOTFIXES_BACK;
+}
+
 /* Whether the flow begins with version 1 applied. */
 static bool begins_applied(const struct hotfixes_flow *flow)
 {
-    return flow->end == HOTFIXES_UNDONE || flow->end == HOTFIXES_HIGHER || flow->end == HOTFIXES_DROPPED;
+    return flow->end == HOTFIXES_UNDONE || is_higher(flow) || flow->end == HOTFIXES_DROPPED;
 }
 
 /* The version that it is about. */
 static const char *version_of(const struct hotfixes_flow *flow)
 {
-    return flow->end == HOTFIXES_HIGHER ? "2" : "1";
+    return is_higher(flow) ? "2" : "1";
 }
 
 /* Head and blocks, as the agent brings them; `all`: to the complete folder, or a release that stays open. */
@@ -189,12 +195,12 @@ static int go_on(struct life *l, const struct up_hotfix *h)
                    ? 0
                    : release(l);
     if (!h || (h->state == UP_HOTFIX_UNDONE && !h->by_owner))
-        return put_on_test(l, goal == HOTFIXES_HIGHER ? "/packages/fix2.upd" : "/packages/fix1.upd") < 0
+        return put_on_test(l, is_higher(l->flow) ? "/packages/fix2.upd" : "/packages/fix1.upd") < 0
                    ? l->err.code
                    : 1;
     if (h->state == UP_HOTFIX_TESTING)
         return (goal == HOTFIXES_FAILED ? end(l, fail) : pass(l)) < 0 ? l->err.code : 1;
-    if (h->state == UP_HOTFIX_FRESH && goal == HOTFIXES_SPENT)
+    if (h->state == UP_HOTFIX_FRESH && (goal == HOTFIXES_SPENT || goal == HOTFIXES_BACK))
         return end(l, spend) < 0 ? l->err.code : 1;
     if (h->state == UP_HOTFIX_FRESH)
         return up_hotfix_count_start(l->device, &l->err) < 0 || up_hotfix_lived(l->device, &l->err) < 0
@@ -316,7 +322,8 @@ static void check_goal(const struct hotfixes_flow *flow, const struct up_hotfix 
     static const enum up_hotfix_state states[] = {
         [HOTFIXES_APPLIED] = UP_HOTFIX_APPLIED,   [HOTFIXES_FAILED] = UP_HOTFIX_QUARANTINED,
         [HOTFIXES_UNDONE] = UP_HOTFIX_UNDONE,     [HOTFIXES_HIGHER] = UP_HOTFIX_APPLIED,
-        [HOTFIXES_SPENT] = UP_HOTFIX_QUARANTINED, [HOTFIXES_DROPPED] = UP_HOTFIX_DROPPED};
+        [HOTFIXES_SPENT] = UP_HOTFIX_QUARANTINED, [HOTFIXES_DROPPED] = UP_HOTFIX_DROPPED,
+        [HOTFIXES_BACK] = UP_HOTFIX_QUARANTINED};
     bool spent_by_cuts = h && h->state == UP_HOTFIX_QUARANTINED && log->tests > 1 && !log->passed;
 
     if (!h || (h->state != states[flow->end] && !spent_by_cuts))
@@ -327,7 +334,7 @@ static void check_entry(const struct sim *sim, const struct hotfixes_flow *flow,
                         struct up_hotfix_ledger *ledger, struct hotfixes_log *log)
 {
     struct up_hotfix *h = up_hotfix_find(ledger, "clock", version_of(flow));
-    struct up_hotfix *lower = flow->end == HOTFIXES_HIGHER ? up_hotfix_find(ledger, "clock", "1") : NULL;
+    struct up_hotfix *lower = is_higher(flow) ? up_hotfix_find(ledger, "clock", "1") : NULL;
     bool in_force = h && up_hotfix_is_active(h);
 
     for (uint32_t i = 0; i < ledger->count; i++)
@@ -339,10 +346,10 @@ static void check_entry(const struct sim *sim, const struct hotfixes_flow *flow,
         bad(log, "in force without a test");
     if (in_force && log->undone)
         bad(log, "in force again");
-    if (begins_applied(flow) && flow->end != HOTFIXES_HIGHER && !in_force && !log->undoing)
+    if (begins_applied(flow) && !is_higher(flow) && !in_force && !log->undoing)
         bad(log, "what was applied is out of force");
-    if (lower && up_hotfix_is_active(lower) == in_force)
-        bad(log, "of two versions %s", in_force ? "both are in force" : "none is");
+    if (lower && up_hotfix_is_active(lower) == (h && h->state == UP_HOTFIX_APPLIED))
+        bad(log, "the lower version is %s", up_hotfix_state_name(lower->state));
 }
 
 void hotfixes_check(const struct sim *from, const struct hotfixes_flow *flow, bool online,

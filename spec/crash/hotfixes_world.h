@@ -15,6 +15,7 @@ enum hotfixes_end {
     HOTFIXES_FAILED,  /* its test fails */
     HOTFIXES_UNDONE,  /* it was applied, and is undone by order */
     HOTFIXES_HIGHER,  /* it was applied, and a higher version takes its place */
+    HOTFIXES_BACK,    /* the same, but no start of the script lives with that: the lower version is back */
     HOTFIXES_SPENT,   /* it passes, and no start of the script lives with it */
     HOTFIXES_DROPPED  /* it was applied, and another release is installed and confirmed */
 };

@@ -82,6 +82,17 @@ function Hotfixes:resume()
   if state then agent:tell { event = "done", hotfix = row_of(self, id), state = state } end
 end
 
+-- The folder of the lower version that comes back when this one goes.
+local function below(self, row)
+  local rows = self.agent.device:hotfixes() or {}
+  for i = #rows, 1, -1 do
+    local other = rows[i]
+    if other.name == row.name and other.id ~= row.id and (other.state == "applied" or other.state == "fresh") then
+      return other.dir
+    end
+  end
+end
+
 -- Ask the handler: true if it did.
 local function ask(self, action, id)
   local agent, peer, row = self.agent, self.agent.server:hotfix_peer(), row_of(self, id)
@@ -90,7 +101,7 @@ local function ask(self, action, id)
   self.asked_id = self.asked_id + 1
   self.asked[self.asked_id] = asked
   peer:send { event = "hotfix", id = self.asked_id, name = row.name, version = row.version, action = action,
-    dir = row.dir }
+    dir = row.dir, below = action == "undo" and below(self, row) or nil }
   agent.tasks:await(asked, agent.config.hotfix_time)
   self.asked[self.asked_id] = nil
   return asked.ok == true

@@ -19,13 +19,15 @@ local function leave(dir)
 end
 
 --- Hand a hotfix to the handlers.
--- @tparam table event id, name, version, action, dir
+-- @tparam table event id, name, version, action, dir, below (folder of the lower version that is back; nil: none)
 -- @tparam {function,...} handlers
 -- @tparam function log function(line)
 -- @treturn boolean whether one of them took it
 function M.take(event, handlers, log)
   leave(event.dir)
-  if event.action == "apply" then package.path = templates(event.dir) .. package.path end
+  if event.below then leave(event.below) end
+  local dir = event.action == "apply" and event.dir or event.below
+  if dir then package.path = templates(dir) .. package.path end
   local taken = false
   for _, fn in ipairs(handlers) do
     local ok, result = xpcall(fn, traceback, { name = event.name, version = event.version, action = event.action,
