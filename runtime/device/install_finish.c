@@ -151,9 +151,12 @@ static int check_head(struct up_device *d, const char *head, struct up_error *er
         return 0;
     rc = up_package_load_part(&m, d->storage, ring, head, UP_SCRIPT, &why);
     up_keyring_free(ring);
-    if (rc < 0)
-        return up_fail(err, UP_CORRUPT, "%s: is not what was verified: %s", head, why.message);
-    return 0;
+    if (rc == 0)
+        return 0;
+    *err = why;
+    return rc == UP_INTERNAL
+               ? up_fail_in(err, head)
+               : up_fail(err, UP_CORRUPT, "%s: is not what was verified: %s", head, why.message);
 }
 
 /* The archive is complete: keep it, and begin to extract it. */
