@@ -12,6 +12,8 @@ M.options = {
     choices = { "time", "hand" } },
   { name = "limit", value = "N|P%", help = "with rollout: failures, or their share, that pause it (5%), or none" },
   { name = "sample", value = "N", help = "with rollout: verdicts before a share counts (20)" },
+  { name = "count-silent", value = "WHICH", choices = { "yes", "no" },
+    help = "with rollout: whether a device that falls silent amid an upgrade counts as a failure (no)" },
   { name = "in-flight", value = "N", help = "with rollout: offers that are open at once (100)" },
   { name = "done", value = "P", help = "with rollout: percent of a wave that need a verdict (90)" },
   { name = "least", value = "N", help = "with rollout: devices of a wave that have to succeed (1)" },
@@ -47,7 +49,7 @@ devices that have not begun are refused, and downloads that have begun go on. `r
 --- What the options say: the texts of a plan, and the priority.
 -- @treturn table|nil {plan, priority}; nil, message, "usage"
 function M.read(opts)
-  local plan = { in_flight = opts["in-flight"] }
+  local plan = { in_flight = opts["in-flight"], count_silent = opts["count-silent"] }
   for _, name in ipairs(PLAN) do plan[name] = opts[name] end
   local priority
   if opts.priority then

@@ -47,7 +47,9 @@ describe("depot.rollout.plan", function()
 
   it("reads what was said", function()
     local plan = plans.read { waves = "0.5,20%,100", soak = "2h", limit = "12", in_flight = "7", window = "22:00-05:30",
-      zone = "Asia/Shanghai", advance = "hand", retries = "2", backoff = "30m", members = "fixed" }
+      zone = "Asia/Shanghai", advance = "hand", retries = "2", backoff = "30m", members = "fixed",
+      count_silent = "yes" }
+    assert.is_true(plan.count_silent)
     assert.same({ { 0.5, 20, 100 }, 7200, { count = 12 }, 7, { from = 1320, to = 330 }, "hand", 2, 1800 },
       { plan.waves, plan.soak, plan.limit, plan.in_flight, plan.window, plan.advance, plan.retries, plan.backoff })
     assert.same({ percent = 2.5, sample = 50 }, plans.read({ limit = "2.5%", sample = "50" }).limit)
@@ -60,6 +62,7 @@ describe("depot.rollout.plan", function()
     { soak = "1" }, { soak = "1w" }, { limit = "0" }, { limit = "0%" }, { limit = "101%" }, { limit = "5 %" },
     { in_flight = "0" }, { in_flight = "1.5" }, { advance = "never" }, { window = "22-5" },
     { window = "24:00-05:00" }, { window = "05:00-05:00" }, { zone = "UTC" }, { limit = "5", sample = "20" },
+    { count_silent = "maybe" },
   }
   for _, texts in ipairs(wrong) do
     local name, text = next(texts)
@@ -208,6 +211,16 @@ describe("depot.rollout.life", function()
       assert.same({ "paused", 1 }, { judged(plans.read { limit = "1" }, "f3", "soaking") })
       assert.same({ "paused", 1 }, { judged(plans.read { limit = "1" }, "f1", "waiting") })
       assert.same({ "finished", 0 }, { judged(plans.read { limit = "1" }, "f1", "finished") })
+    end)
+
+    it("counts a device that fell silent only if that was wanted, and a late success never", function()
+      local r = rollout { state = "running", wave = 1, plan = plans.read { limit = "1" } }
+      assert.is_false(life.judge(r, "failed", NOW, "silent"))
+      assert.is_false(life.judge(r, "succeeded", NOW, "late"))
+      assert.same({ 0, 0, "running" }, { r.verdicts, r.failed, r.state })
+      r.plan = plans.read({ count_silent = "yes" }, r.plan)
+      assert.is_true(life.judge(r, "failed", NOW, "silent"))
+      assert.same({ 1, 1, "paused" }, { r.verdicts, r.failed, r.state })
     end)
 
     it("forgives what was before a resume", function()

@@ -78,7 +78,8 @@ function World:watch()
   end
   local went = self.depot.offers.went
   self.depot.offers.went = function(offers, row, what, now)
-    local id = (what == "failed" or what == "reverted") and row.rollout
+    local counts = what == "reverted" or what == "failed" and row.reason ~= "silent"
+    local id = counts and row.rollout
     if id then self.failed[id] = (self.failed[id] or 0) + 1 end
     return went(offers, row, what, now)
   end

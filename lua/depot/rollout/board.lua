@@ -116,8 +116,7 @@ function Board:went(row, what, now)
   if what == "failed" and rollout.plan.retries >= row.failures then
     jobs.try_again(row, now + rollout.plan.backoff * 1000)
   end
-  -- A late success had its verdict before, or is none of the rollout's.
-  if row.reason ~= "late" and life.judge(rollout, what, now) then
+  if life.judge(rollout, what, now, row.reason) then
     self:_say(rollout, ("paused: %d of %d verdicts are failures"):format(rollout.failed, rollout.verdicts))
   end
   local ok, message, code = self.store:save_rollout(rollout)

@@ -144,12 +144,15 @@ local function is_reached(rollout)
     and rollout.failed * 100 >= limits.percent * rollout.verdicts
 end
 
---- A job of the rollout has a verdict. A device that falls back had one, so only its failure is new.
+--- A job of the rollout has a verdict. A device that falls back had one, so only its failure is new. A late success had
+-- one before, or is none of the rollout's.
 -- @tparam table rollout changed in place
 -- @tparam string verdict succeeded, failed or reverted
 -- @tparam integer now ms
+-- @tparam[opt] string reason of depot.jobs
 -- @treturn boolean whether that has paused the rollout
-function M.judge(rollout, verdict, now)
+function M.judge(rollout, verdict, now, reason)
+  if reason == "late" or reason == "silent" and not rollout.plan.count_silent then return false end
   if verdict ~= "reverted" then rollout.verdicts = rollout.verdicts + 1 end
   if verdict ~= "succeeded" then rollout.failed = rollout.failed + 1 end
   rollout.verdicts = math.max(rollout.verdicts, rollout.failed)

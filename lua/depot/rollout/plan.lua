@@ -17,6 +17,7 @@ M.DEFAULTS = {
   soak = 86400,    -- between a wave that is done and the next one
   advance = "time", -- or "hand": a person opens each wave
   limit = { percent = 5, sample = 20 },
+  count_silent = false, -- whether a device that falls silent amid an upgrade counts for the limit
   in_flight = 100, -- offers that are open at once
   done = 90,       -- percent of the devices heard since the wave opened that need a verdict
   least = 1,       -- of them have succeeded
@@ -54,6 +55,12 @@ local function one_of(...)
     end
     return nil, table.concat(words, " or ")
   end
+end
+
+local function yes_or_no(text)
+  if text == "yes" then return true end
+  if text == "no" then return false end
+  return nil, "yes or no"
 end
 
 local WAVES_ARE = ("rising percentages of which the last is 100, as 1,10,50,100; at most %d"):format(WAVES)
@@ -99,7 +106,7 @@ local READ = {
   waves = waves, soak = span, limit = limit, window = window, backoff = span,
   advance = one_of("time", "hand"), members = one_of("open", "fixed"),
   in_flight = whole(1, 1000000), done = whole(1, 100), least = whole(1, 1000000), retries = whole(0, 100),
-  sample = whole(1, 1000000), zone = function(text) return text end,
+  sample = whole(1, 1000000), count_silent = yes_or_no, zone = function(text) return text end,
 }
 
 -- Fields that a rollout keeps once it has started: they say who belongs to which wave.
@@ -122,8 +129,8 @@ local function copy(value)
 end
 
 --- Read a plan, or the change of one.
--- @tparam {string=string} texts by field: waves, soak, advance, limit, sample, in_flight, done, least, retries,
---   backoff, members, window, zone
+-- @tparam {string=string} texts by field: waves, soak, advance, limit, sample, count_silent, in_flight, done,
+--   least, retries, backoff, members, window, zone
 -- @tparam[opt] table before the plan that is changed; else M.DEFAULTS
 -- @treturn table|nil a new plan; nil, message, "usage"
 function M.read(texts, before)

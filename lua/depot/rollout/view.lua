@@ -41,7 +41,8 @@ function M.object(context, rollout)
     product_key = rollout.hash,
     from = rollout.source or null, filter = rollout.filter or null, wave = rollout.wave, waves = list, jobs = all,
     verdicts = rollout.verdicts, failed = rollout.failed, priority = rollout.priority, members = plan.members,
-    soak = plan.soak, advance = plan.advance, limit = plan.limit, in_flight = plan.in_flight or null,
+    soak = plan.soak, advance = plan.advance, limit = plan.limit,
+    count_silent = plan.count_silent or false, in_flight = plan.in_flight or null,
     window = plan.window or null, zone = plan.zone or null, retries = plan.retries,
     made = seconds(rollout.made, null), wave_at = seconds(rollout.wave_at, null),
     starts_at = seconds(rollout.starts_at, null), ended = seconds(rollout.ended, null) }
