@@ -28,6 +28,12 @@ end
 -- For each field: `of`, its name in a row; `is` and `less`, how it is compared; `read`, which reads the value after `<`
 -- (or returns nil and what was expected); `lasts`, whether it stays the same over time.
 local FIELDS = {
+  tag = { of = "tags", is = function(given, wanted)
+    for _, tag in ipairs(given) do
+      if same(tag, wanted) then return true end
+    end
+    return wanted == "" and #given == 0
+  end },
   product = { of = "product", is = same, lasts = true },
   cloud = { of = "cloud", is = same, lasts = true },
   name = { of = "device", is = name_is, lasts = true },

@@ -1,7 +1,7 @@
 --- What the depot remembers of devices, in <folder>/depot.db.
 --
 -- It holds a row for each device with its job (depot.jobs); rollouts
--- (depot.rollout.records); which packages are
+-- (depot.rollout.records); tags and notes (depot.tags); which packages are
 -- verified; digests of files, so that they are not hashed at every start; and
 -- the secret that links are signed with. SQLite uses a write-ahead log, so the
 -- actions of the command line can read and write while the depot runs.
@@ -13,13 +13,14 @@
 
 local records = require "depot.rollout.records"
 local releases = require "depot.releases"
+local tags = require "depot.tags"
 local tables = require "depot.store_tables"
 local COLUMNS = tables.columns
 
 local M = {}
 
 local Store = {}
-for _, module in ipairs { records, releases } do
+for _, module in ipairs { records, releases, tags } do
   for name, method in pairs(module.methods) do Store[name] = method end
 end
 Store.__index = Store

@@ -4,6 +4,7 @@
 
 local records = require "depot.rollout.records"
 local releases = require "depot.releases"
+local tags = require "depot.tags"
 
 local M = {}
 
@@ -74,7 +75,7 @@ local SCHEMA = [[
     package TEXT PRIMARY KEY, target TEXT NOT NULL, cloud TEXT, product TEXT, device TEXT, time INTEGER NOT NULL);
   CREATE TABLE file (name TEXT PRIMARY KEY, tag TEXT NOT NULL, md5 TEXT NOT NULL);
   CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-]] .. PATCHES .. ROLLOUTS .. "PRAGMA user_version = 7;"
+]] .. PATCHES .. ROLLOUTS .. tags.schema .. "PRAGMA user_version = 8;"
 
 -- The step from each earlier version to the next.
 local LATER = {
@@ -98,6 +99,7 @@ local LATER = {
     ALTER TABLE rollout ADD COLUMN failed INTEGER NOT NULL DEFAULT 0; ALTER TABLE rollout ADD COLUMN ended INTEGER;
   ]] .. ROLLOUTS,
   [6] = "ALTER TABLE device ADD COLUMN reason TEXT; PRAGMA user_version = 7;",
+  [7] = tags.schema .. "PRAGMA user_version = 8;",
 }
 local LATEST = #LATER + 1
 
@@ -134,7 +136,7 @@ local STATEMENTS = {
   unset = "DELETE FROM setting WHERE name = ?",
   version = "PRAGMA data_version",
 }
-for _, module in ipairs { records, releases } do
+for _, module in ipairs { records, releases, tags } do
   for name, sql in pairs(module.statements) do STATEMENTS[name] = sql end
 end
 

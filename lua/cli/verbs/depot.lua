@@ -10,11 +10,11 @@ local M = {}
 
 -- Actions: module depot.actions.<name>, with run(context).
 local ACTIONS = { add = true, status = true, verify = true, batch = true, retry = true, cancel = true,
-  rollout = true, release = true }
+  rollout = true, release = true, device = true }
 -- Actions whose second word says what they do.
-local MANY = { rollout = "PACKAGE|NUMBER", release = "PACKAGE" }
+local MANY = { rollout = "PACKAGE|NUMBER", release = "PACKAGE", device = "NAME" }
 -- Actions that take --filter.
-local FILTERED = { status = true, batch = true, retry = true, cancel = true, rollout = true }
+local FILTERED = { status = true, batch = true, retry = true, cancel = true, rollout = true, device = true }
 
 local function with_rollouts(list)
   return table.move(rollout.options, 1, #rollout.options, #list + 1, list)
@@ -66,6 +66,9 @@ are served there, too, with the certificate of --tls-cert.
       end open jobs; the package is no longer offered
   depot release list|withdraw DIR [PACKAGE]
       show the releases, or offer one no more: there is no way back
+  depot device list|show|tag|note DIR [NAME]
+      show the devices, or one; give them --tag or take --untag, by name, --device,
+      --filter or the file --devices; write a --note about one
   depot status DIR
       show what the devices run, and the state of their jobs
 ]] .. rollout.text .. [[
@@ -87,7 +90,7 @@ Hotfixes are patches to that cloud. Each version of a product is one patch, whic
       show all, and how many devices have them
 
 A filter is a list of terms that must all hold. `field:value` and `-field:value` (not) compare product, cloud, name,
-release, target, state or code; `name:meter-*` compares the beginning, and `state:""` means that there is none.
+release, target, state, code or tag; `name:meter-*` compares the beginning, and `state:""` means that there is none.
 `release<1.0.2` compares versions, `code<0` numbers, and `heard<7d` means not heard of for seven days. The filter of
 a batch may use only product, cloud, name and release, and also applies to new devices; `cancel` with the same filter
 ends the batch.
@@ -125,9 +128,14 @@ Until all are made, a depot on this machine asks devices that would get one of t
     { name = "cloud", value = "NAME", help = "with an action: only devices of this cloud",
       choices = { "aliyun", "tencent", "qinglian", "luat" } },
     { name = "filter", value = "FILTER",
-      help = "with status, batch, retry, cancel, rollout create: only matching devices, as 'state:failed heard<7d'" },
+      help = "with status, batch, retry, cancel, device, rollout create: only matching devices, as 'state:failed "
+        .. "heard<7d'" },
     { name = "from", value = "RELEASE", help = "with batch: only devices that report this release" },
-    { name = "devices", value = "LIST", help = "with add: file of the device ids that the package is for" },
+    { name = "devices", value = "LIST", help = "with add: file of the device ids that the package is for; with device: "
+      .. "of those that are meant" },
+    { name = "tag", value = "TAG", list = true, help = "with device tag: give this tag; may be repeated" },
+    { name = "untag", value = "TAG", list = true, help = "with device tag: take this tag away; may be repeated" },
+    { name = "note", value = "TEXT", help = "with device note: what to remember of it; \"\" removes it" },
     { name = "about", value = "TEXT", help = "with patch add: what the patch does" },
     { name = "timeout", value = "SECONDS",
       help = "with verify: how long to wait (3600); with patch verify: for the result of the test (60)" },
@@ -177,7 +185,7 @@ local function fault_of(action, args)
   if words[4] and not MANY[action] then return ("moult depot %s takes one package at a time"):format(action) end
   if action == "pack" and words[3] then return "usage: moult depot pack DIR; the recipe names the packages" end
   if opts.filter and not FILTERED[action] then
-    return action .. " takes no --filter; status, batch, retry, cancel and rollout do"
+    return action .. " takes no --filter; status, batch, retry, cancel, rollout and device do"
   end
   local other = rollout.given(opts)
   return other and ("%s takes no --%s; rollout does"):format(action, other) or nil

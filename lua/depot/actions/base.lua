@@ -103,9 +103,11 @@ end
 --- The devices that the options mean.
 -- @tparam table context
 -- @tparam[opt] table entry only devices of this package's product
--- @treturn {table,...}|nil rows; nil, message, code
+-- @treturn {table,...}|nil rows, with their tags; nil, message, code
 function M.devices(context, entry)
   local rows, message, code = context.store:devices()
+  if not rows then return nil, message, code end
+  rows, message, code = context.store:with_tags(rows)
   if not rows then return nil, message, code end
   local names, meant = set_of(context.opts.device), {}
   for _, row in ipairs(rows) do

@@ -39,6 +39,9 @@ local function object_of(row, printable, null)
   return object
 end
 
+--- A device's row as an object for JSON.
+M.object = object_of
+
 local function rollout_of(row, packages, null)
   local entry = packages[row.package]
   return { package = entry and entry.name or null, release = row.target, cloud = row.cloud or null,
@@ -94,6 +97,7 @@ end
 
 -- Stands for the store if there is no database: none is made in a folder that no depot with --mqtt has served.
 local nothing = { get = function() return false end, withdrawn = function() return {} end,
+  with_tags = function(_, rows) return rows end,
   devices = function() return {} end, rollouts = function() return {} end, close = function() end }
 
 -- The rollouts, without the automatic mode, which has none of its own.

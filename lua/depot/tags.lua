@@ -1,0 +1,79 @@
+--- What people write about devices: tags, which filters can ask for, and a note.
+--
+-- `methods` are those of depot.store. Both stand apart from the device's row,
+-- which a running depot writes as a whole.
+--
+-- @module depot.tags
+
+local M = { methods = {} }
+
+--- For depot.store_tables.
+M.schema = [[
+  CREATE TABLE tag (
+    cloud TEXT NOT NULL, product TEXT NOT NULL, device TEXT NOT NULL, tag TEXT NOT NULL,
+    PRIMARY KEY (cloud, product, device, tag)) WITHOUT ROWID;
+  CREATE TABLE note (
+    cloud TEXT NOT NULL, product TEXT NOT NULL, device TEXT NOT NULL, text TEXT NOT NULL,
+    PRIMARY KEY (cloud, product, device)) WITHOUT ROWID;
+]]
+
+M.statements = {
+  tags = "SELECT * FROM tag ORDER BY tag",
+  tag = "INSERT OR IGNORE INTO tag VALUES (?, ?, ?, ?)",
+  untag = "DELETE FROM tag WHERE cloud = ? AND product = ? AND device = ? AND tag = ?",
+  note = "SELECT text FROM note WHERE cloud = ? AND product = ? AND device = ?",
+  put_note = "INSERT OR REPLACE INTO note VALUES (?, ?, ?, ?)",
+  drop_note = "DELETE FROM note WHERE cloud = ? AND product = ? AND device = ?",
+}
+
+--- A tag as it is kept: lower case.
+-- @treturn string|nil nil, message, "usage"
+function M.read(text)
+  if text:find "^[%w._-]+$" and #text <= 32 then return text:lower() end
+  return nil, ("tag %q: expected up to 32 letters, digits, '.', '_' or '-'"):format(text), "usage"
+end
+
+local function key_of(row) return ("%s/%s/%s"):format(row.cloud, row.product, row.device) end
+
+local Methods = M.methods
+
+--- Set `tags` of rows: an array, sorted.
+-- @treturn {table,...}|nil rows; nil, message, code
+function Methods:with_tags(rows)
+  local all, message, code = self.statements.tags:all()
+  if not all then return nil, message, code end
+  local by_key = {}
+  for _, line in ipairs(all) do
+    local key = key_of(line)
+    by_key[key] = by_key[key] or {}
+    table.insert(by_key[key], line.tag)
+  end
+  for _, row in ipairs(rows) do row.tags = by_key[key_of(row)] or {} end
+  return rows
+end
+
+--- Give a device a tag, or take it away.
+-- @treturn boolean|nil whether that changed anything; nil, message, code
+function Methods:set_tag(row, tag, wanted)
+  local statement = self.statements[wanted and "tag" or "untag"]
+  local changed, message, code = statement:run(row.cloud, row.product, row.device, tag)
+  if not changed then return nil, message, code end
+  return changed > 0
+end
+
+--- The note about a device.
+-- @treturn string|false|nil false: there is none; nil, message, code
+function Methods:note(row)
+  local found, message, code = self.statements.note:first(row.cloud, row.product, row.device)
+  if found == nil then return nil, message, code end
+  return found and found.text
+end
+
+--- Write the note about a device; an empty one removes it.
+-- @treturn integer|nil nil, message, code
+function Methods:put_note(row, text)
+  if text == "" then return self.statements.drop_note:run(row.cloud, row.product, row.device) end
+  return self.statements.put_note:run(row.cloud, row.product, row.device, text)
+end
+
+return M
