@@ -165,7 +165,8 @@ static void start_script(struct up_supervisor *s)
     struct up_error err;
     uint64_t now = up_supervisor_now(s);
 
-    if (!is_on_mixture(s) && !ready(s))
+    /* A switch that was cut goes on, or back, with the next start on trial. */
+    if ((!is_on_mixture(s) || up_supervisor_phase(s) == UP_TRIAL) && !ready(s))
         return;
     if (is_on_mixture(s)) { /* counting the start may have found out */
         up_say(s, "the script does not start: the files are neither the old nor the new ones");
