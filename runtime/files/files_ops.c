@@ -410,16 +410,26 @@ static int is_done_weak(const struct up_files_work *w, const struct at *a, uint3
     return rc < 0 ? rc : 0;
 }
 
+/* What took the place of another has the other as .old beside it; what went back has neither .new nor .old. */
 static int is_on(const struct at *a, bool *is, struct up_error *err)
 {
-    struct up_stat st;
-    int there = up_files_look(&a->place, a->op->name, &st, err), fresh;
+    struct up_stat now, old, ignored;
+    int there = up_files_look(&a->place, a->op->name, &now, err), fresh, kept;
 
     if (there < 0)
         return there;
-    fresh = up_files_look(&a->place, a->name[UP_FILES_NEW], &st, err);
-    *is = a->op->kind == UP_FILES_DELETE ? !there : there && !fresh;
-    return fresh < 0 ? fresh : 0;
+    fresh = up_files_look(&a->place, a->name[UP_FILES_NEW], &ignored, err);
+    if (fresh < 0)
+        return fresh;
+    kept = up_files_look(&a->place, a->name[UP_FILES_OLD], &old, err);
+    if (kept < 0)
+        return kept;
+    if (a->op->kind == UP_FILES_DELETE)
+        *is = !there;
+    else
+        *is = there && !fresh &&
+              (!a->found->there || (kept && (now.inode != old.inode || now.device != old.device)));
+    return 0;
 }
 
 int up_files_is_done(const struct up_files_work *w, uint32_t n, bool forward, bool *is, struct up_error *err)

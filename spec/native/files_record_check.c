@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "error.h"
+#include "files_ops.h"
 
 static const struct files_flow flow = {.name = "check"};
 static const struct up_files_source source = {NULL, tree_content};
@@ -90,6 +91,23 @@ static void a_changed_tree_is_on_record_in_both_files(void **state)
     assert_in_both(w, UP_FILES_NONE);
 }
 
+/* A file that took the place of another, and went back, is like one that never was replaced. */
+static void assert_each_went_back(const struct world *w)
+{
+    const struct up_files_work work = {w->storage, w->files.folder, &w->files.plan, w->files.found};
+    struct up_error err;
+    bool is;
+
+    for (uint32_t n = 0; n < w->files.plan.op_count; n++) {
+        if (!up_files_is_step(&w->files.plan.op[n]) || !w->files.found[n].there)
+            continue;
+        assert_int_equal(up_files_is_done(&work, n, true, &is, &err), 0);
+        assert_false(is);
+        assert_int_equal(up_files_is_done(&work, n, false, &is, &err), 0);
+        assert_true(is);
+    }
+}
+
 static void the_tree_tells_what_the_record_cannot(void **state)
 {
     struct world *w = *state;
@@ -108,6 +126,7 @@ static void the_tree_tells_what_the_record_cannot(void **state)
     assert_int_equal(up_files_undo(&w->files, &w->err), 0);
     assert_int_equal(w->files.stage.step, UP_FILES_UNDOING);
     assert_true(up_files_is(&w->files, false));
+    assert_each_went_back(w);
     assert_int_equal(up_files_sweep(&w->files, false, &w->err), 0);
 }
 
