@@ -36,7 +36,7 @@ M.checks = {
   files_stage = { "files", "files_record" }, files_here = { "files", "files_record" },
   files_tree = { "files", "files_fault" }, files_ops = { "files", "files_foreign", "files_record", "files_fault" },
   files_foreign = { "files", "files_foreign" }, files_switch = { "files", "files_record", "files_fault" },
-  files_clean = { "settle" }, device_settle = { "settle" }, device_alone = { "settle" },
+  files_clean = { "settle" }, device_settle = { "settle", "device_tree" }, device_alone = { "settle" },
   device_tree = { "settle", "device_tree" }, device_counted = { "settle" },
   files_helper = { "files_helper" }, supervisor_files = { "supervisor_files" },
   running_system = { "files_programs" }, files_executable = { "files_programs" }, files_ran = { "files_programs" },
