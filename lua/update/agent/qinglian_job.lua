@@ -14,12 +14,14 @@ Job.__index = Job
 local HEARD_WITHIN = 5 -- seconds that the script gets for the order to upgrade
 local GOES_ON = 1 -- seconds after which the engine checks again by itself
 
--- The place of the announced firmware: fields of update.engine.place.
-local function place_of(self, job)
+--- The place of something that is pushed: fields of update.engine.place.
+-- @tparam table job opened, copy
+-- @tparam number size bytes
+-- @tparam string used_up the event when the engine has used up what came
+function Job:place_of(job, size, used_up)
   local tasks = self.agent.tasks
   return {
-    cloud = self.name, location = "the pieces of cloud " .. self.name, release = job.offer.version,
-    size = job.offer.size, tries = 1, head_tries = 1,
+    cloud = self.name, location = "the pieces of cloud " .. self.name, size = size, tries = 1, head_tries = 1,
     source = function()
       if job.source then return nil, "the cloud sends each byte once", "network" end
       job.source = job.opened
@@ -28,27 +30,50 @@ local function place_of(self, job)
     pause = function()
       if job.source:starves() then
         job.copy:hand_over()
-        self:drive { type = "consumed" }
+        self:drive { type = used_up }
       end
       tasks:await(self.fed, GOES_ON)
-    end,
-    held = function()
-      if not job.complete then
-        job.complete = true
-        job.copy:hand_over(true)
-        self:drive { type = "complete" }
-      end
-      if job.over then return nil, job.over.text, job.over.code end
-      return job.arms and "arm" or "hold"
-    end,
-    watch = function(event)
-      if event.event == "state" and event.phase == "fetching" then self:drive { type = "begun" } end
     end,
   }
 end
 
+--- Give the engine a piece.
+function Job:feed(job, bytes)
+  job.copy:add(bytes)
+  local ok, message = job.opened:push(bytes)
+  if not ok then
+    self:say("%s", message)
+    job.opened:fail(message, "network")
+  end
+  self.agent.tasks:set(self.fed)
+end
+
+--- No more will come.
+function Job:cut_off(job, action)
+  job.opened:fail(action.text, action.code)
+  self.agent.tasks:set(self.fed)
+end
+
+local function firmware_place(self, job)
+  local place = self:place_of(job, job.offer.size, "consumed")
+  place.release = job.offer.version
+  function place.held()
+    if not job.complete then
+      job.complete = true
+      job.copy:hand_over(true)
+      self:drive { type = "complete" }
+    end
+    if job.over then return nil, job.over.text, job.over.code end
+    return job.arms and "arm" or "hold"
+  end
+  function place.watch(event)
+    if event.event == "state" and event.phase == "fetching" then self:drive { type = "begun" } end
+  end
+  return place
+end
+
 local function install(self, job)
-  local result, message, code, verdict = self.agent:update(place_of(self, job), "pushed")
+  local result, message, code, verdict = self.agent:update(firmware_place(self, job), "pushed")
   job.opened:close()
   if self.job ~= job then return end
   self.job = nil
@@ -72,24 +97,15 @@ function Job:begin(action)
 end
 
 function Job:push(action)
-  local job = self.job
-  if not job then return end
-  job.copy:add(action.bytes)
-  local ok, message = job.opened:push(action.bytes)
-  if not ok then
-    self:say("%s", message)
-    job.opened:fail(message, "network")
-  end
-  self.agent.tasks:set(self.fed)
+  if self.job then self:feed(self.job, action.bytes) end
 end
 
---- No more will come: the engine ends, and nobody is told.
+--- The engine ends, and nobody is told.
 function Job:stop(action)
   local job = self.job
   if not job then return end
   self.job, job.over = nil, { text = action.text, code = action.code }
-  job.opened:fail(action.text, action.code)
-  self.agent.tasks:set(self.fed)
+  self:cut_off(job, action)
   self.agent.engine:try_now()
 end
 

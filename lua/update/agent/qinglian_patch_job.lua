@@ -12,8 +12,6 @@ local engine_hotfix = require "update.engine.hotfix"
 local PatchJob = setmetatable({}, { __index = require "update.agent.qinglian_job" })
 PatchJob.__index = PatchJob
 
-local GOES_ON = 1 -- seconds after which the engine checks again by itself
-
 -- Ask policy, in a task. What the device has already is answered at once, and not sent again; but where the cloud
 -- wants to verify it, it is sent and tested.
 local function choose(self, items, verify)
@@ -42,34 +40,20 @@ function PatchJob:listed(action)
   self.agent.tasks:spawn("patches " .. self.name, choose, self, action.items, action.verify)
 end
 
--- The place of a patch: fields of update.engine.place.
-local function place_of(self, job)
-  return {
-    cloud = self.name, location = "the pieces of cloud " .. self.name, size = job.item.size, tries = 1, head_tries = 1,
-    hotfix = { name = job.item.name, version = job.item.version },
-    source = function()
-      if job.source then return nil, "the cloud sends each byte once", "network" end
-      job.source = job.opened
-      return job.source
-    end,
-    pause = function()
-      if job.source:starves() then
-        job.copy:hand_over()
-        self:drive { type = "patch_consumed" }
-      end
-      self.agent.tasks:await(self.fed, GOES_ON)
-    end,
-    hotfix_step = function(word)
-      if word == "fetching" then return self:drive { type = "patch_begun" } end
-      job.copy:hand_over(true)
-      self:drive { type = "patch_complete" }
-    end,
-  }
+local function patch_place(self, job)
+  local place = self:place_of(job, job.item.size, "patch_consumed")
+  place.hotfix = { name = job.item.name, version = job.item.version }
+  function place.hotfix_step(word)
+    if word == "fetching" then return self:drive { type = "patch_begun" } end
+    job.copy:hand_over(true)
+    self:drive { type = "patch_complete" }
+  end
+  return place
 end
 
 -- As agent:update(), but it is in force already.
 local function test_again(self, job)
-  local passed, message, code = engine_hotfix.test_again(self.agent.engine, place_of(self, job),
+  local passed, message, code = engine_hotfix.test_again(self.agent.engine, patch_place(self, job),
     function(id) return self.agent.hotfixes:test_again(id) end)
   if passed == false then return nil, "its test failed now; it stays", "rolledback" end
   return passed, message, code
@@ -81,7 +65,7 @@ local function install(self, job)
   if item.again then
     result, message, code = test_again(self, job)
   else
-    result, message, code, verdict, retry_after = self.agent:update(place_of(self, job), "hotfix")
+    result, message, code, verdict, retry_after = self.agent:update(patch_place(self, job), "hotfix")
   end
   job.opened:close()
   if self.patch_job ~= job then return end
@@ -104,24 +88,15 @@ function PatchJob:patch_begin(action)
 end
 
 function PatchJob:patch_push(action)
-  local job = self.patch_job
-  if not job then return end
-  job.copy:add(action.bytes)
-  local ok, message = job.opened:push(action.bytes)
-  if not ok then
-    self:say("%s", message)
-    job.opened:fail(message, "network")
-  end
-  self.agent.tasks:set(self.fed)
+  if self.patch_job then self:feed(self.patch_job, action.bytes) end
 end
 
---- No more will come: the engine ends, and nobody is told.
+--- The engine ends, and nobody is told.
 function PatchJob:patch_stop(action)
   local job = self.patch_job
   if not job then return end
   self.patch_job = nil
-  job.opened:fail(action.text, action.code)
-  self.agent.tasks:set(self.fed)
+  self:cut_off(job, action)
 end
 
 return PatchJob
