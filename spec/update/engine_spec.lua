@@ -621,6 +621,7 @@ describe("update.engine", function()
     local ok, message, code = e:install(where())
     assert.same({ nil, "dropped by hand", "refused" }, { ok, message, code })
     assert.equal("abandon refused", f.log[#f.log - 1])
+    assert.is_nil(e:alone(function() return e.cancelled end)) -- what comes next is not cancelled
   end)
 
   it("cancels a pause between tries", function()

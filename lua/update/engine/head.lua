@@ -58,8 +58,10 @@ end
 local function complete(engine, where, head)
   head.manifest = offers.open_meta(head.package:manifest(), engine.natives.json and engine.natives.json.decode)
   -- A package of files alone need not name its release. A name that is too long is what the gates refuse.
-  head.manifest.release = head.manifest.release or engine.device:release_of(head.package)
-    or "F" .. (head.manifest.files_version or "")
+  if not head.manifest.hotfix then
+    head.manifest.release = head.manifest.release or engine.device:release_of(head.package)
+      or "F" .. (head.manifest.files_version or "")
+  end
   local transaction, parts = engine.device:status().transaction, engine.device:parts(head.package)
   head.offer = offers.of(head.manifest, {
     cloud = where.cloud, size = head.package:layout().size, transaction = transaction, parts = parts,

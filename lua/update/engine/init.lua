@@ -170,23 +170,20 @@ end
 --   the script), already (true: it was armed before)} | nil, message, code, verdict (if gates or policy refused or
 --   deferred), seconds after which to ask the server again (if it said so)
 function Engine:install(where)
-  if self.busy then return nil, "another update is under way; `moult status` shows it", "busy" end
   local place = places.new(where)
-  self.busy, self.cancelled, self.aside = true, nil, nil
-  self.patient = place.patience and place.cloud
-  local results = table.pack(xpcall(self.run, debug.traceback, self, place))
-  self.busy, self.begun, self.patient, self.stands = nil, nil, nil, nil
-  if not results[1] then error(results[2], 0) end
-  return table.unpack(results, 2, results.n)
+  return self:alone(function()
+    self.patient = place.patience and place.cloud
+    return self:run(place)
+  end)
 end
 
 --- While fn runs, no update begins.
 -- @treturn any what fn returned | nil, message, "busy"
 function Engine:alone(fn)
   if self.busy then return nil, "another update is under way; `moult status` shows it", "busy" end
-  self.busy = true
+  self.busy, self.cancelled, self.aside = true, nil, nil
   local results = table.pack(xpcall(fn, debug.traceback))
-  self.busy = nil
+  self.busy, self.begun, self.patient, self.stands = nil, nil, nil, nil
   if not results[1] then error(results[2], 0) end
   return table.unpack(results, 2, results.n)
 end

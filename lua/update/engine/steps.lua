@@ -26,8 +26,8 @@ local function progress(engine, head, transfer, force)
   if not force and head.told and now - head.told < PROGRESS_EVERY then return end
   head.told = now
   local done, total, part = transfer:progress()
-  engine.on { event = "progress", release = head.offer.release or offers.name_of(head.offer),
-    sequence = head.offer.sequence, part = part, done = done, total = total }
+  engine.on { event = "progress", release = offers.name_of(head.offer), sequence = head.offer.sequence, part = part,
+    done = done, total = total }
 end
 
 -- Open or continue the transfer, over the open source or a fresh one.

@@ -48,7 +48,7 @@ local function ask_medium(engine, head, verdict)
     :format(rest)
   table.insert(verdict.tree, { rule = "medium", result = "stop", text = text })
   verdict.decision = { action = "defer", reason = "medium", retry_after = rest }
-  verdict.code, verdict.message = "deferred", ("%s: %s"):format(head.offer.release, text)
+  verdict.code, verdict.message = "deferred", ("%s: %s"):format(offers.name_of(head.offer), text)
   return false
 end
 
