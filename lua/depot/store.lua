@@ -206,11 +206,13 @@ end
 -- @tparam boolean adopt from now on it belongs here; the caller commits
 -- @treturn boolean|string|nil "adopted": it was restored or copied, and belongs here now; nil, message, code
 function Store:belongs(folder, machine, adopt)
-  local place = folder .. " " .. machine
+  local place = machine == "" and folder or folder .. " " .. machine
   local row, message, code = self.statements.setting:first "place"
   if row == nil then return nil, message, code end
-  if row and row.value == place then return true end
-  local is_ours = not row or row.value == folder -- as earlier versions wrote it
+  local known = row and row.value:gsub("%s+$", "")
+  -- A machine without a name is told by the folder alone, and takes the place of no name that is known.
+  if known and (known == place or machine == "" and known:match "^%S+" == folder) then return true end
+  local is_ours = not known or known == folder
   if not is_ours and not adopt then return false end
   local ok
   ok, message, code = self.statements.unset:run "place"

@@ -308,6 +308,18 @@ describe("depot.keeper", function()
       says_what_to_do()
     end)
 
+    it("goes on while the machine has no name, and once it has one", function()
+      make()
+      for _, machine in ipairs { "", "a", "", "a" } do
+        open { machine = machine }
+        assert.is_truthy(kept.store)
+        assert.same({}, told)
+        kept:close()
+      end
+      open { machine = "b" } -- the name that was known still counts
+      assert.is_nil(kept.store)
+    end)
+
     it("pauses them when another database was put in the place of the open one", function()
       make()
       open()
