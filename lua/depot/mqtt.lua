@@ -67,10 +67,10 @@ local function open_client(natives, options, secret)
   return natives.mqtt.open(client)
 end
 
--- The system's name for this machine; empty where it has none.
+-- The system's name for this machine; empty where it has none, or none yet.
 local function machine_id()
   local file <close> = io.open "/etc/machine-id"
-  return file and (file:read(64) or ""):match "%x+" or ""
+  return file and (file:read(64) or ""):match "^(%x+)%s*$" or ""
 end
 
 -- Pause what a restored or copied database would go on with: time has passed it by, and the other one may still run.
@@ -150,6 +150,14 @@ function M.open(natives, options)
     began, message, code = kept:offer_anew(now())
   end
   if not began then return undo(opened, message, code) end
+  local patches
+  if options.qinglian then
+    patches, message = patch_store.new(kept)
+    if not patches then -- the other clouds go on
+      options.on_event { kind = "store", text = ("no patches are served: %s; move depot.db away to begin anew")
+        :format(message) }
+    end
+  end
   local self = setmetatable({ lock = lock, store = kept }, Cloud)
   self.fleet = fleet.new({
     mqtt = client, store = kept, digests = digests.new(natives, kept), json = natives.json,
@@ -158,7 +166,7 @@ function M.open(natives, options)
     qinglian = options.qinglian and function(remarks, say)
       return qinglian.new { json = natives.json, aes = natives.cipher, md5 = natives.digest.md5, hmac = hmac,
         secret = secret, products = options.qinglian.products, say = say, remarks = remarks, dir = options.dir,
-        patches = patch_store.new(kept), sha256 = natives.digest.sha256 }
+        patches = patches, sha256 = natives.digest.sha256 }
     end,
     link = function(entry, row)
       local life, who = options.expiry or M.EXPIRY, links.who(row)

@@ -34,9 +34,15 @@ local STATEMENTS = {
 }
 
 --- @tparam table store depot.store
+-- @treturn table|nil nil, message, code: the tables are not what they should be
 function M.new(store)
   local statements = {}
-  for name, sql in pairs(STATEMENTS) do statements[name] = assert(store:prepare(sql)) end
+  for name, sql in pairs(STATEMENTS) do
+    local fine, statement, message, code = pcall(store.prepare, store, sql)
+    if not fine then return nil, ("the tables of patches: %s"):format(statement), "corrupt" end
+    if not statement then return nil, message, code end
+    statements[name] = statement
+  end
   return setmetatable({ store = store, statements = statements }, Patches)
 end
 

@@ -54,6 +54,13 @@ describe("patches at the depot", function()
     return table.concat(said, "\n")
   end
 
+  it("are served by no depot whose tables of them were changed, and it says so", function()
+    kept.db:execute "ALTER TABLE patch DROP COLUMN about"
+    local none, message, code = patch_store.new(kept)
+    assert.same({ nil, "corrupt" }, { none, code })
+    assert.matches("the tables of patches: ", message, 1, true)
+  end)
+
   local function add(name, version)
     write(("%s_%s.zip"):format(name, version), BYTES)
     return act("add", ("%s/%s_%s.zip"):format(dir, name, version), { about = "mends " .. name })

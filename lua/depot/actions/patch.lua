@@ -154,9 +154,9 @@ function M.run(context)
   if not act then return nil, "usage: moult depot patch add|verify|trial|release|delete|list DIR", "usage" end
   local kept, message, code = store.open(context.natives, context.dir)
   if not kept then return nil, message, code end
-  context.store, context.patches = kept, patch_store.new(kept)
   local result
-  result, message, code = act(context)
+  context.store, context.patches, message, code = kept, patch_store.new(kept)
+  if context.patches then result, message, code = act(context) end
   kept:close()
   return result, message, code
 end
