@@ -208,7 +208,10 @@ function M.answer(site, request)
   end
   local problem, who
   if site.check then problem, who = site.check(name, request.query) end
-  if not problem and entry.withdrawn and not request.query.For then problem = "expired" end
+  -- What has begun goes on. A signed link was asked about above; the link of a terminal has a name and no signature.
+  if not problem and entry.withdrawn and not request.query.Signature and (not request.query.For or begins(request)) then
+    problem = "expired"
+  end
   if problem then
     local refused = links.refusal(problem)
     refused.dead_link = who

@@ -269,7 +269,9 @@ describe("depot actions", function()
     assert.same({ "cancelled", "pending" }, { shown("dev1").state, shown("dev2").state })
     for line, said in pairs { ["status packages --filter imei:7"] = "unknown field imei",
       ["batch packages new.upd --filter state:failed"] = "state changes over time; a batch can use",
-      ["verify packages new.upd --device dev1 --filter name:dev1"] = "takes no --filter" } do
+      ["verify packages new.upd --device dev1 --filter name:dev1"] = "takes no --filter",
+      ["patch release packages v1 --device dev1"] = "patch release takes no --device",
+      ["patch trial packages v1 --filter name:dev1"] = "patch trial takes no --filter" } do
       code, output = act(line)
       assert.equal(2, code)
       assert.matches(said, output, 1, true)
@@ -669,6 +671,7 @@ describe("depot actions", function()
       assert.same({ "cancelled", "withdrawn" }, { rollout(1).state, rollout(1).reason })
       assert.same({ "cancelled", "cancelled" }, { shown("dev1").state, shown("dev2").state })
       wait("the end of its links", function() return fetch(url) == "403" and fetch(base .. "/new.upd") == "403" end)
+      assert.equal("403", fetch(base .. "/new.upd?For=7&Has=1.0.0")) -- as a terminal asks
       assert.equal("404", fetch(base .. "/api/site/firmware_upgrade?project_key=" .. ALIYUN
         .. "&imei=7&firmware_name=METER&core_version=1&dfota=0&version=1.0.0"))
       one:say("inform", { version = "1.0.0" })

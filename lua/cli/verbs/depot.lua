@@ -153,6 +153,10 @@ Until all are made, a depot on this machine asks devices that would get one of t
 local function run_patch(args, env)
   local _, action, dir, name = table.unpack(args.positional, 1, 4)
   if not dir then return nil, "usage: moult depot patch ACTION DIR (a folder of that name is ./patch)", "usage" end
+  -- What would choose fewer devices is never overlooked.
+  local other = args.opts.filter and "filter" or rollout.given(args.opts)
+    or action ~= "verify" and action ~= "trial" and args.opts.device and "device"
+  if other then return nil, ("patch %s takes no --%s"):format(action, other), "usage" end
   local ok, message, code = serve.number_of(args.opts, "timeout", 1)
   if not ok then return nil, message, code end
   return require("depot.actions.patch").run { action = action, dir = dir, name = name, opts = args.opts, env = env,

@@ -73,14 +73,15 @@ function Board:stops(row)
   return not life.is_offering(rollout) and rollout.state or nil
 end
 
---- Whether the link of a device is refused: its rollout makes no offers now, and its download has not begun.
+--- Whether the link of a device is refused: its job was cancelled, or its rollout makes no offers now; and its
+-- download has not begun.
 -- @tparam string who as from depot.links
 function Board:refuses(who)
   local cloud, product, device = links.place(who)
   local row = cloud and self.store:get(cloud, product, device)
-  if not row or not row.rollout or row.step then return false end
+  if not row or row.step then return false end
   if row.state == "cancelled" then return true end
-  return row.state == "pending" and self:refresh() == true and self:stops(row) ~= nil
+  return row.rollout ~= nil and row.state == "pending" and self:refresh() == true and self:stops(row) ~= nil
 end
 
 local function is_in_flight(row, now)
