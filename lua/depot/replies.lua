@@ -34,11 +34,12 @@ end
 function Replies:_reply(request, answer)
   self.callers:note(request)
   if answer.question then self.http_devices:note(answer.question, os.time()) end
-  self.notes[request.id], self.fetching[request.id] = answer.note, answer.who
+  self.notes[request.id] = answer.note
   if answer.dead_link then self.on_dead_link(answer.dead_link) end
   if answer.path then
     local ok, message, code = self.server:reply_file(request.id, answer.path, answer.headers)
     if ok then
+      self.fetching[request.id] = answer.who
       return
     end
     answer = self:_refuse(request, message, code)

@@ -186,6 +186,13 @@ function M.warn_when_alone(context)
   end
 end
 
+--- For what only a depot with --mqtt keeps: its store is there.
+-- @treturn true|nil nil, message, code
+function M.needs_store(context)
+  if store.exists(context.dir) then return true end
+  return nil, ("%s has no depot.db: no depot with --mqtt has served it yet"):format(context.dir), "missing"
+end
+
 --- Open, run, close.
 -- @tparam table context
 -- @tparam function work function(context)

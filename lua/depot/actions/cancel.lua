@@ -3,26 +3,18 @@
 --
 -- @module depot.actions.cancel
 
+local acts = require "depot.rollout.acts"
 local base = require "depot.actions.base"
 local jobs = require "depot.jobs"
-local life = require "depot.rollout.life"
 
 local M = {}
-
-local function end_it(context, rollout)
-  life.apply(rollout, "cancel", base.now())
-  rollout.ended = base.now()
-  local ok, message, code = context.store:save_rollout(rollout)
-  if ok then ok, message, code = context.store:cancel_jobs(rollout, base.now()) end
-  return ok, message, code
-end
 
 local function end_rollouts(context, entry)
   local opts = context.opts
   local hash = opts.product and context.natives.digest.sha256(opts.product)
   local rollouts, message, code = context.store:rollouts()
   if not rollouts then return nil, message, code end
-  local count = 0
+  local count, parts = 0, { store = context.store, by_digest = context.by_digest, now = base.now() }
   for _, rollout in ipairs(rollouts) do
     if rollout.kind ~= "auto" and (not entry or entry.manifest.digest == rollout.package)
         and (not hash or hash == rollout.hash)
@@ -30,7 +22,7 @@ local function end_rollouts(context, entry)
         and (not opts.from or opts.from == rollout.source)
         and (not opts.filter or opts.filter == rollout.filter) then
       local ok
-      ok, message, code = end_it(context, rollout)
+      ok, message, code = acts.apply(parts, rollout, "cancel")
       if not ok then return nil, message, code end
       count = count + 1
     end

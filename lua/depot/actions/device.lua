@@ -6,7 +6,6 @@ local base = require "depot.actions.base"
 local device_list = require "depot.device_list"
 local natives = require "update.natives"
 local status = require "depot.actions.status"
-local store = require "depot.store"
 local tags = require "depot.tags"
 
 local M = {}
@@ -166,9 +165,8 @@ function M.run(context)
   if not verbs[context.verb] then
     return nil, ("device %s: expected list, show, tag or note"):format(context.verb), "usage"
   end
-  if not store.exists(context.dir) then
-    return nil, ("%s has no depot.db: no depot with --mqtt has served it yet"):format(context.dir), "missing"
-  end
+  local served, message, code = base.needs_store(context)
+  if not served then return nil, message, code end
   return base.within(context, verbs[context.verb])
 end
 

@@ -136,6 +136,8 @@ function M.run(context)
   if not verbs[context.verb] then
     return nil, ("release %s: expected list or withdraw"):format(context.verb), "usage"
   end
+  local served, message, code = base.needs_store(context)
+  if not served then return nil, message, code end
   return base.within(context, verbs[context.verb])
 end
 

@@ -9,7 +9,6 @@ local base = require "depot.actions.base"
 local life = require "depot.rollout.life"
 local natives = require "update.natives"
 local plans = require "depot.rollout.plan"
-local store = require "depot.store"
 local views = require "depot.rollout.view"
 
 local M = {}
@@ -127,9 +126,8 @@ function M.run(context)
     table.sort(names)
     return nil, ("rollout %s: expected one of %s"):format(context.verb, table.concat(names, ", ")), "usage"
   end
-  if not store.exists(context.dir) then
-    return nil, ("%s has no depot.db: no depot with --mqtt has served it yet"):format(context.dir), "missing"
-  end
+  local served, message, code = base.needs_store(context)
+  if not served then return nil, message, code end
   context.lasting = true
   return base.within(context, verb)
 end
