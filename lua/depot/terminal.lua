@@ -22,14 +22,6 @@ local function is_text(text)
   return text ~= nil and text ~= "" and #text <= LONGEST and not text:find "%c"
 end
 
--- A delta is for one core, which terminals do not tell.
-local function is_full(manifest)
-  for _, part in ipairs(manifest.parts) do
-    if part.delta then return false end
-  end
-  return true
-end
-
 --- The version that a terminal knows a package by.
 -- @tparam table manifest
 -- @treturn string
@@ -58,7 +50,8 @@ function M.choose(asked, entries, sha256)
   for _, entry in ipairs(list) do
     local m = entry.manifest
     project = project or m.project
-    if is_full(m) and choice.is_for(entry, asked.id)
+    -- A delta is for one core, which terminals do not tell.
+    if not choice.is_delta(m) and choice.is_for(entry, asked.id)
       and terminal.compare(M.prover(m), asked.version) > 0 then
       return entry, m.project
     end

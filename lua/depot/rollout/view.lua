@@ -87,7 +87,7 @@ end
 
 local function limit_of(plan)
   local limit = plan.limit
-  if limit.count then return ("%d failures"):format(limit.count) end
+  if limit.count then return ("%d failure%s"):format(limit.count, limit.count == 1 and "" or "s") end
   return limit.percent and ("%g %% of at least %d verdicts"):format(limit.percent, limit.sample) or "none"
 end
 

@@ -72,7 +72,7 @@ local function go_on(s, now, out)
   end
 end
 
-local function refuse(s, to, errcode, offset, out)
+local function reply_to_chunk(s, to, errcode, offset, out)
   answer(s, out, OP.patch_chunk, to, errcode, { offset = offset })
 end
 
@@ -117,23 +117,23 @@ end
 
 M.heard[OP.patch_chunk] = function(s, event, out)
   local chunk, patch = frame.read_patch_chunk(event.body or ""), s.patch
-  if not chunk then return refuse(s, event, -1, 0, out) end
-  if not patch then return refuse(s, event, -2, 0, out) end
+  if not chunk then return reply_to_chunk(s, event, -1, 0, out) end
+  if not patch then return reply_to_chunk(s, event, -2, 0, out) end
   local pending = patch.pending
   if pending and pending.offset == chunk.offset then -- the cloud is impatient: its latest number is answered
     patch.pending = { sequence = event.sequence, offset = pending.offset, last = pending.last, since = pending.since }
     return
   elseif patch.told == chunk.offset then
-    return refuse(s, event, 0, chunk.offset, out)
+    return reply_to_chunk(s, event, 0, chunk.offset, out)
   elseif patch.stage == "testing" then
-    return refuse(s, event, -2, 0, out)
+    return reply_to_chunk(s, event, -2, 0, out)
   elseif pending then
-    return refuse(s, event, -1, chunk.offset, out)
+    return reply_to_chunk(s, event, -1, chunk.offset, out)
   end
   local fault = fault_of(chunk, patch)
   if fault then
     log(out, "a piece of patch %s %s is refused: %s", patch.item.name, patch.item.version, fault)
-    refuse(s, event, -1, chunk.offset, out)
+    reply_to_chunk(s, event, -1, chunk.offset, out)
     -- The right bytes cannot follow any more: the sum of all is another.
     if fault == frame.WRONG_SUM then drop(s, event.now, "network", "the CRC is wrong", out) end
     return
@@ -194,7 +194,7 @@ local function acknowledge(s, now, out)
   local patch = s.patch
   local pending = patch.pending
   patch.told, patch.since, patch.pending = pending.offset, now, nil
-  if s.link == "authed" then refuse(s, pending, 0, pending.offset, out) end
+  if s.link == "authed" then reply_to_chunk(s, pending, 0, pending.offset, out) end
 end
 
 function M.on.patch_consumed(s, event, out)
@@ -215,7 +215,7 @@ function M.on.patch_ended(s, event, out)
   if not patch then return end
   local item, code = patch.item, event.code or "internal"
   log(out, "patch %s %s: %s (%s)", item.name, item.version, event.text or "it ended", code)
-  if patch.pending and s.link == "authed" then refuse(s, patch.pending, -1, patch.pending.offset, out) end
+  if patch.pending and s.link == "authed" then reply_to_chunk(s, patch.pending, -1, patch.pending.offset, out) end
   s.patch = nil
   leave_out(s, item, event.now, event.retry_after or (code == "network" or code == "busy") and ASK_AGAIN or LEFT_OUT)
   if not OPEN[code] then result(s, item, false, out) end
@@ -227,7 +227,7 @@ function M.on.patch_result(s, event, out)
   local patch = s.patch
   result(s, event, event.ok, out)
   if patch and key_of(patch.item) == key_of(event) then
-    if patch.pending and s.link == "authed" then refuse(s, patch.pending, 0, patch.pending.offset, out) end
+    if patch.pending and s.link == "authed" then reply_to_chunk(s, patch.pending, 0, patch.pending.offset, out) end
     s.patch = nil
     go_on(s, event.now, out)
   end
