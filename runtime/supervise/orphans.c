@@ -76,7 +76,7 @@ static bool is_child(const char *who, pid_t parent)
            strtol(rest + 3, NULL, 10) == (long)parent;
 }
 
-unsigned up_orphans_kill(pid_t script)
+unsigned up_orphans_kill(pid_t script, pid_t tester)
 {
     pid_t self = getpid();
     unsigned count = 0;
@@ -93,8 +93,8 @@ unsigned up_orphans_kill(pid_t script)
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 
         /* A child of ours keeps its number until we reap it. */
-        if (!isdigit((unsigned char)entry->d_name[0]) || pid == script || !is_child(entry->d_name, self) ||
-            !score_of(entry->d_name, &score) || score < least)
+        if (!isdigit((unsigned char)entry->d_name[0]) || pid == script || pid == tester ||
+            !is_child(entry->d_name, self) || !score_of(entry->d_name, &score) || score < least)
             continue;
         kill(pid, SIGKILL);
         count++;
@@ -103,12 +103,12 @@ unsigned up_orphans_kill(pid_t script)
     return count;
 }
 
-void up_orphans_forget(pid_t agent, pid_t script)
+void up_orphans_forget(pid_t agent, pid_t script, pid_t tester)
 {
     siginfo_t info = {0};
 
     /* When there is none, Linux sets si_pid to 0. */
     while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0 &&
-           info.si_pid != agent && info.si_pid != script)
+           info.si_pid != agent && info.si_pid != script && info.si_pid != tester)
         waitpid(info.si_pid, NULL, WNOHANG);
 }

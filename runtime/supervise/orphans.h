@@ -27,11 +27,11 @@ int up_orphans_adopt(void);
  * Only once. Errors: UP_INTERNAL the kernel refuses it. */
 UP_MUST_CHECK int up_orphans_mark(struct up_error *err);
 
-/* Kill every child of ours that has the mark, except `script`, which may be 0.
- * Returns their number; their own children are found by the next call. */
-unsigned up_orphans_kill(pid_t script);
+/* Kill every child of ours that has the mark, except `script` and `tester`, which runs the test of a
+ * hotfix; each may be 0. Returns their number; their own children are found by the next call. */
+unsigned up_orphans_kill(pid_t script, pid_t tester);
 
-/* Reap every child that has ended, except these two, which are reaped elsewhere. */
-void up_orphans_forget(pid_t agent, pid_t script);
+/* Reap every child that has ended, except these three, which are reaped elsewhere. */
+void up_orphans_forget(pid_t agent, pid_t script, pid_t tester);
 
 #endif

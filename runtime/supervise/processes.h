@@ -49,11 +49,11 @@ struct up_processes_ops {
     /* From now on, a process below us that loses its parent becomes our child. */
     int (*adopt_orphans)(struct up_processes *p);
     /* Kill what the script started and left behind (orphans.h), but not
-     * `script` itself, which may be 0. Returns the number; their own children
-     * are found by the next call. */
-    unsigned (*kill_orphans)(struct up_processes *p, pid_t script);
-    /* Reap children that have ended, except these two. */
-    void (*forget_orphans)(struct up_processes *p, pid_t agent, pid_t script);
+     * `script` itself, nor `tester`, which runs the test of a hotfix; each may
+     * be 0. Returns the number; their own children are found by the next call. */
+    unsigned (*kill_orphans)(struct up_processes *p, pid_t script, pid_t tester);
+    /* Reap children that have ended, except these three. */
+    void (*forget_orphans)(struct up_processes *p, pid_t agent, pid_t script, pid_t tester);
 
     /* From now on SIGTERM, SIGINT and SIGHUP do not end us, but wait() returns
      * for them, and when a program ends. */

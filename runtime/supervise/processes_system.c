@@ -189,16 +189,16 @@ static int s_adopt_orphans(struct up_processes *p)
     return up_orphans_adopt();
 }
 
-static unsigned s_kill_orphans(struct up_processes *p, pid_t script)
+static unsigned s_kill_orphans(struct up_processes *p, pid_t script, pid_t tester)
 {
     (void)p;
-    return up_orphans_kill(script);
+    return up_orphans_kill(script, tester);
 }
 
-static void s_forget_orphans(struct up_processes *p, pid_t agent, pid_t script)
+static void s_forget_orphans(struct up_processes *p, pid_t agent, pid_t script, pid_t tester)
 {
     (void)p;
-    up_orphans_forget(agent, script);
+    up_orphans_forget(agent, script, tester);
 }
 
 static int s_catch_signals(struct up_processes *p)

@@ -198,7 +198,8 @@ int up_supervisor_step(struct up_supervisor *s, int *timeout, struct up_error *e
     if (!s->device || s->leave != UP_LEAVE_NOT || up_supervisor_now(s) >= s->ready_by)
         up_tell_ready(s);
     up_look_after_restart(s);
-    s->processes->ops->forget_orphans(s->processes, up_child_pid(s->agent), up_child_pid(s->script));
+    s->processes->ops->forget_orphans(s->processes, up_child_pid(s->agent), up_child_pid(s->script),
+                                      up_child_pid(s->tester));
     n = follow_leave(s, err);
     *timeout = more ? 0 : poll_timeout(s);
     s->expected = s->begun + (uint64_t)*timeout;

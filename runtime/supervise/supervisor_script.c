@@ -144,7 +144,7 @@ static bool swept(struct up_supervisor *s)
 
     if (s->sweep_until == 0)
         return true;
-    left = s->processes->ops->kill_orphans(s->processes, up_child_pid(s->script));
+    left = s->processes->ops->kill_orphans(s->processes, up_child_pid(s->script), up_child_pid(s->tester));
     if (left > 0 && up_supervisor_now(s) < s->sweep_until)
         return false;
     if (left > 0)

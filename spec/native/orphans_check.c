@@ -74,7 +74,7 @@ static void end(pid_t pid)
 
 static void wait_until_none(pid_t script)
 {
-    for (int i = 0; up_orphans_kill(script) > 0; i++) {
+    for (int i = 0; up_orphans_kill(script, 0) > 0; i++) {
         assert_true(i < PATIENCE_MS);
         poll(NULL, 0, 1);
     }
@@ -86,10 +86,10 @@ static void what_the_script_left_is_killed_and_nothing_else(void **state)
 
     (void)state;
     assert_true(runs(orphan) && runs(other));
-    assert_int_equal(up_orphans_kill(0), 1);
+    assert_int_equal(up_orphans_kill(0, 0), 1);
     wait_until_none(0);
     assert_true(runs(other));
-    up_orphans_forget(0, 0);
+    up_orphans_forget(0, 0, 0);
     assert_int_equal(waitpid(orphan, NULL, 0), -1); /* forgotten */
     assert_true(runs(other));
     end(other);
@@ -100,7 +100,8 @@ static void the_script_itself_is_not_an_orphan(void **state)
     pid_t script = leave_behind(SLEEPER, true);
 
     (void)state;
-    assert_int_equal(up_orphans_kill(script), 0);
+    assert_int_equal(up_orphans_kill(script, 0), 0);
+    assert_int_equal(up_orphans_kill(0, script), 0); /* nor is what runs a test */
     assert_true(runs(script));
     end(script);
 }
@@ -115,7 +116,7 @@ static void a_chain_is_killed_link_by_link(void **state)
     (void)state;
     assert_true(last > 0);
     wait_until_none(0);
-    up_orphans_forget(0, 0);
+    up_orphans_forget(0, 0, 0);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
@@ -130,8 +131,9 @@ static void those_who_are_waited_for_elsewhere_stay(void **state)
         assert_true(i < PATIENCE_MS);
         poll(NULL, 0, 1);
     }
-    up_orphans_forget(agent, 0);
-    up_orphans_forget(0, agent);
+    up_orphans_forget(agent, 0, 0);
+    up_orphans_forget(0, agent, 0);
+    up_orphans_forget(0, 0, agent);
     assert_int_equal(waitpid(agent, NULL, 0), agent);
 }
 

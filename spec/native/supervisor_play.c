@@ -230,20 +230,28 @@ static int p_adopt_orphans(struct up_processes *system)
     return play_refuses.orphans ? -1 : 0;
 }
 
-static unsigned p_kill_orphans(struct up_processes *system, pid_t script)
+static unsigned p_kill_orphans(struct up_processes *system, pid_t script, pid_t tester)
 {
     (void)system, (void)script;
     if (stage.process[SCRIPT].pid != 0 && !stage.process[SCRIPT].ended)
         broken("what the script started is killed while it runs");
+    if (stage.process[TESTER].pid != 0 && stage.process[TESTER].pid != tester)
+        broken("the test is killed as an orphan");
     if (play_orphans == 0)
         return 0;
     fprintf(stage.log, "orphan killed\n");
     return play_orphans == UINT_MAX ? 1 : play_orphans--;
 }
 
-static void p_forget_orphans(struct up_processes *system, pid_t agent, pid_t script)
+static void p_forget_orphans(struct up_processes *system, pid_t agent, pid_t script, pid_t tester)
 {
-    (void)system, (void)agent, (void)script;
+    (void)system;
+    for (int i = 0; i < PLAYERS; i++) {
+        const struct process *one = &stage.process[i];
+
+        if (one->pid != 0 && one->ended && one->pid != agent && one->pid != script && one->pid != tester)
+            broken("the %s is reaped as an orphan", one->name);
+    }
 }
 
 /*

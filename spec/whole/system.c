@@ -201,15 +201,15 @@ static int p_adopt_orphans(struct up_processes *system)
     return 0;
 }
 
-static unsigned p_kill_orphans(struct up_processes *system, pid_t script)
+static unsigned p_kill_orphans(struct up_processes *system, pid_t script, pid_t tester)
 {
-    (void)system, (void)script;
+    (void)system, (void)script, (void)tester;
     return stage.current->dead || stage.orphans == 0 ? 0 : stage.orphans--;
 }
 
-static void p_forget_orphans(struct up_processes *system, pid_t agent, pid_t script)
+static void p_forget_orphans(struct up_processes *system, pid_t agent, pid_t script, pid_t tester)
 {
-    (void)system, (void)agent, (void)script;
+    (void)system, (void)agent, (void)script, (void)tester;
 }
 
 static int p_catch_signals(struct up_processes *system)
