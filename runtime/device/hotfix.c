@@ -101,7 +101,7 @@ static int tested_entry(const struct up_device *d, struct up_hotfix_ledger *ledg
     return *out ? 0 : up_fail(err, UP_NOTHING, "no hotfix is being tested");
 }
 
-int up_hotfix_passed(struct up_device *d, struct up_error *err)
+int up_hotfix_passed(struct up_device *d, bool started, struct up_error *err)
 {
     struct up_hotfix_ledger ledger;
     struct up_hotfix *h;
@@ -109,6 +109,7 @@ int up_hotfix_passed(struct up_device *d, struct up_error *err)
     if (tested_entry(d, &ledger, &h, err) < 0)
         return err->code;
     set(d, h, UP_HOTFIX_FRESH, "");
+    h->starts = started;
     h->cuts = 0;
     if (h->sequence > h->highest)
         h->highest = h->sequence;

@@ -52,9 +52,10 @@ void up_hotfix_waiting(const struct up_device *d, char id[UP_HOTFIX_ID_SIZE]);
 
 /* Put the hotfix in that folder in force, to be tested. Errors: gates; UP_UNTRUSTED, UP_MISSING; UP_WRITE. */
 UP_MUST_CHECK int up_hotfix_test(struct up_device *d, const char *id, struct up_error *err);
-/* The test was passed: it is fresh, and leads in the place of a lower version, which comes back if it is undone. Errors: UP_NOTHING none
+/* The test was passed: it is fresh, and leads in the place of a lower version, which comes back if it is undone.
+ * started: the script that runs was started with it, which counts as its first start. Errors: UP_NOTHING none
  * is tested; UP_WRITE. */
-UP_MUST_CHECK int up_hotfix_passed(struct up_device *d, struct up_error *err);
+UP_MUST_CHECK int up_hotfix_passed(struct up_device *d, bool started, struct up_error *err);
 /* It failed: out of force, and not tried again. */
 UP_MUST_CHECK int up_hotfix_failed(struct up_device *d, const char *why, struct up_error *err);
 /* The test was stopped on purpose: out of force, as if it had never begun. */

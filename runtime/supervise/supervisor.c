@@ -172,6 +172,7 @@ static void notice_delay(struct up_supervisor *s)
            (unsigned long long)(late / 1000));
     up_child_forgive(s->agent, late, now);
     up_child_forgive(s->script, late, now);
+    up_fix_forgive(s, late, now);
     if (s->trial_until > 0)
         s->trial_until += late;
     s->stale = true;

@@ -89,7 +89,7 @@ static void fail(struct up_supervisor *s, const char *why)
 static void pass(struct up_supervisor *s)
 {
     struct up_error err;
-    int n = up_hotfix_passed(s->device, &err);
+    int n = up_hotfix_passed(s->device, s->fix.led, &err);
 
     if (n < 0) {
         fail(s, err.message);
@@ -98,7 +98,7 @@ static void pass(struct up_supervisor *s)
     s->fix.turn = UP_FIX_NONE;
     up_say(s, "%s: passed its test", s->fix.name);
     up_child_tell(s->agent, "answer hotfix ok %s", up_hotfix_state_name(UP_HOTFIX_FRESH));
-    if (s->fix.led && up_hotfix_count_start(s->device, &err) > 0)
+    if (s->fix.led)
         s->fix.lived_at = s->fix.led_at + UP_HOTFIX_LIVED_MS;
 }
 
@@ -297,6 +297,18 @@ void up_fix_script_ended(struct up_supervisor *s, bool asked)
     if (s->fix.lived_at > 0 && asked && up_hotfix_uncount_start(s->device, &err) < 0)
         up_warn("hotfixes", &err);
     s->fix.lived_at = 0;
+}
+
+void up_fix_forgive(struct up_supervisor *s, uint64_t late, uint64_t now)
+{
+    up_child_forgive(s->tester, late, now);
+    if (s->fix.turn != UP_FIX_NONE) {
+        s->fix.until += late;
+        s->fix.alive_at += late;
+        s->fix.led_at += late;
+    }
+    if (s->fix.lived_at > 0)
+        s->fix.lived_at += late;
 }
 
 /* The child that runs test.lua. True: it has ended. */

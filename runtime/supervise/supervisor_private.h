@@ -152,6 +152,8 @@ void up_fix_settle(struct up_supervisor *s, bool read);
 void up_fix_before_start(struct up_supervisor *s);
 /* asked: it was stopped in order. */
 void up_fix_script_ended(struct up_supervisor *s, bool asked);
+/* We were `late` ms late: that counts against no hotfix. */
+void up_fix_forgive(struct up_supervisor *s, uint64_t late, uint64_t now);
 void up_look_after_hotfix(struct up_supervisor *s);
 /* When it has to be looked at again, ms; UINT64_MAX: never. */
 uint64_t up_hotfix_due(const struct up_supervisor *s);

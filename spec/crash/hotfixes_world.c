@@ -121,7 +121,7 @@ static int put_on_test(struct life *l, const char *path)
 static int pass(struct life *l)
 {
     l->log->passing = true;
-    if (up_hotfix_passed(l->device, &l->err) < 0)
+    if (up_hotfix_passed(l->device, false, &l->err) < 0)
         return l->err.code;
     l->log->passed = true;
     return 0;

@@ -326,6 +326,71 @@ static void test_ordered_stops(void **state)
     must_be(UP_HOTFIX_APPLIED, "");
 }
 
+/* Another one is fresh when this one comes. */
+static void add_other(void)
+{
+    static struct up_hotfix_ledger ledger;
+    struct up_hotfix *h;
+
+    sim_settle(play_sim);
+    sim_put_dir(play_sim, STATE "/hotfix/0123456789abcdef", 0755);
+    sim_put_dir(play_sim, STATE "/hotfix/0123456789abcdef/tree", 0755);
+    sim_put_dir(play_sim, STATE "/hotfix/0123456789abcdef/tree/lua", 0755);
+    sim_put_text(play_sim, STATE "/hotfix/0123456789abcdef/tree/lua/other.lua", "return 1\n");
+    if (up_hotfix_ledger_read(&ledger, sim_storage(play_sim), STATE, &err) < 0 ||
+        up_hotfix_add(&ledger, "other", &h, &err) < 0)
+        return;
+    h->state = UP_HOTFIX_FRESH;
+    strcpy(h->id, "0123456789abcdef");
+    strcpy(h->name, "other");
+    strcpy(h->version, "1");
+    (void)!up_hotfix_ledger_write(&ledger, sim_storage(play_sim), STATE, &err);
+}
+
+static struct up_hotfix_ledger counted;
+
+static void look_at_ledger(void)
+{
+    if (up_hotfix_ledger_read(&counted, sim_storage(play_sim), STATE, &err) < 0)
+        counted.count = 0;
+}
+
+/* One start of the script is one start of each that is fresh. */
+static void test_counted_once(void **state)
+{
+    const struct play_step steps[] = {{.what = PLAY_WAIT, .number = 3000},
+                                      {.what = PLAY_CALL, .call = add_other},
+                                      SAY(apply),
+                                      WAIT(1000),
+                                      END(TESTER, 0),
+                                      WAIT(11000),
+                                      {.what = PLAY_CALL, .call = look_at_ledger},
+                                      OVER};
+    (void)state;
+
+    run(steps);
+    assert_int_equal(counted.count, 2);
+    for (uint32_t i = 0; i < counted.count; i++)
+        if (counted.entry[i].state != UP_HOTFIX_FRESH || counted.entry[i].starts != 1)
+            fail_msg("%s: %u starts\n%s", counted.entry[i].name, counted.entry[i].starts, play_done());
+}
+
+/* Time in which the supervisor was stopped counts neither against a hotfix nor for it. */
+static void test_late(void **state)
+{
+    const struct play_step steps[] = {
+        BEGIN(apply), {.what = PLAY_SAY, .who = AGENT, .line = "beat", .number = 100000},
+        WAIT(1000),   END(TESTER, 0),
+        WAIT(1000),   {.what = PLAY_SAY, .who = AGENT, .line = "beat", .number = 100000},
+        WAIT(11000),  OVER};
+    (void)state;
+
+    config.heartbeat = 10; /* so the loop is never meant to wait for longer */
+    run(steps);
+    must_do("agent < answer hotfix ok fresh");
+    must_be(UP_HOTFIX_FRESH, "");
+}
+
 static void test_one_at_a_time(void **state)
 {
     char id[UP_HOTFIX_ID_SIZE];
@@ -390,6 +455,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_with_release, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stopped_then_spent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ordered_stops, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_counted_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_late, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_at_a_time, set_up, tear_down),
     };
 
