@@ -67,7 +67,10 @@ describe("patches at the depot", function()
   end
 
   local function pass(d, fate)
+    local rounds = 0
     repeat
+      rounds = rounds + 1
+      assert(rounds < 1000, "they never fall silent")
       pair.run(c, d, fate)
       assert(kept:commit())
       c.talk:look(c.now)
