@@ -5,7 +5,8 @@
  * From each cut the media that the storage models allow are built; each must
  * come up with the hotfix wholly in force, tested, or wholly not, with a ledger
  * that says so, nothing left over, and go on to the end of the flow. Recoveries
- * are cut as well. With --faults each call fails instead, once and for ever.
+ * are cut as well. With --faults each call fails instead, once and for ever,
+ * at once and after it was done.
  *
  *     hotfixes [--long | --faults] [FLOW]
  */
@@ -108,7 +109,7 @@ static void enumerate(struct totals *t, const struct hotfixes_flow *flow)
     sim_free(start);
 }
 
-/* One call fails, or all from it on; then nothing fails any more. Returns whether it was reached. */
+/* One call fails, or all from it on, at once or after it was done; then nothing fails any more. Returns whether it was reached. */
 static bool fail_one(struct totals *t, const struct sim *start, const struct hotfixes_flow *flow,
                      enum sim_op op, unsigned n, int how)
 {
@@ -117,7 +118,10 @@ static bool fail_one(struct totals *t, const struct sim *start, const struct hot
     struct hotfixes_log log = {.excused = true};
     bool met;
 
-    sim_fail(sim, op, n, errors[how % 3], how >= 3);
+    if (how >= 6)
+        sim_fail_late(sim, op, n, errors[how % 3], how >= 9);
+    else
+        sim_fail(sim, op, n, errors[how % 3], how >= 3);
     hotfixes_live(sim, flow, true, &log);
     met = sim_fault_hits(sim) > 0;
     sim_fail(sim, op, 0, 0, false);
@@ -141,7 +145,7 @@ static void fail_each(struct totals *t, const struct hotfixes_flow *flow)
     for (unsigned op = 0; op < SIM_OPS; op++)
         for (unsigned n = 1, met = 1; met; n++) {
             met = 0;
-            for (int how = 0; how < 6; how++)
+            for (int how = 0; how < 12; how++)
                 met |= fail_one(t, start, flow, (enum sim_op)op, n, how);
         }
     sim_free(start);

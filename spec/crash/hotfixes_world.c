@@ -303,13 +303,16 @@ static void check_folders(const struct sim *sim, const struct up_hotfix_ledger *
         const char *name = strstr(line, "/hotfix/");
         bool known =
             !name || strncmp(name + 8, "ledger.", 7) == 0 || (!online && strncmp(name + 8, "new", 3) == 0);
+        bool entered = false;
 
         for (uint32_t i = 0; name && i < ledger->count; i++)
-            if (strncmp(name + 8, ledger->entry[i].id, UP_HOTFIX_ID_SIZE - 1) == 0)
+            if (strncmp(name + 8, ledger->entry[i].id, UP_HOTFIX_ID_SIZE - 1) == 0) {
+                entered = true;
                 known = up_hotfix_is_active(&ledger->entry[i]) ||
                         (!online && ledger->entry[i].state == UP_HOTFIX_UNDONE && !ledger->entry[i].by_owner);
+            }
         /* A complete folder that was not on test yet. */
-        if (!known && !online && strspn(name + 8, "0123456789abcdef") >= UP_HOTFIX_ID_SIZE - 1)
+        if (!known && !entered && !online && strspn(name + 8, "0123456789abcdef") >= UP_HOTFIX_ID_SIZE - 1)
             known = true;
         if (!known)
             bad(log, "left over: %s", line);
@@ -369,7 +372,11 @@ void hotfixes_check(const struct sim *from, const struct hotfixes_flow *flow, bo
         if (online)
             check_goal(flow, up_hotfix_find(&ledger, "clock", version_of(flow)), log);
     }
-    if (flow->end != HOTFIXES_DROPPED && up_journal_open(&j, sim_storage(sim), STATE, &err) == 0) {
+    if (flow->end == HOTFIXES_DROPPED) {
+        /* The release moves it. */
+    } else if (up_journal_open(&j, sim_storage(sim), STATE, &err) < 0) {
+        bad(log, "the journal: %s", err.message);
+    } else {
         if (up_journal_read(j, &journal, &err) < 0 ||
             journal.phase != (flow->fetching ? UP_FETCHING : UP_IDLE))
             bad(log, "the journal is not as it was");
