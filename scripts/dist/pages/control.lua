@@ -90,8 +90,8 @@ this page keep their meaning as long as `protocol` is 1.]]
 `offer`, `progress` (`part`, `done`, `total` in bytes), `state` (`phase`, `release`), `retry` (`seconds`,
 `message`, `code`), `done` (it is armed; of a `hotfix`: it passed its test) and `error`.
 Connections that watch with `facts` also get `facts` with an `id`; they answer within two seconds by the verb `facts`.
-A script that said `hotfix` gets `hotfix` with an `id`, `name`, `version`, `action` (apply, undo) and `dir`, for undo also
-`below`, the folder of the lower version that leads again, if there is one; it answers by the verb `hotfix`.]]
+A script that said `hotfix` gets `hotfix` with an `id`, `name`, `version`, `action` (apply, undo) and `dir`, and for
+undo `below`, the folder of the lower version that leads again, if there is one. It answers by the verb `hotfix`.]]
   put_rights(page)
   page:section "LIMITS"
   page:text [[
