@@ -3,7 +3,6 @@
  */
 #include "files_world.h"
 
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +11,7 @@
 #include "files_settle.h"
 #include "files_switch.h"
 #include "files_tree_fixture.h"
+#include "note.h"
 #include "record.h"
 
 #define STATE "/device/state"
@@ -56,16 +56,7 @@ struct device {
     struct up_error err;
 };
 
-static void bad(struct files_log *log, const char *format, ...)
-{
-    va_list args;
-
-    if (log->bad[0])
-        return;
-    va_start(args, format);
-    vsnprintf(log->bad, sizeof log->bad, format, args);
-    va_end(args);
-}
+#define bad(log, ...) note_bad((log)->bad, sizeof((log)->bad), __VA_ARGS__)
 
 static struct up_record record_of(struct up_storage *s)
 {

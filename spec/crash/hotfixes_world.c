@@ -1,6 +1,5 @@
 #include "hotfixes_world.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "fixture.h"
 #include "hotfix.h"
 #include "minisign.h"
+#include "note.h"
 #include "package.h"
 #include "source.h"
 #include "transfer.h"
@@ -39,18 +39,7 @@ struct life {
     struct up_error err;
 };
 
-static void bad(struct hotfixes_log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void bad(struct hotfixes_log *log, const char *format, ...)
-{
-    va_list args;
-
-    if (log->bad[0])
-        return;
-    va_start(args, format);
-    vsnprintf(log->bad, sizeof log->bad, format, args);
-    va_end(args);
-}
+#define bad(log, ...) note_bad((log)->bad, sizeof((log)->bad), __VA_ARGS__)
 
 /* Whether version 2 comes over version 1. */
 static bool is_higher(const struct hotfixes_flow *flow)

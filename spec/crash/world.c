@@ -1,6 +1,5 @@
 #include "world.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "generation.h"
 #include "known.h"
 #include "minisign.h"
+#include "note.h"
 #include "package.h"
 #include "sim_flash.h"
 #include "source.h"
@@ -80,18 +80,7 @@ static void configure(struct up_config *c, const struct world_plan *plan, const 
     c->cmdline = strdup(cmdline(log->slot));
 }
 
-static void bad(struct world_log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void bad(struct world_log *log, const char *format, ...)
-{
-    va_list args;
-
-    if (log->bad[0])
-        return;
-    va_start(args, format);
-    vsnprintf(log->bad, sizeof log->bad, format, args);
-    va_end(args);
-}
+#define bad(log, ...) note_bad((log)->bad, sizeof((log)->bad), __VA_ARGS__)
 
 /* The number of the release whose script this is, 0 for none whole. */
 static unsigned script_of(struct sim *sim, const char *dir)
