@@ -78,6 +78,12 @@ describe("depot actions", function()
     return begin(line)()
   end
 
+  -- Fetch it into `got`; the number of the answer.
+  local function fetch(url)
+    local pipe <close> = assert(io.popen(("curl -s -o '%s/got' -w '%%{http_code}' '%s'"):format(dir, url)))
+    return pipe:read "a"
+  end
+
   local function status()
     local code, output = act "status packages --json"
     assert.equal(0, code, output)
@@ -561,22 +567,18 @@ describe("depot actions", function()
       local d = known("dev1", "1.0.0")
       assert.equal(0, (act "rollout create packages new.upd --waves 100"))
       local url = d:hear().url
-      local function fetch()
-        local pipe <close> = assert(io.popen(("curl -s -o '%s/got' -w '%%{http_code}' '%s'"):format(dir, url)))
-        return pipe:read "a"
-      end
-      assert.equal("200", fetch())
+      assert.equal("200", fetch(url))
       assert.equal(0, (act "rollout pause packages"))
-      assert.equal("403", fetch())
+      assert.equal("403", fetch(url))
       assert.matches("Request has expired", read "got", 1, true)
       d:say("progress", { step = "-2", desc = "" }) -- no failure
       assert.equal(0, (act "rollout resume packages"))
       url = d:hear().url
-      assert.equal("200", fetch())
+      assert.equal("200", fetch(url))
       d:say("progress", { step = "30", desc = "" })
       becomes(d, "upgrading")
       assert.equal(0, (act "rollout pause packages"))
-      assert.equal("200", fetch()) -- it has begun
+      assert.equal("200", fetch(url)) -- it has begun
       d:say("inform", { version = "2.0.0" })
       becomes(d, "succeeded")
       assert.equal(0, rollout().failed)
@@ -649,10 +651,6 @@ describe("depot actions", function()
     it("offer a withdrawn release no more", function()
       verified()
       local base = read("depot.log"):match "listening on (http://%S+)"
-      local function fetch(url)
-        local pipe <close> = assert(io.popen(("curl -s -o '%s/got' -w '%%{http_code}' '%s'"):format(dir, url)))
-        return pipe:read "a"
-      end
       local one, two = known("dev1", "1.0.0"), known("dev2", "1.0.0")
       assert.equal(0, (act "rollout create packages new.upd --waves 100"))
       local url = one:hear().url

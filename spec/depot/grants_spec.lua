@@ -5,17 +5,11 @@ local grants = require "depot.grants"
 local natives = require "update.natives"
 local places = require "depot.rollout.place"
 local plans = require "depot.rollout.plan"
+local world = require "spec.support.depot_world"
+
+local entry = world.entry
 
 describe("depot.grants", function()
-  local function entry(sequence, release, overrides)
-    local e = { name = release .. ".upd", manifest = { digest = "d" .. release, product_key = "h", sequence = sequence,
-      release = release, parts = { { kind = "script" } } } }
-    for name, value in pairs(overrides or {}) do
-      if name == "devices" then e.devices = value else e.manifest[name] = value end
-    end
-    return e
-  end
-
   local function job(row, entries, rollouts, auto)
     local by_digest = {}
     for _, e in ipairs(entries) do by_digest[e.manifest.digest] = e end

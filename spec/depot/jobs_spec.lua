@@ -5,6 +5,9 @@ local jobs = require "depot.jobs"
 local json = require "update.native.json"
 local links = require "depot.links"
 local luat = require "depot.luat"
+local world = require "spec.support.depot_world"
+
+local entry = world.entry
 
 local ALIYUN = { product = "a1TestPK001", device = "dev01" }
 local TENCENT = { product = "QRSTUV1234", device = "dev01" }
@@ -472,15 +475,6 @@ describe("depot.jobs", function()
 end)
 
 describe("depot.choice", function()
-  local function entry(sequence, release, overrides)
-    local e = { name = release .. ".upd", manifest = { digest = "d" .. release, product_key = "h", sequence = sequence,
-      release = release, parts = { { kind = "script" } } } }
-    for name, value in pairs(overrides or {}) do
-      if name == "devices" then e.devices = value else e.manifest[name] = value end
-    end
-    return e
-  end
-
   it("reads releases as the other dialect of the depot reads packages", function()
     -- The same package answers Luat's query and is offered over MQTT.
     local e = entry(2, "1.1", { project = "METER", script_version = "1.1", product_key = "h" })

@@ -10,6 +10,16 @@ local M = {}
 
 local PATIENCE = 20 -- seconds after which something is broken, not slow
 
+--- A package as the catalog has it, which no file stands behind. `overrides`: devices, and fields of the manifest
+function M.entry(sequence, release, overrides)
+  local e = { name = release .. ".upd", manifest = { digest = "d" .. release, product_key = "h", sequence = sequence,
+    release = release, parts = { { kind = "script" } } } }
+  for name, value in pairs(overrides or {}) do
+    if name == "devices" then e.devices = value else e.manifest[name] = value end
+  end
+  return e
+end
+
 --- A folder with `packages`, and a key that it trusts.
 -- @tparam string dir
 -- @treturn table of spec.support.folder, and pack(name, product, sequence, version)
