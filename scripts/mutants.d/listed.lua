@@ -258,5 +258,6 @@ list("files_switch:up_files_open", "if (up_files_stage_init(&f->record, s, f->fo
   "a state with so long a path is refused as it is opened")
 list("script_archive:is_kept", "for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {",
   "for (size_t i = 0; i <= sizeof kept / sizeof *kept; i++) {", "looks one too far; for the sanitizers")
+list("system_names:up_system_name_list_open", "errno = failure;", ";", "a closedir() that succeeds leaves errno alone")
 
 return listed

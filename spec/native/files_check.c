@@ -1131,6 +1131,28 @@ static void a_plan_begins_in_a_tidy_folder(void **state)
     assert_false(sim_exists(w->sim, STATE "/files/large"));
 }
 
+/* A write of the record that failed may still reach the medium, so a plan goes after both files say none. */
+static void a_plan_goes_after_the_record_says_none_twice(void **state)
+{
+    const struct up_files_stage none = {.step = UP_FILES_NONE};
+    struct up_files_stage stage;
+    struct world *w = *state;
+
+    for (int half = 0; half < 2; half++) {
+        begin(w);
+        assert_int_equal(up_files_fill(&w->files, &source, &w->err), 0);
+        assert_int_equal(up_files_stage_write(&w->files.record, &none, &w->err), 0);
+        open_again(w);
+        assert_int_equal(w->files.stage.step, UP_FILES_NONE);
+        assert_int_equal(w->storage->ops->list(w->storage, STATE "/files", lose_first_copy, w), 0);
+        assert_int_equal(up_files_tidy(&w->files, &w->err), 0);
+        assert_int_equal(
+            w->storage->ops->unlink(w->storage, half ? STATE "/files/stage.1" : STATE "/files/stage.0"), 0);
+        assert_int_equal(up_files_stage_read(&w->files.record, &stage, &w->err), 0);
+        assert_int_equal(stage.step, UP_FILES_NONE);
+    }
+}
+
 /* From an update.ini to a plan. */
 
 static const struct up_files_content contents[] = {{"main", 9, {1}}, {"x", 3, {2}}, {"y", 4, {3}}};
@@ -1455,6 +1477,7 @@ int main(void)
         cmocka_unit_test(a_stage_reads_as_it_was_written),
         IN_WORLD(which_boot_began_to_switch_is_on_record),
         IN_WORLD(a_plan_begins_in_a_tidy_folder),
+        IN_WORLD(a_plan_goes_after_the_record_says_none_twice),
         IN_WORLD(a_plan_is_made_of_the_lines),
         IN_WORLD(a_line_that_cannot_be_done_is_named),
         IN_WORLD(a_part_becomes_the_tree),
