@@ -264,7 +264,7 @@ local function check_lua()
 end
 
 local function check_habits()
-  for _, path in ipairs(lines_of("git ls-files 'runtime/*.[ch]' 'bindings/*.[ch]'")) do
+  for _, path in ipairs(lines_of("git ls-files '*.c' '*.h'")) do
     for _, wrong in ipairs(habits.wrong(bare(read(path)))) do
       complain("%s:%d: %s", path, wrong[1], wrong[2])
     end

@@ -24,10 +24,13 @@ void DownLoadStepRegister(unsigned char *downfile, long int total, long int step
 
 static void net_proc_update_termin_result(unsigned char ucResult)
 {
-    printf("state %d: %s\n", ucResult,
-           ucResult == 0x01   ? "updated"
-           : ucResult == 0x02 ? "failed"
-                              : "not upgraded");
+    const char *what = "not upgraded";
+
+    if (ucResult == 0x01)
+        what = "updated";
+    else if (ucResult == 0x02)
+        what = "failed";
+    printf("state %d: %s\n", ucResult, what);
 }
 
 int main(int argc, char **argv)

@@ -83,7 +83,7 @@ static void find_tree(struct tree *tree)
     tree->count = 0;
     if (!proc)
         return;
-    while ((entry = readdir(proc)) && count < 4096) {
+    for (entry = readdir(proc); entry && count < 4096; entry = readdir(proc)) {
         pid_t pid = (pid_t)atoi(entry->d_name);
         if (pid > 0) {
             all[count] = pid;

@@ -15,6 +15,7 @@ end
 -- innermost first, and removed before the expression around them is checked.
 local function nested_at(code)
   local inner, at
+  code = code:gsub("[%[%]]", { ["["] = "(", ["]"] = ")" })
   repeat
     local first, last
     first, last, inner = code:find("%(([^()]*)%)")
@@ -36,7 +37,7 @@ function M.wrong(code)
   for at, word, condition in code:gmatch("()%f[%w_](%a+)%s*(%b())") do
     local asked = word == "for" and (condition:match(";([^;]*);") or "")
       or (word == "if" or word == "while" or word == "switch") and condition or ""
-    if asked:gsub("[=!<>]=", ""):find("=", 1, true) then
+    if asked:gsub("%b{}", ""):gsub("[=!<>]=", ""):find("=", 1, true) then
       result[#result + 1] = { line_of(code, at), "an assignment in a condition" }
     end
   end

@@ -290,7 +290,8 @@ static void take_flows(struct board *board, const struct effort *effort, const c
     const struct effort elsewhere = {(effort->choices + 3) / 4, effort->second_choices,
                                      4 * effort->second_every};
 
-    for (unsigned i; (i = atomic_fetch_add(&board->next, 1)) < WORLD_PLANS;) {
+    for (unsigned i = atomic_fetch_add(&board->next, 1); i < WORLD_PLANS;
+         i = atomic_fetch_add(&board->next, 1)) {
         struct totals totals = {0};
         time_t began = time(NULL);
 

@@ -111,9 +111,13 @@ void fault_try_some(struct search *s, unsigned long wanted)
 
 static void each_fault_of(struct search *s, enum sim_op op, bool change, unsigned n)
 {
+    unsigned mores = op == SIM_CHANGES ? 2 : 1;
+
+    if (op == SIM_SYNC)
+        mores = 6;
     for (unsigned e = 0; e < (change ? COUNT(errors) : 1); e++)
         for (unsigned how = 0; how < (change ? 4u : 2u); how++)
-            for (unsigned more = 0; more < (op == SIM_SYNC ? 6u : op == SIM_CHANGES ? 2u : 1u); more++) {
+            for (unsigned more = 0; more < mores; more++) {
                 struct fault_spec f = {.kind = FAULT_CALL,
                                        .op = op,
                                        .n = n,

@@ -127,7 +127,8 @@ static void take_flow(struct board *board, const struct options *o, const struct
 
 static void take_flows(struct board *board, const struct options *o, const struct flows *flows)
 {
-    for (unsigned i; (i = atomic_fetch_add(&board->next, 1)) < flows->count;)
+    for (unsigned i = atomic_fetch_add(&board->next, 1); i < flows->count;
+         i = atomic_fetch_add(&board->next, 1))
         take_flow(board, o, flows, i);
 }
 

@@ -198,11 +198,12 @@ static int put_hotfix(struct up_storage *s, const char *dir, const struct up_fix
 
     snprintf(lua, sizeof lua, "%s/lua", dir);
     snprintf(text, sizeof text, "return \"%s\"\n", f->hotfix);
-    if ((rc = up_storage_make_dir(s, dir, 0755, err)) < 0 ||
-        (rc = up_storage_make_dir(s, lua, 0755, err)) < 0 ||
-        (rc = put_file(s, lua, "clock.lua", text, strlen(text), 0644, err)) < 0)
-        return rc;
-    return put_file(s, dir, "test.lua", text, strlen(text), 0644, err);
+    rc = up_storage_make_dir(s, dir, 0755, err);
+    if (rc == 0)
+        rc = up_storage_make_dir(s, lua, 0755, err);
+    if (rc == 0)
+        rc = put_file(s, lua, "clock.lua", text, strlen(text), 0644, err);
+    return rc < 0 ? rc : put_file(s, dir, "test.lua", text, strlen(text), 0644, err);
 }
 
 static int run_pack(struct up_storage *s, const char *path, const struct up_pack_options *options,

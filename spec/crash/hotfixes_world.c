@@ -83,8 +83,10 @@ static int bring(struct life *l, const char *path, bool all, char id[UP_HOTFIX_I
         rc = all ? up_hotfix_begin(l->device, m, &l->err) : up_device_begin(l->device, m, &l->err);
     if (rc == 0)
         rc = up_transfer_open(&transfer, l->device, package, source, &l->err);
-    while (rc == 0 && (rc = up_transfer_step(transfer, &l->err)) == 1)
-        rc = 0;
+    if (rc == 0)
+        do
+            rc = up_transfer_step(transfer, &l->err);
+        while (rc == 1);
     up_transfer_close(transfer);
     if (rc == 0 && all)
         rc = up_hotfix_finish(l->device, m, id, &l->err);

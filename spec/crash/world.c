@@ -46,7 +46,9 @@ struct life {
 /* U-Boot hands the kernel this; a fixture each, since it is no storage. */
 static const char *cmdline(char slot)
 {
-    return slot == 'a' ? "/proc/cmdline-a" : slot == 'b' ? "/proc/cmdline-b" : "/proc/cmdline-none";
+    if (slot != 'a' && slot != 'b')
+        return "/proc/cmdline-none";
+    return slot == 'a' ? "/proc/cmdline-a" : "/proc/cmdline-b";
 }
 
 void world_configure(struct up_config *c)
@@ -228,8 +230,10 @@ static int install_counted(struct up_device *device, struct up_storage *storage,
         rc = up_device_begin(device, up_package_manifest(package), err);
     if (rc == 0)
         rc = up_transfer_open(&transfer, device, package, source, err);
-    while (rc == 0 && (rc = up_transfer_step(transfer, err)) == 1)
-        rc = 0;
+    if (rc == 0)
+        do
+            rc = up_transfer_step(transfer, err);
+        while (rc == 1);
     count_bytes(log, transfer);
     up_transfer_close(transfer);
     if (rc == 0)
@@ -896,7 +900,7 @@ static void put_package(struct sim *sim, enum world_package package, bool files,
 {
     static void *made[2][2][WORLD_PACKAGES];
     static size_t sizes[2][2][WORLD_PACKAGES];
-    unsigned script = !has_script(package) ? 0 : package == WORLD_FACTORY ? 1 : 2;
+    unsigned version = package == WORLD_FACTORY ? 1 : 2, script = has_script(package) ? version : 0;
     unsigned core = package == WORLD_SCRIPT || package == WORLD_FILES ? 0 : world_new_core(package);
     void **bytes = &made[files][sequence == 3][package];
     size_t *size = &sizes[files][sequence == 3][package];

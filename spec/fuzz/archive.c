@@ -44,7 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (size_t i = 0; i < count; i++)
             FUZZ_REQUIRE(strcmp(names[i], entry.name) != 0);
         names[count++] = strdup(entry.name);
-        while ((n = up_archive_reader_read(a, buf, sizeof buf, &err)) > 0)
+        for (n = up_archive_reader_read(a, buf, sizeof buf, &err); n > 0;
+             n = up_archive_reader_read(a, buf, sizeof buf, &err))
             total += (uint64_t)n;
         FUZZ_REQUIRE(total <= BYTES);
     }

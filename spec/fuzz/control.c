@@ -93,7 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size_t len = fuzz_take(&in, &bytes, piece);
 
         FUZZ_REQUIRE(send(pair[1], bytes, len, MSG_NOSIGNAL) == (ssize_t)len);
-        while ((n = up_channel_receive(c, &line, &err)) >= 0) {
+        for (n = up_channel_receive(c, &line, &err); n >= 0; n = up_channel_receive(c, &line, &err)) {
             take_line(line, (size_t)n);
             lines++;
         }

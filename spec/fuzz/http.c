@@ -39,7 +39,7 @@ static void check_target(struct fuzz *in)
 
     if (up_target_split(target, &path, &query)) {
         FUZZ_REQUIRE(path[0] == '/' && strlen(path) <= room);
-        for (const char *p = path; (p = strstr(p, "/..")); p++)
+        for (const char *p = strstr(path, "/.."); p; p = strstr(p + 1, "/.."))
             FUZZ_REQUIRE(p[3] != '\0' && p[3] != '/');
         for (const char *p = path; *p; p++)
             FUZZ_REQUIRE((unsigned char)*p >= 0x20 && *p != 0x7f);

@@ -87,8 +87,10 @@ static void apply(const uint8_t *patch, size_t size)
     disk_put(world.disk, PATCH, patch, size);
     disk_fence(world.disk, OUT);
     rc = up_patch_apply(&p, disk_storage(world.disk), OLD, PATCH, OUT, &err);
-    while (rc == 0 && (rc = up_patch_step(p, &err)) == UP_AGAIN)
-        rc = 0;
+    if (rc == 0)
+        do
+            rc = up_patch_step(p, &err);
+        while (rc == UP_AGAIN);
     up_patch_close(p);
     FUZZ_REQUIRE(rc == 0 || rc == UP_CORRUPT || rc == UP_INCOMPATIBLE);
     FUZZ_REQUIRE(disk_open_files(world.disk) == 0);

@@ -33,7 +33,7 @@ static void idle_agent(int listener)
     int fd = greeted(listener);
     char *request;
 
-    while ((request = hear(fd))) {
+    for (request = hear(fd); request; request = hear(fd)) {
         if (is(request, "state") || is(request, "yield"))
             answer(fd, request, IDLE);
         else if (is(request, "version") && !strstr(request, "\"version\":\"1.0.0\""))
@@ -62,7 +62,7 @@ static void serve(int fd, const char *known_all)
 {
     char *request;
 
-    while ((request = hear(fd))) {
+    for (request = hear(fd); request; request = hear(fd)) {
         bool all = strstr(request, "\"known\":9") != NULL, half = strstr(request, "\"known\":5") != NULL;
 
         if (!strstr(request, "\"copy\":true"))
@@ -95,7 +95,7 @@ static void gone_on_agent(int listener)
     int fd = greeted(listener);
     char *request;
 
-    while ((request = hear(fd)))
+    for (request = hear(fd); request; request = hear(fd))
         if (is(request, "yield") && strstr(request, "\"known\":0"))
             answer(fd, request, FETCHING ",\"data\":\"Zml2ZSs=\"}");
         else if (is(request, "init") || is(request, "deinit"))
@@ -219,7 +219,7 @@ static int fetch(void *h, char *out, uint32_t room)
     int n;
 
     assert_int_equal(IOT_OTA_IsFetching(h), 1);
-    while ((n = IOT_OTA_FetchYield(h, out, room, 1)) > 0)
+    for (n = IOT_OTA_FetchYield(h, out, room, 1); n > 0; n = IOT_OTA_FetchYield(h, out, room, 1))
         out += n;
     *out = '\0';
     return n;

@@ -208,8 +208,10 @@ static int make_delta_package(struct sim *sim, struct up_error *err)
 
 static int run_patch(struct up_patch *patch, int rc, struct up_error *err)
 {
-    while (rc == 0 && (rc = up_patch_step(patch, err)) == UP_AGAIN)
-        rc = 0;
+    if (rc == 0)
+        do
+            rc = up_patch_step(patch, err);
+        while (rc == UP_AGAIN);
     up_patch_close(patch);
     return rc;
 }
@@ -241,8 +243,10 @@ static int verify_package(struct sim *sim, struct up_error *err)
         rc = up_source_file(&source, sim_storage(sim), "/work/p.upd", err);
     if (rc == 0)
         rc = up_verify_open(&verify, source, sim_storage(sim), ring, err);
-    while (rc == 0 && (rc = up_verify_step(verify, err)) == UP_AGAIN)
-        rc = 0;
+    if (rc == 0)
+        do
+            rc = up_verify_step(verify, err);
+        while (rc == UP_AGAIN);
     up_verify_close(verify);
     if (source)
         source->ops->close(source);

@@ -80,7 +80,7 @@ static void put_name(uint8_t *header, const char *name)
 
 static void make_header(uint8_t header[UP_TAR_BLOCK], const struct piece *p)
 {
-    unsigned mode = p->mode ? p->mode : p->type == '5' ? 0755 : 0644;
+    unsigned usual = p->type == '5' ? 0755 : 0644, mode = p->mode ? p->mode : usual;
 
     memset(header, 0, UP_TAR_BLOCK);
     put_name(header, p->name);
@@ -120,7 +120,8 @@ static void put_end(struct archive *a, enum end end)
 {
     static const struct piece more = {.name = "more.lua", .body = "x"};
 
-    put_zeros(a, end == END_NONE ? 0 : end == END_ONE ? UP_TAR_BLOCK : 2 * UP_TAR_BLOCK);
+    if (end != END_NONE)
+        put_zeros(a, end == END_ONE ? UP_TAR_BLOCK : 2 * UP_TAR_BLOCK);
     if (end == END_THREE)
         put_zeros(a, UP_TAR_BLOCK);
     if (end == END_DIRTY)

@@ -167,10 +167,11 @@ static int read_all(const struct pile *p, const struct up_archive_limits *limits
 
     if (rc < 0)
         return rc;
-    while (n >= 0 && (rc = up_archive_reader_next(a, &entry, err)) > 0)
-        do
+    do {
+        rc = up_archive_reader_next(a, &entry, err);
+        for (n = rc; n > 0;)
             n = up_archive_reader_read(a, buf, sizeof buf, err);
-        while (n > 0);
+    } while (rc > 0 && n == 0);
     up_archive_reader_close(a);
     return n < 0 ? (int)n : rc;
 }

@@ -218,7 +218,7 @@ static void any_piece_reads_right_to_the_end_of_the_file(void **state)
     assert_true(s->ops->drop_cache(s, file, 0, size) >= 0);
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
         for (size_t offset = 0; offset < size + 5000; offset += 400003) {
-            size_t expected = offset >= size ? 0 : size - offset < lengths[i] ? size - offset : lengths[i];
+            size_t left = offset < size ? size - offset : 0, expected = left < lengths[i] ? left : lengths[i];
 
             assert_int_equal(s->ops->pread(s, file, data, lengths[i], offset), expected);
             for (size_t k = 0; k < expected; k++)

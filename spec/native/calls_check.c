@@ -104,8 +104,10 @@ static int ask_policy(const struct scratch *s, struct up_error *err)
     long rc = up_policy_start(&policy, "/bin/false", "nobody", "{}", 2, err);
 
     (void)s;
-    while (rc == 0 && (rc = up_policy_step(policy, &answer, err)) == UP_AGAIN) {
-        rc = 0;
+    if (rc == 0)
+        rc = UP_AGAIN;
+    while (rc == UP_AGAIN) {
+        rc = up_policy_step(policy, &answer, err);
         usleep(200);
     }
     up_policy_close(policy);
@@ -290,8 +292,13 @@ static int fetch_once(const struct scratch *s, struct up_error *err)
     (void)s;
     if (rc == 0)
         rc = up_fetch_open(&f, loop, "http://127.0.0.1:1/x", &o, err);
-    while (rc == 0 && (rc = up_fetch_read(f, &byte, 1, err)) == UP_AGAIN)
-        rc = up_loop_poll(loop, NULL, 0, 20, err) < 0 ? err->code : 0;
+    if (rc == 0)
+        rc = UP_AGAIN;
+    while (rc == UP_AGAIN) {
+        rc = up_fetch_read(f, &byte, 1, err);
+        if (rc == UP_AGAIN && up_loop_poll(loop, NULL, 0, 20, err) < 0)
+            rc = err->code;
+    }
     up_fetch_close(f);
     up_loop_free(loop);
     return rc == UP_NETWORK ? 0 : (int)rc;
@@ -307,8 +314,13 @@ static int read_object(const struct scratch *s, struct up_error *err)
     (void)s;
     if (rc == 0)
         rc = up_source_http(&source, loop, "http://127.0.0.1:1/x", NULL, err);
-    while (rc == 0 && (rc = source->ops->read(source, 0, &byte, 1, err)) == UP_AGAIN)
-        rc = up_loop_poll(loop, NULL, 0, 20, err) < 0 ? err->code : 0;
+    if (rc == 0)
+        rc = UP_AGAIN;
+    while (rc == UP_AGAIN) {
+        rc = source->ops->read(source, 0, &byte, 1, err);
+        if (rc == UP_AGAIN && up_loop_poll(loop, NULL, 0, 20, err) < 0)
+            rc = err->code;
+    }
     if (source)
         source->ops->close(source);
     up_loop_free(loop);

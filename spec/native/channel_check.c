@@ -189,14 +189,16 @@ static void a_full_queue_is_busy_and_drains_in_order(void **state)
 
     (void)state;
     memset(line, 'y', sizeof line);
-    while ((rc = up_channel_send(p.channel, line, 1000, &err)) == 0)
+    for (rc = up_channel_send(p.channel, line, 1000, &err); rc == 0;
+         rc = up_channel_send(p.channel, line, 1000, &err))
         sent++;
     assert_int_equal(rc, UP_BUSY);
     assert_true(up_channel_wants_write(p.channel));
     assert_int_equal(up_channel_flush(p.channel, &err), UP_AGAIN);
     /* The queue is bounded and holds at least that much beside the socket's own. */
     assert_true(sent * 1001 >= UP_CHANNEL_QUEUE - 1001);
-    while ((n = recv(p.peer, got, sizeof got, MSG_DONTWAIT)) > 0) {
+    for (n = recv(p.peer, got, sizeof got, MSG_DONTWAIT); n > 0;
+         n = recv(p.peer, got, sizeof got, MSG_DONTWAIT)) {
         for (ssize_t i = 0; i < n; i++, seen++)
             assert_int_equal(got[i], seen % 1001 == 1000 ? '\n' : 'y');
         rc = up_channel_flush(p.channel, &err);

@@ -56,7 +56,7 @@ static const char *hear(uint64_t now)
 {
     const char *line;
 
-    while (!(line = up_child_hear(child, now))) {
+    for (line = up_child_hear(child, now); !line; line = up_child_hear(child, now)) {
         struct pollfd fd = {.fd = up_child_link(child), .events = POLLIN};
 
         assert_int_equal(poll(&fd, 1, PATIENCE_MS), 1);

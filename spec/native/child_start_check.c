@@ -108,7 +108,9 @@ WRAP(pid_t, getppid, (void))
 
 WRAP(int, dup2, (int from, int to))
 {
-    return !kernel.on ? __real_dup2(from, to) : ask("dup2 %d %d", from, to) < 0 ? -1 : to;
+    if (!kernel.on)
+        return __real_dup2(from, to);
+    return ask("dup2 %d %d", from, to) < 0 ? -1 : to;
 }
 
 WRAP(int, fcntl, (int fd, int command, ...))

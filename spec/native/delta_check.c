@@ -399,7 +399,8 @@ static void make(struct made *out, const uint8_t *old, size_t old_size, const ui
 
     memset(out, 0, sizeof *out);
     must(up_delta_maker_new(&m, old, old_size, fresh, fresh_size, block_size, &err), &err);
-    while ((rc = up_delta_maker_step(m, &done, &total, &err)) == UP_AGAIN)
+    for (rc = up_delta_maker_step(m, &done, &total, &err); rc == UP_AGAIN;
+         rc = up_delta_maker_step(m, &done, &total, &err))
         assert_true(done <= total);
     must(rc, &err);
     out->count = (uint32_t)((fresh_size + block_size - 1) / block_size);

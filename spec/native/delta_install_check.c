@@ -576,7 +576,8 @@ static void the_digest_of_a_large_slot_is_learned_in_pieces(void **state)
     b = bench_with(&images, UP_NODE_FILE);
     open_head(b, &c);
     sim_reset_counters(b->sim);
-    while ((rc = up_device_learn_source(b->device, up_package_manifest(c.package), &err)) == UP_AGAIN)
+    for (rc = up_device_learn_source(b->device, up_package_manifest(c.package), &err); rc == UP_AGAIN;
+         rc = up_device_learn_source(b->device, up_package_manifest(c.package), &err))
         calls++;
     must(rc, &err);
     assert_int_equal(calls, 2);

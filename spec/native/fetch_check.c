@@ -240,7 +240,8 @@ static struct result request(struct rig *r, const struct up_fetch_options *o, co
     long n;
 
     assert_int_equal(up_fetch_open(&f, r->loop, r->url, o, &err), 0);
-    while ((n = up_fetch_read(f, result.body + result.len, sizeof result.body - result.len, &err)) != 0) {
+    for (n = up_fetch_read(f, result.body + result.len, sizeof result.body - result.len, &err); n != 0;
+         n = up_fetch_read(f, result.body + result.len, sizeof result.body - result.len, &err)) {
         if (n == UP_AGAIN) {
             turn(r, text, len);
             continue;
@@ -331,8 +332,9 @@ static void a_redirect_leaves_no_header_behind(void **state)
 
     (void)state;
     assert_int_equal(up_fetch_open(&f, r.loop, r.url, &o, &err), 0);
-    for (int turns = 0; (n = up_fetch_read(f, body, sizeof body, &err)) == UP_AGAIN; turns++) {
-        assert_true(turns < 1000);
+    n = up_fetch_read(f, body, sizeof body, &err);
+    for (int turns = 0; n == UP_AGAIN; n = up_fetch_read(f, body, sizeof body, &err)) {
+        assert_true(turns++ < 1000);
         if (r.peer < 0 || !strstr(up_fetch_url(f), "/y"))
             turn(&r, first, strlen(first));
         else
@@ -356,7 +358,8 @@ static void a_source_reads_what_a_range_holds(void **state)
     (void)state;
     assert_int_equal(up_source_http(&s, r.loop, r.url, NULL, &err), 0);
     assert_true(s->size == UINT64_MAX);
-    while ((n = s->ops->read(s, 0, got, sizeof got, &err)) == UP_AGAIN)
+    for (n = s->ops->read(s, 0, got, sizeof got, &err); n == UP_AGAIN;
+         n = s->ops->read(s, 0, got, sizeof got, &err))
         turn(&r, text, strlen(text));
     assert_int_equal(n, 10);
     assert_memory_equal(got, "0123456789", 10);
@@ -373,8 +376,9 @@ static long read_at(struct rig *r, struct up_source *s, uint64_t offset, void *b
 {
     long n;
 
-    for (int turns = 0; (n = s->ops->read(s, offset, buf, len, err)) == UP_AGAIN; turns++) {
-        assert_true(turns < 1000);
+    n = s->ops->read(s, offset, buf, len, err);
+    for (int turns = 0; n == UP_AGAIN; n = s->ops->read(s, offset, buf, len, err)) {
+        assert_true(turns++ < 1000);
         turn(r, text, strlen(text));
     }
     return n;

@@ -391,7 +391,7 @@ static void copy_of_ours(const char *path)
     ssize_t got;
 
     assert_true(from >= 0 && to >= 0);
-    while ((got = read(from, buf, sizeof buf)) > 0)
+    for (got = read(from, buf, sizeof buf); got > 0; got = read(from, buf, sizeof buf))
         assert_int_equal(write(to, buf, (size_t)got), got);
     close(from);
     close(to);

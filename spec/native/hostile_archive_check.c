@@ -19,10 +19,13 @@ static int read_all(struct up_archive_reader *a, struct up_error *err)
     int more;
     long n;
 
-    while ((more = up_archive_reader_next(a, &entry, err)) > 0)
-        while ((n = up_archive_reader_read(a, buf, sizeof buf, err)) != 0)
+    for (more = up_archive_reader_next(a, &entry, err); more > 0;
+         more = up_archive_reader_next(a, &entry, err))
+        do {
+            n = up_archive_reader_read(a, buf, sizeof buf, err);
             if (n < 0)
                 return (int)n;
+        } while (n > 0);
     return more;
 }
 

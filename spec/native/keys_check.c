@@ -1115,10 +1115,11 @@ static void every_sync_is_needed(void **state)
             reason = strcmp(excuses[e].place, places[i]) == 0 ? excuses[e].reason : reason;
         for (int another = 0; another < 2 && !flaw && !reason; another++)
             flaw = cut_everywhere(another, places[i], &states);
-        print_message("keys: without sync of %s: %s%s\n", places[i], flaw ? "caught: it " : "not caught: ",
-                      flaw     ? flaw
-                      : reason ? reason
-                               : "NO REASON");
+        if (flaw)
+            print_message("keys: without sync of %s: caught: it %s\n", places[i], flaw);
+        else
+            print_message("keys: without sync of %s: not caught: %s\n", places[i],
+                          reason ? reason : "NO REASON");
         unexplained += !flaw && !reason;
     }
     assert_int_equal(unexplained, 0);

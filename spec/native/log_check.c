@@ -61,7 +61,8 @@ static const char *read_log(void)
     size_t filled = 0;
     ssize_t n;
 
-    while ((n = read(reader, text + filled, sizeof text - 1 - filled)) > 0)
+    for (n = read(reader, text + filled, sizeof text - 1 - filled); n > 0;
+         n = read(reader, text + filled, sizeof text - 1 - filled))
         filled += (size_t)n;
     text[filled] = '\0';
     return text;
@@ -80,7 +81,7 @@ static void drops_what_nobody_reads_and_says_how_many(void **state)
 
     (void)state;
     fill_log();
-    for (const char *c = read_log(); (c = strchr(c, '\n')) != NULL; c++)
+    for (const char *c = strchr(read_log(), '\n'); c; c = strchr(c + 1, '\n'))
         whole++;
     up_log("again");
     assert_int_equal(sscanf(read_log(), "moult: %lu lines of the log were dropped", &lost), 1);

@@ -69,7 +69,7 @@ static unsigned count_descriptors(bool inherited)
     DIR *dir = opendir("/proc/self/fd");
     unsigned count = 0;
 
-    for (const struct dirent *e; (e = readdir(dir));)
+    for (const struct dirent *e = readdir(dir); e; e = readdir(dir))
         if (e->d_name[0] != '.' && atoi(e->d_name) > 2)
             count += !inherited || !(fcntl(atoi(e->d_name), F_GETFD) & FD_CLOEXEC);
     closedir(dir);
@@ -227,7 +227,7 @@ static unsigned serve(struct set *s, const char *bad, unsigned patience, uint64_
         if (status.queued == 0)
             return ended;
         turn(s);
-        while ((s->len = peer_take(&s->peer, s->packet)) > 0)
+        for (s->len = peer_take(&s->peer, s->packet); s->len > 0; s->len = peer_take(&s->peer, s->packet))
             if (s->packet[0] == 0x10)
                 peer_say(&s->peer, "\x20\x02\0\0", 4);
             else if (memcmp(s->packet + 7, bad, strlen(bad)) == 0 && ended < patience)

@@ -14,7 +14,7 @@ static int run(struct up_patch *p, struct up_error *err)
     uint64_t done, total, before = 0;
     int rc;
 
-    while ((rc = up_patch_step(p, err)) == UP_AGAIN) {
+    for (rc = up_patch_step(p, err); rc == UP_AGAIN; rc = up_patch_step(p, err)) {
         assert_int_equal(up_patch_size(p), 0); /* not yet known */
         up_patch_progress(p, &done, &total);
         assert_true(done >= before && done <= total && total > 0);

@@ -358,7 +358,11 @@ static struct up_storage_ops two_roots;
 static int room_of(struct up_storage *s, const char *path, uint64_t *bytes)
 {
     (void)s;
-    *bytes = strcmp(path, "/keys") == 0 ? 5000 : strcmp(path, "/packages") == 0 ? 3000 : 1 << 30;
+    *bytes = 1 << 30;
+    if (strcmp(path, "/keys") == 0)
+        *bytes = 5000;
+    if (strcmp(path, "/packages") == 0)
+        *bytes = 3000;
     return 0;
 }
 

@@ -145,7 +145,7 @@ static void test_without_standard_descriptors(void **state)
     close(kept[1]);
     assert_int_equal(n, 0);
     assert_true(up_policy_fd(p) > 2);
-    while ((n = up_policy_step(p, &answer, &err)) == UP_AGAIN)
+    for (n = up_policy_step(p, &answer, &err); n == UP_AGAIN; n = up_policy_step(p, &answer, &err))
         poll(&(struct pollfd){.fd = up_policy_fd(p), .events = POLLIN}, 1, up_policy_remaining(p));
     assert_int_equal(n, strlen("{} nobody\n"));
     assert_string_equal(answer, "{} nobody\n");
@@ -198,7 +198,7 @@ static long ask(struct scratch *s, const char *script, char text[512])
     scratch_write(s, "program", program, strlen(program));
     assert_int_equal(chmod(scratch_path(s, "program", path), 0700), 0);
     assert_int_equal(up_policy_start(&p, path, NULL, question, sizeof question, &err), 0);
-    while ((n = up_policy_step(p, &answer, &err)) == UP_AGAIN) {
+    for (n = up_policy_step(p, &answer, &err); n == UP_AGAIN; n = up_policy_step(p, &answer, &err)) {
         struct pollfd fds[2] = {{.fd = up_policy_fd(p), .events = POLLIN}, {.events = POLLOUT}};
         nfds_t count = up_policy_wants_write(p, &fds[1].fd) ? 2 : 1;
 

@@ -221,7 +221,7 @@ static bool fail_and_cut(const struct failure *f, unsigned k, bool *failed)
     const struct up_storage_ops *ops = sim_storage(sim)->ops;
     struct up_error err;
     bool finished;
-    int rc;
+    int first, rc;
 
     pretends.drop_cache = pretend_to_drop;
 
@@ -237,11 +237,14 @@ static bool fail_and_cut(const struct failure *f, unsigned k, bool *failed)
     sim_cut_at(sim, k);
     rc = write_word(f->fresh ? &fresh : &r, "next", &err);
     finished = !sim_is_cut(sim);
-    if (finished)
+    first = *failed ? 0 : 1;
+    if (finished) {
         assert_int_equal(rc, 0);
+        first = 2;
+    }
     sim_watch_calls(sim, NULL, NULL);
     sim_storage(sim)->ops = ops;
-    assert_after_any_cut(sim, allowed + (finished ? 2 : *failed ? 0 : 1), finished ? 1 : *failed ? 3 : 2);
+    assert_after_any_cut(sim, allowed + first, 3 - first);
     sim_free(sim);
     return finished;
 }

@@ -115,7 +115,7 @@ static unsigned threads(void)
     DIR *dir = opendir("/proc/self/task");
     unsigned count = 0;
 
-    for (const struct dirent *e; (e = readdir(dir));)
+    for (const struct dirent *e = readdir(dir); e; e = readdir(dir))
         count += e->d_name[0] != '.';
     closedir(dir);
     return count;

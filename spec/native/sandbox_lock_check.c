@@ -98,7 +98,9 @@ REAL(int, open, (const char *path, int flags, ...))
 
 REAL(int, dup2, (int from, int to))
 {
-    return !kernel.on ? __real_dup2(from, to) : ask("dup2 %d %d", from, to) < 0 ? -1 : to;
+    if (!kernel.on)
+        return __real_dup2(from, to);
+    return ask("dup2 %d %d", from, to) < 0 ? -1 : to;
 }
 
 REAL(int, close, (int fd))
@@ -111,9 +113,9 @@ REAL(int, close, (int fd))
 
 REAL(long, sysconf, (int name))
 {
-    return kernel.on && name == _SC_OPEN_MAX   ? kernel.open_max
-           : kernel.on && name == _SC_PAGESIZE ? 4096
-                                               : __real_sysconf(name);
+    if (kernel.on && name == _SC_OPEN_MAX)
+        return kernel.open_max;
+    return kernel.on && name == _SC_PAGESIZE ? 4096 : __real_sysconf(name);
 }
 
 REAL(FILE *, fopen, (const char *path, const char *mode))
@@ -150,7 +152,9 @@ REAL(struct passwd *, getpwnam, (const char *name))
 
     if (!kernel.on)
         return __real_getpwnam(name);
-    return strcmp(name, "somebody") == 0 ? &somebody : strcmp(name, "root") == 0 ? &root : NULL;
+    if (strcmp(name, "somebody") == 0)
+        return &somebody;
+    return strcmp(name, "root") == 0 ? &root : NULL;
 }
 
 REAL(int, setgroups, (size_t count, const gid_t *list))
@@ -186,9 +190,9 @@ REAL(int, prctl, (int what, ...))
     va_end(more);
     if (!kernel.on)
         return __real_prctl(what, value, 0UL, 0UL, 0UL);
-    return what == PR_SET_NO_NEW_PRIVS ? ask("no new privileges %lu", value)
-           : what == PR_SET_DUMPABLE   ? ask("dumpable %lu", value)
-                                       : ask("prctl %d", what);
+    if (what == PR_SET_NO_NEW_PRIVS)
+        return ask("no new privileges %lu", value);
+    return what == PR_SET_DUMPABLE ? ask("dumpable %lu", value) : ask("prctl %d", what);
 }
 
 static long landlock(const uint64_t *attr, size_t size)

@@ -1149,9 +1149,11 @@ static unsigned resume_after_any_cut(const struct medium *m, unsigned worn, cons
                     struct up_slot *slot = NULL;
                     uint64_t from, keep;
 
-                    if (up_slot_open(&slot, sim_storage(after), PATH, UP_SLOT_WRITE, size, &err) == 0 &&
-                        (keep = front(slot, data, 0, size), up_slot_refresh(slot, &keep, &from, &err)) == 0)
-                        (void)!up_slot_sync(slot, &err);
+                    if (up_slot_open(&slot, sim_storage(after), PATH, UP_SLOT_WRITE, size, &err) == 0) {
+                        keep = front(slot, data, 0, size);
+                        if (up_slot_refresh(slot, &keep, &from, &err) == 0)
+                            (void)!up_slot_sync(slot, &err);
+                    }
                     up_slot_close(slot);
                 }
                 second = sim_choice(after, (k + i) % sim_choices(after));

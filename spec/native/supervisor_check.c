@@ -202,7 +202,7 @@ static const char *last_phase(void)
     static const char word[] = "agent < phase ";
     const char *last = NULL;
 
-    for (const char *at = play_done(); (at = strstr(at, word)) != NULL; at++)
+    for (const char *at = strstr(play_done(), word); at; at = strstr(at + 1, word))
         last = at + sizeof word - 1;
     return last;
 }

@@ -67,7 +67,7 @@ unsigned play_count(const char *where, const char *text)
 {
     unsigned count = 0;
 
-    while ((where = strstr(where, text))) {
+    for (where = strstr(where, text); where; where = strstr(where, text)) {
         where += strlen(text);
         count++;
     }

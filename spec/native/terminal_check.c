@@ -67,7 +67,7 @@ static void owing(int listener)
     const char *state = "{\"busy\":false,\"armed\":false,\"owed\":2}";
     char *request;
 
-    while ((request = hear(fd))) {
+    for (request = hear(fd); request; request = hear(fd)) {
         bool took = strstr(request, "\"took\"") != NULL;
 
         if (took)

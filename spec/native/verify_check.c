@@ -99,7 +99,7 @@ static int verify_memory(const struct rig *r, struct memory *m, struct up_verify
     if (rc < 0)
         return rc;
     assert_null(up_verify_manifest(v));
-    while ((rc = up_verify_step(v, err)) == UP_AGAIN)
+    for (rc = up_verify_step(v, err); rc == UP_AGAIN; rc = up_verify_step(v, err))
         assert_non_null(up_verify_manifest(v));
     if (rc == 0) { /* and it stays good */
         assert_int_equal(up_verify_step(v, err), 0);

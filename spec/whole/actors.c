@@ -118,7 +118,7 @@ static void listen_till(struct player *p, struct talk *t, uint64_t till)
     while (!p->dead && stage.now < till) {
         while (link_receive(p->link, dump, sizeof dump) > 0) /* nothing that matters is ever said */
             ;
-        while ((line = hear(t)) != NULL)
+        for (line = hear(t); line; line = hear(t))
             answer_facts(t, line);
         player_wait(till, true);
     }

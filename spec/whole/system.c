@@ -356,8 +356,11 @@ static void supervisor_run(struct player *p)
 
     n = up_supervisor_open(&s, &options, &err);
     if (n == 0) {
-        while ((n = up_supervisor_step(s, &timeout, &err)) > 0 && !p->dead)
-            player_wait(stage.now + (uint64_t)timeout, true);
+        do {
+            n = up_supervisor_step(s, &timeout, &err);
+            if (n > 0 && !p->dead)
+                player_wait(stage.now + (uint64_t)timeout, true);
+        } while (n > 0 && !p->dead);
         up_supervisor_close(s);
     }
     if (n < 0 && !p->dead && stage.reset == RESET_NOT) {

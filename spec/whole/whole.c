@@ -73,7 +73,7 @@ static void play_some(struct board *board, uint64_t from, unsigned long count)
 {
     unsigned long i;
 
-    while ((i = atomic_fetch_add(&board->next, 1)) < count) {
+    for (i = atomic_fetch_add(&board->next, 1); i < count; i = atomic_fetch_add(&board->next, 1)) {
         bool good = play(from + i, NULL);
 
         board->kills += stage.kills;
