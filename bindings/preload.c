@@ -31,6 +31,7 @@ static const luaL_Reg bindings[] = {
     {"update.native.httpd", luaopen_update_native_httpd},
     {"update.native.exchange", luaopen_update_native_exchange},
     {"update.native.database", luaopen_update_native_database},
+    {"update.native.password", luaopen_update_native_password},
     {"update.native.folder", luaopen_update_native_folder},
     {"update.native.command", luaopen_update_native_command},
     {"update.native.signals", luaopen_update_native_signals},

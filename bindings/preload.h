@@ -37,6 +37,7 @@ UP_EXPORT int luaopen_update_native_channel(lua_State *L);
 UP_EXPORT int luaopen_update_native_httpd(lua_State *L);
 UP_EXPORT int luaopen_update_native_exchange(lua_State *L);
 UP_EXPORT int luaopen_update_native_database(lua_State *L);
+UP_EXPORT int luaopen_update_native_password(lua_State *L);
 UP_EXPORT int luaopen_update_native_folder(lua_State *L);
 UP_EXPORT int luaopen_update_native_command(lua_State *L);
 UP_EXPORT int luaopen_update_native_signals(lua_State *L);

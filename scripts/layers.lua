@@ -78,6 +78,7 @@ local binding_includes = {
   verify = { "files_archive", "files_part", "minisign", "storage" }, -- what a part files does
   patch = { "storage" },            -- files of the system
   pack = { "digest", "minisign", "storage" }, -- hashes the product key, loads the secret one
+  password = { "digest" },          -- a hash in hex
   httpd = { "http_text" },          -- a query becomes a table
 }
 local binding_helpers = { helpers = true, preload = true, error = true }
