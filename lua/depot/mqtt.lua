@@ -14,6 +14,7 @@ local holding = require "depot.lock"
 local links = require "depot.links"
 local patch_store = require "depot.patch_store"
 local qinglian = require "depot.qinglian"
+local random = require "depot.random"
 local store = require "depot.store"
 
 local M = {}
@@ -30,11 +31,6 @@ local BEHIND = 5000
 
 local Cloud = {}
 Cloud.__index = Cloud
-
-local function random()
-  local file <close> = assert(io.open("/dev/urandom", "rb"))
-  return (file:read(32):gsub(".", function(c) return ("%02x"):format(c:byte()) end))
-end
 
 --- Milliseconds since 1970 that never go back, even if the system's clock is set back.
 -- If that is set forward, this clock follows, because other processes make jobs due by the system's clock. If it is set
@@ -136,7 +132,7 @@ function M.open(natives, options)
     undo(opened)
     return here, message, code
   end
-  secret, message, code = kept:secret(random)
+  secret, message, code = kept:secret(random.hex)
   if not secret then return undo(opened, message, code) end
   client, message, code = keep(open_client(natives, options.mqtt, secret))
   if not client then return undo(opened, message, code, true) end

@@ -1,7 +1,8 @@
 --- What the depot remembers of devices, in <folder>/depot.db.
 --
 -- It holds a row for each device with its job (depot.jobs); rollouts
--- (depot.rollout.records); tags and notes (depot.tags); which packages are
+-- (depot.rollout.records); tags and notes (depot.tags); people and what they
+-- have changed (depot.accounts, depot.audit); which packages are
 -- verified; digests of files, so that they are not hashed at every start; and
 -- the secret that links are signed with. SQLite uses a write-ahead log, so the
 -- actions of the command line can read and write while the depot runs.
@@ -11,6 +12,8 @@
 --
 -- @module depot.store
 
+local accounts = require "depot.accounts"
+local audit = require "depot.audit"
 local records = require "depot.rollout.records"
 local releases = require "depot.releases"
 local tags = require "depot.tags"
@@ -20,7 +23,7 @@ local COLUMNS = tables.columns
 local M = {}
 
 local Store = {}
-for _, module in ipairs { records, releases, tags } do
+for _, module in ipairs { accounts, audit, records, releases, tags } do
   for name, method in pairs(module.methods) do Store[name] = method end
 end
 Store.__index = Store
@@ -33,7 +36,8 @@ Store.__index = Store
 function M.open(natives, dir, patience)
   local db, statements, code = tables.open(natives, dir .. "/depot.db", patience)
   if not db then return nil, statements, code end
-  return setmetatable({ db = db, statements = statements, json = natives.json, changing = false }, Store)
+  return setmetatable({ db = db, statements = statements, json = natives.json, sha256 = natives.digest.sha256,
+    changing = false }, Store)
 end
 
 --- Begin a transaction unless one is open.

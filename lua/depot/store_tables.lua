@@ -2,6 +2,8 @@
 --
 -- @module depot.store_tables
 
+local accounts = require "depot.accounts"
+local audit = require "depot.audit"
 local records = require "depot.rollout.records"
 local releases = require "depot.releases"
 local tags = require "depot.tags"
@@ -75,7 +77,7 @@ local SCHEMA = [[
     package TEXT PRIMARY KEY, target TEXT NOT NULL, cloud TEXT, product TEXT, device TEXT, time INTEGER NOT NULL);
   CREATE TABLE file (name TEXT PRIMARY KEY, tag TEXT NOT NULL, md5 TEXT NOT NULL);
   CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-]] .. PATCHES .. ROLLOUTS .. tags.schema .. "PRAGMA user_version = 8;"
+]] .. PATCHES .. ROLLOUTS .. tags.schema .. audit.schema .. accounts.schema .. "PRAGMA user_version = 9;"
 
 -- The step from each earlier version to the next.
 local LATER = {
@@ -100,6 +102,7 @@ local LATER = {
   ]] .. ROLLOUTS,
   [6] = "ALTER TABLE device ADD COLUMN reason TEXT; PRAGMA user_version = 7;",
   [7] = tags.schema .. "PRAGMA user_version = 8;",
+  [8] = audit.schema .. accounts.schema .. "PRAGMA user_version = 9;",
 }
 local LATEST = #LATER + 1
 
@@ -136,7 +139,7 @@ local STATEMENTS = {
   unset = "DELETE FROM setting WHERE name = ?",
   version = "PRAGMA data_version",
 }
-for _, module in ipairs { records, releases, tags } do
+for _, module in ipairs { accounts, audit, records, releases, tags } do
   for name, sql in pairs(module.statements) do STATEMENTS[name] = sql end
 end
 

@@ -927,7 +927,9 @@ describe("depot.store", function()
     local s = assert(store.open(natives, dir))
     local second = "ALTER TABLE device DROP COLUMN ends; ALTER TABLE device DROP COLUMN dead; "
       .. "ALTER TABLE device DROP COLUMN deaf; PRAGMA user_version = 2"
-    local fifth = { "DROP TABLE tag; DROP TABLE note",
+    local eighth = "DROP TABLE audit; DROP TABLE once; DROP TABLE token; DROP TABLE session; DROP TABLE role; "
+      .. "DROP TABLE account; "
+    local fifth = { eighth .. "DROP TABLE tag; DROP TABLE note",
       "DROP TABLE rollout_member; DROP TABLE tally; DROP TABLE withdrawn; DROP INDEX device_rollout" }
     for _, name in ipairs { "leave", "enter", "new", "gone" } do fifth[#fifth + 1] = "DROP TRIGGER tally_" .. name end
     for table_name, columns in pairs { device = "rollout wave failures again reason",
@@ -941,10 +943,10 @@ describe("depot.store", function()
     fifth = table.concat(fifth, "; ") .. "; PRAGMA user_version = 5; "
     local fourth = fifth .. "DROP TABLE patch; DROP TABLE patch_device; PRAGMA user_version = 4; "
     local third = fourth .. "ALTER TABLE rollout DROP COLUMN filter; PRAGMA user_version = 3; "
-    local seventh = "DROP TABLE tag; DROP TABLE note; PRAGMA user_version = 7; "
+    local seventh = eighth .. "DROP TABLE tag; DROP TABLE note; PRAGMA user_version = 7; "
     local sixth = seventh .. "ALTER TABLE device DROP COLUMN reason; PRAGMA user_version = 6"
-    for _, text in ipairs { seventh, sixth, fifth, fourth, third, third .. second, third .. second
-      .. "; ALTER TABLE device DROP COLUMN offers; PRAGMA user_version = 1" } do
+    for _, text in ipairs { eighth .. "PRAGMA user_version = 8", seventh, sixth, fifth, fourth, third,
+      third .. second, third .. second .. "; ALTER TABLE device DROP COLUMN offers; PRAGMA user_version = 1" } do
       assert(s.db:execute(text))
       s:close()
       s = assert(store.open(natives, dir))
@@ -974,7 +976,7 @@ describe("depot.store", function()
 
   it("refuses the database of a newer version, and a file that is not a database", function()
     local s = assert(store.open(natives, dir))
-    assert(s.db:execute "PRAGMA user_version = 9")
+    assert(s.db:execute "PRAGMA user_version = 1000000")
     s:close()
     local opened, message, code = store.open(natives, dir)
     assert.same({ nil, "incompatible" }, { opened, code })

@@ -21,7 +21,8 @@ describe("update.native.password", function()
 
   it("computes scrypt with N = 2^15, r = 8, p = 1", function()
     -- Computed by hashlib.scrypt of Python.
-    assert.equal("f72cbc204bdcfc3ff5b115d8508aec1566ff0ef3f658388601a3933078ef7ac8", hash("pleaseletmein", "SodiumChloride"))
+    assert.equal(
+      "f72cbc204bdcfc3ff5b115d8508aec1566ff0ef3f658388601a3933078ef7ac8", hash("pleaseletmein", "SodiumChloride"))
   end)
 
   it("takes any bytes, and empty ones", function()

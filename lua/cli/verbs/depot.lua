@@ -2,6 +2,7 @@
 --
 -- @module cli.verbs.depot
 
+local admin = require "cli.depot_admin"
 local natives = require "update.natives"
 local rollout = require "cli.depot_rollout"
 local serve = require "depot.serve"
@@ -10,13 +11,14 @@ local M = {}
 
 -- Actions: module depot.actions.<name>, with run(context).
 local ACTIONS = { add = true, status = true, verify = true, batch = true, retry = true, cancel = true,
-  rollout = true, release = true, device = true }
+  rollout = true, release = true, device = true, user = true, audit = true }
 -- Actions whose second word says what they do.
-local MANY = { rollout = "PACKAGE|NUMBER", release = "PACKAGE", device = "NAME" }
+local MANY = { rollout = "PACKAGE|NUMBER", release = "PACKAGE", device = "NAME", user = "NAME" }
 -- Actions that take --filter.
 local FILTERED = { status = true, batch = true, retry = true, cancel = true, rollout = true, device = true }
 
-local function with_rollouts(list)
+local function with_more(list)
+  table.move(admin.options, 1, #admin.options, #list + 1, list)
   return table.move(rollout.options, 1, #rollout.options, #list + 1, list)
 end
 
@@ -71,7 +73,7 @@ are served there, too, with the certificate of --tls-cert.
       --filter or the file --devices; write a --note about one
   depot status DIR
       show what the devices run, and the state of their jobs
-]] .. rollout.text .. [[
+]] .. rollout.text .. "\n" .. admin.text .. [[
 
 
 Hotfixes are patches to that cloud. Each version of a product is one patch, which goes from stage to stage:
@@ -103,7 +105,7 @@ the recipe has core22.img as version 22, then core17.img is core 17. A higher on
 version and sequence by the difference. A package is kept if its sequence, release, core and base are the recipe's.
 Until all are made, a depot on this machine asks devices that would get one of them to wait (Luat's code 43).]],
   positional = { 1, 4 },
-  options = with_rollouts {
+  options = with_more {
     { name = "listen", value = "HOST:PORT", help = "where to listen (127.0.0.1:8080); port 0 picks a free one" },
     { name = "url", value = "BASE", help = "base of the links that devices get (default: the address it listens on)" },
     { name = "proxy", value = "ADDRESS", list = true,

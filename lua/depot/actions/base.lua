@@ -7,6 +7,7 @@
 --
 -- @module depot.actions.base
 
+local acts = require "depot.acts"
 local catalog = require "depot.catalog"
 local choice = require "depot.choice"
 local filters = require "depot.filter"
@@ -17,10 +18,7 @@ local http_devices = require "depot.http_devices"
 
 local M = {}
 
---- Milliseconds since 1970.
-function M.now()
-  return os.time() * 1000
-end
+M.now = acts.now
 
 --- Open the store, unless the context has one, and read the folder.
 -- @treturn table|nil the context with store, packages (array), by_digest; nil, message, code
@@ -49,6 +47,7 @@ function M.open(context)
     return nil, message, code
   end
   releases.mark(context.packages, withdrawn)
+  context.actor = context.actor or acts.local_actor()
   return context
 end
 
@@ -162,22 +161,7 @@ function M.unheard(context, entry, name)
   return { cloud = opts.cloud, product = opts.product, device = name, hash = hash }
 end
 
---- Run work() in one transaction.
--- @tparam table context
--- @tparam function work returns a value; or nil, message, code, and then the transaction is rolled back
-function M.change(context, work)
-  local ok, message, code = context.store:change()
-  if not ok then return nil, message, code end
-  local result
-  result, message, code = work()
-  if result == nil then
-    context.store:abandon()
-    return nil, message, code
-  end
-  ok, message, code = context.store:commit()
-  if not ok then return nil, message, code end
-  return result
-end
+M.change = acts.change
 
 --- Say so if no depot runs that could carry out the jobs.
 function M.warn_when_alone(context)

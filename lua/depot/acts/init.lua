@@ -1,0 +1,49 @@
+--- What changes things in a depot, for whoever asks: the command line, a route, a page.
+--
+-- An act gets a `world`: natives, dir, store, packages (array of the catalog), by_digest ({[digest] = entry}), actor
+-- ({name, address}). Those that change something run within change(), and record themselves.
+--
+-- @module depot.acts
+
+local M = {}
+
+--- Milliseconds since 1970.
+function M.now()
+  return os.time() * 1000
+end
+
+--- Run work() in one transaction.
+-- @tparam table world
+-- @tparam function work returns a value; or nil, message, code, and then nothing was changed
+function M.change(world, work)
+  local ok, message, code = world.store:change()
+  if not ok then return nil, message, code end
+  local result
+  result, message, code = work()
+  if result == nil then
+    world.store:abandon()
+    return nil, message, code
+  end
+  ok, message, code = world.store:commit()
+  if not ok then return nil, message, code end
+  return result
+end
+
+--- Record who did what, in the transaction of the change.
+-- @tparam table world
+-- @tparam string verb
+-- @tparam[opt] string object as "device aliyun/pk/name"
+-- @tparam[opt] table more product (hash of its key), before, after
+-- @treturn integer|nil number of the row; nil, message, code
+function M.record(world, verb, object, more)
+  more = more or {}
+  return world.store:audit({ actor = world.actor.name, address = world.actor.address, verb = verb, object = object,
+    product = more.product, before = more.before, after = more.after }, M.now())
+end
+
+--- Who acts on the command line: whoever can open the database may do everything.
+function M.local_actor()
+  return { name = "local:" .. (os.getenv "USER" or os.getenv "LOGNAME" or "?") }
+end
+
+return M
