@@ -1115,6 +1115,25 @@ static void which_boot_began_to_switch_is_on_record(void **state)
     assert_string_equal(w->files.stage.boot_id, id);
 }
 
+/* Only what a weak file system may have lost is looked at again in another boot. */
+static void a_tree_without_weak_roots_is_not_switched_again(void **state)
+{
+    struct world *w = *state;
+    struct sim *after;
+    char first[37];
+
+    begin(w);
+    assert_int_equal(up_files_fill(&w->files, &source, &w->err), 0);
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    strcpy(first, w->files.stage.boot_id);
+    after = sim_reboot(w->sim, &(struct sim_choice){SIM_INDEPENDENT, SIM_NONE, 0, SIM_HARMLESS});
+    up_files_close(&w->files);
+    assert_int_equal(up_files_open(&w->files, sim_storage(after), STATE, &w->err), 0);
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    assert_string_equal(w->files.stage.boot_id, first);
+    sim_free(after);
+}
+
 /* Whatever lies in the folder and is no plan goes, also what is too large for one. */
 static void a_plan_begins_in_a_tidy_folder(void **state)
 {
@@ -1476,6 +1495,7 @@ int main(void)
         cmocka_unit_test(what_was_found_reads_as_it_was_written),
         cmocka_unit_test(a_stage_reads_as_it_was_written),
         IN_WORLD(which_boot_began_to_switch_is_on_record),
+        IN_WORLD(a_tree_without_weak_roots_is_not_switched_again),
         IN_WORLD(a_plan_begins_in_a_tidy_folder),
         IN_WORLD(a_plan_goes_after_the_record_says_none_twice),
         IN_WORLD(a_plan_is_made_of_the_lines),

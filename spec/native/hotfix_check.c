@@ -375,6 +375,32 @@ static void test_counted_once(void **state)
             fail_msg("%s: %u starts\n%s", counted.entry[i].name, counted.entry[i].starts, play_done());
 }
 
+/* Of the two files of the ledger one is enough, and the other is made anew. */
+static void test_half_a_ledger(void **state)
+{
+    const struct play_step steps[] = {WAIT(3000), OVER};
+    struct sim *lost;
+    (void)state;
+
+    add_other();
+    look_at_ledger();
+    counted.entry[0].state = UP_HOTFIX_APPLIED; /* nothing else is written of it */
+    assert_int_equal(up_hotfix_ledger_write(&counted, sim_storage(play_sim), STATE, &err), 0);
+    lost = sim_clone(play_sim);
+    for (int half = 0; half < 2; half++) {
+        const char *path = half ? STATE "/hotfix/ledger.1" : STATE "/hotfix/ledger.0";
+
+        sim_free(play_sim);
+        play_sim = sim_clone(lost);
+        assert_int_equal(sim_storage(play_sim)->ops->unlink(sim_storage(play_sim), path), 0);
+        run(steps);
+        assert_true(sim_exists(play_sim, path));
+        look_at_ledger();
+        assert_int_equal(counted.count, 1);
+    }
+    sim_free(lost);
+}
+
 /* Time in which the supervisor was stopped counts neither against a hotfix nor for it. */
 static void test_late(void **state)
 {
@@ -456,6 +482,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_stopped_then_spent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ordered_stops, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_counted_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_half_a_ledger, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_late, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_at_a_time, set_up, tear_down),
     };
