@@ -50,7 +50,7 @@ M.checks = {
   provision = { "permit", "phase", "record", "lost", "device" },
   install = { "install", "phase", "permit", "reuse", "generation", "delta_install", "device" },
   install_finish = { "install", "phase", "permit", "reuse", "generation", "delta_install", "device" },
-  trial = { "phase", "permit", "trouble", "supervisor", "generation", "kept_out", "outage", "device" },
+  trial = { "settle", "phase", "permit", "trouble", "supervisor", "generation", "kept_out", "outage", "device" },
   rollback = { "phase", "permit", "settle", "trouble", "supervisor", "generation", "kept_out", "outage", "device" },
   device = { "phase", "permit", "status", "trouble", "supervisor", "generation", "kept_out", "time", "reuse", "device",
     "delta_install" },

@@ -7,6 +7,8 @@
 #include "device.h"
 #include "device_private.h"
 #include "device_settle.h"
+#include "files_programs.h"
+#include "files_switch.h"
 #include "sim.h"
 #include "world.h"
 #include "world_files.h"
@@ -168,6 +170,65 @@ static void the_first_start_of_run_uses_the_count(void **state)
     assert_int_equal(run(1), 0); /* the third start may be made */
     assert_int_equal(starts(), 3);
     assert_tree(WORLD_TREE_NEW);
+}
+
+/* Works on the tree, and when it is to go on, `failing` went wrong. */
+static enum up_files_outcome failing;
+
+static int work(void *user, enum up_files_task task, enum up_files_outcome *outcome, struct up_error *e)
+{
+    struct up_files f;
+    int rc;
+
+    (void)user;
+    *outcome = failing;
+    if (task == UP_FILES_ON && failing != UP_FILES_NOT_STARTED)
+        return up_fail(e, UP_WRITE, "a program does not stop");
+    rc = up_files_open(&f, sim_storage(sim), "/device/state", e);
+    if (rc == 0) {
+        rc = up_files_do(&f, task, NULL, outcome, e);
+        up_files_close(&f);
+    }
+    if (rc < 0 || task != UP_FILES_ON)
+        return rc;
+    *outcome = UP_FILES_NOT_STARTED;
+    return up_fail(e, UP_WRITE, "a program does not start");
+}
+
+/* A new program that does not start is a failed start of the trial; that an old one does not stop is not the
+ * fault of the release. */
+static void what_fails_on_the_way_to_trial(void **state)
+{
+    static const struct up_files_worker worker = {work, NULL};
+    static const struct {
+        enum up_files_outcome failing;
+        unsigned strikes;
+        const char *why;
+    } cases[] = {{UP_FILES_NOT_STARTED, UP_STRIKE_FAILED, "does not start"},
+                 {UP_FILES_NOT_STOPPED, 0, "does not stop"}};
+    (void)state;
+
+    for (size_t i = 0; i < 2; i++) {
+        enum up_start_action action;
+
+        failing = cases[i].failing;
+        arm(false);
+        open_device();
+        device->worker = &worker;
+        assert_int_equal(up_device_start(device, &action, &err), 0);
+        if (up_device_state(device)->phase == UP_ARMED)
+            assert_int_equal(up_device_begin_trial(device, &err), 0);
+        assert_int_equal(up_device_state(device)->phase, UP_TRIAL);
+        if (up_device_trial_start(device, &action, &err) != UP_ROLLEDBACK)
+            fail_msg("%s", err.message);
+        assert_non_null(strstr(err.message, cases[i].why));
+        assert_int_equal(up_device_state(device)->phase, UP_IDLE);
+        assert_int_equal(up_device_state(device)->quarantine[0].strikes, cases[i].strikes);
+        up_device_close(device);
+        assert_tree(WORLD_TREE_OLD);
+        leave(NULL);
+        enter(NULL);
+    }
 }
 
 /* A count of another boot is none. */
@@ -535,6 +596,7 @@ int main(void)
         IN_WORLD(nothing_is_to_be_done),
         IN_WORLD(it_begins_a_trial_that_waits_for_a_restart),
         IN_WORLD(the_first_start_of_run_uses_the_count),
+        IN_WORLD(what_fails_on_the_way_to_trial),
         IN_WORLD(a_count_is_for_its_boot),
         IN_WORLD(without_a_boot_id_each_start_counts),
         IN_WORLD(it_goes_back_when_starts_are_spent),
