@@ -3,7 +3,9 @@
 -- `methods` are those of depot.store. A row is written in the transaction of the
 -- change that it tells of, so there is no change without its row. `hash` is the
 -- SHA-256 of the hash before and of the row itself: who changes or removes a row
--- in the middle has to change all that follow.
+-- in the middle has to change all that follow. When old rows are removed, the
+-- number and hash of the last of them are kept (depot.store.retention). Each row
+-- is also an event (depot.store.events).
 --
 -- @module depot.audit
 
@@ -55,6 +57,10 @@ function Methods:audit(entry, now)
   local done
   done, message, code = self.statements.audit_add:run(row.id, row.at, row.actor, row.address, row.verb, row.object,
     row.product, row.before, row.after, row.previous, row.hash)
+  if done then
+    done, message, code = self:note_event { at = now, what = "act", hash = row.product, actor = row.actor,
+      code = row.verb, text = row.object }
+  end
   return done and row.id, message, code
 end
 
@@ -76,16 +82,21 @@ function Methods:last_change(object)
   return self.statements.audit_of:first(object)
 end
 
---- Check that no row was changed, and none in the middle removed.
+--- Check that no row was changed, and none removed but the newest, or the oldest for their age.
 -- @treturn integer|nil how many rows there are; nil, message, "corrupt" or another code
+-- @treturn table the last row: id, hash
 function Methods:check_audit()
-  local count, last = 0, { id = 0 }
+  local count = 0
+  local last, message, code = self:audit_kept()
+  if last == nil then return nil, message, code end
+  last = last or { id = 0, hash = "" }
   while true do
-    local rows, message, code = self.statements.audit_after:all(last.id, SLICE)
+    local rows
+    rows, message, code = self.statements.audit_after:all(last.id, SLICE)
     if not rows then return nil, message, code end
-    if #rows == 0 then return count end
+    if #rows == 0 then return count, last end
     for _, row in ipairs(rows) do
-      local follows = count == 0 or row.previous == last.hash and row.id == last.id + 1
+      local follows = row.previous == last.hash and row.id == last.id + 1
       if not follows or row.hash ~= seal(self.sha256, row) then
         return nil, ("row %d of the audit was changed, or one before it removed"):format(row.id), "corrupt"
       end

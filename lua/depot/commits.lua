@@ -19,13 +19,29 @@ local PAUSE = 1000        -- after the store has failed
 --- @tparam table parts store, inbox, on_event (function(event)); offers is set before the first step
 -- @treturn table commits
 function M.new(parts)
-  parts.told, parts.resume_at = {}, 0
+  parts.told, parts.notes, parts.resume_at = {}, {}, 0
   return setmetatable(parts, Commits)
 end
 
 --- Report an event once the changes that it is about are durable.
 function Commits:tell(event)
   self.told[#self.told + 1] = event
+end
+
+--- Record an event of depot.store.events in the transaction, after the changes that it is about.
+function Commits:note(event) self.notes[#self.notes + 1] = event end
+
+function Commits:_write_notes()
+  local notes = self.notes
+  self.notes = {}
+  for _, event in ipairs(notes) do
+    local ok, message, code = self.store:note_event(event)
+    if not ok then
+      self.store:abandon()
+      return nil, message, code
+    end
+  end
+  return true
 end
 
 -- Answer devices and log what has happened.
@@ -41,7 +57,8 @@ end
 --- Commit now.
 -- @treturn true|nil nil, message, code: the store failed
 function Commits:commit()
-  local ok, message, code = self.store:commit()
+  local ok, message, code = self:_write_notes()
+  if ok then ok, message, code = self.store:commit() end
   if ok then
     self.inbox:committed()
     self.commit_at = nil
@@ -70,7 +87,7 @@ end
 function Commits:take_back(now)
   self.inbox:take_back()
   self.commit_at, self.resume_at = nil, now + PAUSE
-  self.told = {}
+  self.told, self.notes = {}, {}
   self.offers:take_back()
 end
 

@@ -17,6 +17,15 @@ local M = {}
 local TERMS = 32 -- at most
 local SPANS = { s = 1000, m = 60000, h = 3600000, d = 86400000 }
 
+--- A span as 30m, 24h or 7d.
+-- @treturn integer|nil ms; nil, what was expected
+function M.span(text)
+  local count, unit = text:match "^(%d+)(%l)$"
+  local span = SPANS[unit] and #count < 9 and math.tointeger(tonumber(count)) * SPANS[unit]
+  if span then return span end
+  return nil, "a span, as 30m, 24h or 7d"
+end
+
 local function same(given, wanted) return given ~= nil and tostring(given):lower() == wanted:lower() end
 
 local function name_is(given, wanted)
@@ -50,12 +59,7 @@ local FIELDS = {
     if number then return number end
     return nil, "a whole number"
   end },
-  heard = { of = "heard", less = function(given, wanted, now) return given < now - wanted end, read = function(text)
-    local count, unit = text:match "^(%d+)(%l)$"
-    local span = SPANS[unit] and #count < 9 and math.tointeger(tonumber(count)) * SPANS[unit]
-    if span then return span end
-    return nil, "a span, as 30m, 24h or 7d"
-  end },
+  heard = { of = "heard", less = function(given, wanted, now) return given < now - wanted end, read = M.span },
 }
 
 local function known(with)

@@ -16,21 +16,26 @@
 -- @module depot.fleet
 
 local boards = require "depot.rollout.board"
+local broker_events = require "depot.broker_events"
 local commits = require "depot.commits"
 local dialects = require "depot.dialects"
+local events = require "depot.store.events"
 local hearing = require "depot.hearing"
 local http_queries = require "depot.http_queries"
 local inbox = require "depot.inbox"
 local job_reports = require "depot.job_reports"
-local jobs = require "depot.jobs"
 local links = require "depot.links"
 local offers = require "depot.offers"
 local remarks = require "depot.remarks"
 local silence = require "depot.silence"
+local upkeep = require "depot.upkeep"
 
 local M = {}
 
-local Fleet = setmetatable({}, { __index = http_queries })
+local Fleet = {}
+for _, module in ipairs { http_queries, broker_events, upkeep } do
+  for name, method in pairs(module) do Fleet[name] = method end
+end
 Fleet.__index = Fleet
 
 local LOOK = 500          -- ms between two looks for changes by other processes
@@ -47,11 +52,12 @@ function M.new(parts, options)
   options = options or {}
   local self = setmetatable({
     mqtt = parts.mqtt, store = parts.store, digests = parts.digests, now = parts.now, on_event = parts.on_event,
-    connected = false, granted = 0, next_look = 0, silence = silence.new(parts.store, parts.now()),
+    connected = false, granted = 0, next_look = 0, next_prune = 0, silence = silence.new(parts.store, parts.now()),
     inbox = inbox.new(parts.mqtt, AT_ONCE), remarks = remarks.new(parts.on_event),
   }, Fleet)
   self.commits = commits.new { store = parts.store, inbox = self.inbox, on_event = parts.on_event }
   local function tell(kind, row, fields)
+    if kind == "offered" then self.commits:note(events.offer(row, self.now())) end
     local event = fields or {}
     event.kind, event.cloud, event.product, event.device = kind, row.cloud, row.product, row.device
     self.commits:tell(event)
@@ -109,38 +115,6 @@ function Fleet:link_died(who)
   if cloud and self.inbox:add(event) then self.more = true end -- else the device uses the link again
 end
 
-function Fleet:_handle(event, now)
-  if event.kind == "message" then
-    return self.hearing:message(event, now)
-  elseif event.kind == "published" then
-    return self.offers:taken(event, now)
-  elseif event.kind == "fetched" then
-    return self.hearing:fetched(event, now)
-  elseif event.kind == "dead link" then
-    return self.hearing:dead_link(event, now)
-  elseif event.kind == "lost" then
-    self.on_event { kind = "given up", text = ("a packet of %d bytes to %s: %s"):format(event.size, event.topic,
-      event.message) }
-    return self.offers:lost(event, now)
-  end
-  if event.kind == "connected" or event.kind == "disconnected" then
-    self.connected, self.granted = event.kind == "connected", 0
-    self.silence:connected(self.connected, now)
-    event.message = self.remarks:connected(self.connected, event.message, now)
-  elseif event.kind == "subscribed" then
-    self.granted = self.granted + 1
-    if self.granted == self.filters then self.on_event { kind = "listening" } end
-  end
-  if event.message then self.on_event { kind = event.kind, text = event.message } end
-  if event.kind ~= "connected" or event.session then return true end
-  -- The broker has lost our session, and perhaps reports of devices.
-  local ok, message, code = self.store:change()
-  if ok then
-    ok, message, code = self.store:offer_anew(now)
-  end
-  return ok and true, message, code
-end
-
 -- Handle the events that have come.
 function Fleet:_receive(now)
   for _ = 1, AT_ONCE do
@@ -164,17 +138,7 @@ function Fleet:_push(now)
   return true
 end
 
-function Fleet:_sweep(now, base)
-  return self.silence:sweep(now, base, function(row)
-    local ok, message, code = self.store:change()
-    if not ok then return nil, message, code end
-    jobs.give_up(row, dialects.generic(row.cloud), now)
-    self.offers:went(row, "failed", now)
-    return self.store:put(row)
-  end)
-end
-
-local STAGES = { "_refresh", "_receive", "_push", "_sweep" }
+local STAGES = { "_refresh", "_receive", "_push", "_sweep", "_prune" }
 
 --- Do the work that is due; call after each poll.
 -- @treturn true|nil nil, message, code: the store failed; it will be tried again

@@ -109,7 +109,7 @@ function Keeper:_look(now)
   end
   local dir = self.options.dir
   local saved, message, code = self.store:commit()
-  if saved then saved, message, code = rescue.write_again(self.natives, self.store, dir) end
+  if saved then saved, message, code = rescue.write_again(self.store, dir) end
   if saved == nil then return self:_trouble(message, code) end
   self.tell { kind = "store", text = dir .. "/depot.db " .. (saved and "was removed, and is written again"
     or "was replaced, and the new one is used") }

@@ -33,13 +33,8 @@ end
 
 --- Write a database that was deleted while it is open into a new file of the folder.
 -- @treturn boolean|nil false: another one is in its place; nil, message, code: it cannot be written
-function M.write_again(natives, store, dir)
+function M.write_again(store, dir)
   if exists(dir .. NAME) then return false end
-  os.remove(dir .. COPY)
-  -- Create it first, so that it has mode 0600.
-  local empty, message, code = natives.database.open(dir .. COPY, { wal = false })
-  if not empty then return nil, message, code end
-  empty:close()
   return store:copy(dir .. COPY)
 end
 

@@ -2,8 +2,8 @@
 --
 -- It holds a row for each device with its job (depot.jobs); rollouts
 -- (depot.rollout.records); tags and notes (depot.tags); people and what they
--- have changed (depot.accounts, depot.audit); which packages are
--- verified; digests of files, so that they are not hashed at every start; and
+-- have changed (depot.accounts, depot.audit); what happened (depot.store.events);
+-- which packages are verified; digests of files, so that they are not hashed at every start; and
 -- the secret that links are signed with. SQLite uses a write-ahead log, so the
 -- actions of the command line can read and write while the depot runs.
 --
@@ -12,18 +12,13 @@
 --
 -- @module depot.store
 
-local accounts = require "depot.accounts"
-local audit = require "depot.audit"
-local records = require "depot.rollout.records"
-local releases = require "depot.releases"
-local tags = require "depot.tags"
 local tables = require "depot.store_tables"
 local COLUMNS = tables.columns
 
 local M = {}
 
 local Store = {}
-for _, module in ipairs { accounts, audit, records, releases, tags } do
+for _, module in ipairs(tables.modules) do
   for name, method in pairs(module.methods) do Store[name] = method end
 end
 Store.__index = Store
@@ -36,8 +31,8 @@ Store.__index = Store
 function M.open(natives, dir, patience)
   local db, statements, code = tables.open(natives, dir .. "/depot.db", patience)
   if not db then return nil, statements, code end
-  return setmetatable({ db = db, statements = statements, json = natives.json, sha256 = natives.digest.sha256,
-    changing = false }, Store)
+  return setmetatable({ db = db, statements = statements, natives = natives, json = natives.json,
+    sha256 = natives.digest.sha256, changing = false }, Store)
 end
 
 --- Begin a transaction unless one is open.
@@ -75,14 +70,9 @@ function Store:has_moved()
   return self.db:has_moved()
 end
 
---- Write everything into another file, which must be missing or empty.
+--- Write everything into another file, which is replaced.
 -- @treturn true|nil nil, message, code
-function Store:copy(path)
-  local statement, message, code = self.db:prepare "VACUUM INTO ?"
-  local done
-  if statement then done, message, code = statement:run(path) end
-  return done and true, message, code
-end
+function Store:copy(path) return tables.copy(self.natives, self.db, path) end
 
 --- Prepare a statement on the tables of another module.
 function Store:prepare(sql)
@@ -204,6 +194,14 @@ function Store:secret(random)
   return row.value
 end
 
+--- Set a setting, or change it.
+-- @treturn integer|nil nil, message, code
+function Store:set_setting(name, value)
+  local ok, message, code = self.statements.unset:run(name)
+  if ok then ok, message, code = self.statements.set:run(name, value) end
+  return ok, message, code
+end
+
 --- Whether this database is in the folder and on the machine where it was made; else it was restored or copied.
 -- @tparam string folder tells the folder from a copy
 -- @tparam string machine tells the machine from others
@@ -219,8 +217,7 @@ function Store:belongs(folder, machine, adopt)
   local is_ours = not known or known == folder
   if not is_ours and not adopt then return false end
   local ok
-  ok, message, code = self.statements.unset:run "place"
-  if ok then ok, message, code = self.statements.set:run("place", place) end
+  ok, message, code = self:set_setting("place", place)
   if not ok then return nil, message, code end
   return is_ours or "adopted"
 end

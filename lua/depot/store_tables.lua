@@ -4,11 +4,16 @@
 
 local accounts = require "depot.accounts"
 local audit = require "depot.audit"
+local events = require "depot.store.events"
 local records = require "depot.rollout.records"
 local releases = require "depot.releases"
+local retention = require "depot.store.retention"
 local tags = require "depot.tags"
 
 local M = {}
+
+--- What has tables in the database: statements and methods of depot.store.
+M.modules = { accounts, audit, events, records, releases, retention, tags }
 
 local COLUMNS = {
   "cloud", "product", "device", "hash", "release", "other", "module", "package", "target", "kind", "state", "step",
@@ -77,7 +82,8 @@ local SCHEMA = [[
     package TEXT PRIMARY KEY, target TEXT NOT NULL, cloud TEXT, product TEXT, device TEXT, time INTEGER NOT NULL);
   CREATE TABLE file (name TEXT PRIMARY KEY, tag TEXT NOT NULL, md5 TEXT NOT NULL);
   CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-]] .. PATCHES .. ROLLOUTS .. tags.schema .. audit.schema .. accounts.schema .. "PRAGMA user_version = 9;"
+]] .. PATCHES .. ROLLOUTS .. tags.schema .. audit.schema .. accounts.schema .. events.schema
+  .. "PRAGMA user_version = 10;"
 
 -- The step from each earlier version to the next.
 local LATER = {
@@ -103,6 +109,7 @@ local LATER = {
   [6] = "ALTER TABLE device ADD COLUMN reason TEXT; PRAGMA user_version = 7;",
   [7] = tags.schema .. "PRAGMA user_version = 8;",
   [8] = audit.schema .. accounts.schema .. "PRAGMA user_version = 9;",
+  [9] = events.schema .. "PRAGMA user_version = 10;",
 }
 local LATEST = #LATER + 1
 
@@ -139,7 +146,7 @@ local STATEMENTS = {
   unset = "DELETE FROM setting WHERE name = ?",
   version = "PRAGMA data_version",
 }
-for _, module in ipairs { accounts, audit, records, releases, tags } do
+for _, module in ipairs(M.modules) do
   for name, sql in pairs(module.statements) do STATEMENTS[name] = sql end
 end
 
@@ -153,9 +160,37 @@ local function prepare(db)
   return statements
 end
 
+--- Write everything into another file, which is replaced.
+-- @treturn true|nil nil, message, code
+function M.copy(natives, db, path)
+  os.remove(path)
+  -- Create it first, so that it has mode 0600.
+  local empty, message, code = natives.database.open(path, { wal = false })
+  if not empty then return nil, message, code end
+  empty:close()
+  local statement, done
+  statement, message, code = db:prepare "VACUUM INTO ?"
+  if statement then done, message, code = statement:run(path) end
+  return done and true, message, code
+end
+
+-- Before its tables are upgraded, the database is copied to PATH.N, N being its version.
+local function keep_copy(natives, db, path)
+  local version, message, code = db:prepare("PRAGMA user_version"):first()
+  if not version then return nil, message, code end
+  local old = version.user_version
+  if old == 0 or old >= LATEST then return true end
+  local done
+  done, message, code = M.copy(natives, db, ("%s.%d"):format(path, old))
+  if not done then return nil, ("%s cannot be kept as %s.%d: %s"):format(path, path, old, message), code end
+  return true
+end
+
 -- Make the tables in an empty database, or upgrade those of an earlier version.
-local function settle_schema(db, path)
+local function settle_schema(natives, db, path)
   local version, ok, message, code
+  ok, message, code = keep_copy(natives, db, path)
+  if not ok then return nil, message, code end
   ok, message, code = db:execute "BEGIN IMMEDIATE"
   if not ok then return nil, message, code end
   version, message, code = db:prepare("PRAGMA user_version"):first()
@@ -186,7 +221,7 @@ function M.open(natives, path, patience)
   -- prepare() raises if a statement does not fit the tables: somebody has changed them.
   local fits, statements
   fits, statements, message, code = pcall(function()
-    local ok, why, word = settle_schema(db, path)
+    local ok, why, word = settle_schema(natives, db, path)
     if not ok then return nil, why, word end
     return prepare(db)
   end)

@@ -121,6 +121,22 @@ describe("depot.fleet", function()
     step(5000)
     assert.same({}, sent())
     assert.equal("dn", kept:is_verified("digest of 2.0.0").device)
+    local events = {}
+    for i, event in ipairs(assert(kept:events({}, 100))) do events[i] = event.what end
+    assert.same({ "connection", "first heard", "pending", "offered", "upgrading", "runs", "succeeded" }, events)
+  end)
+
+  it("removes what is older than its time while it runs", function()
+    assert(kept:change())
+    for i = 1, 1001 do assert(kept:note_event { at = i, what = "connection" }) end
+    assert(kept:commit())
+    now = 401 * 86400000
+    step()
+    step(5)
+    assert.equal(2, #assert(kept:events({ since = 0 }, 100))) -- one is left, and the broker was reached
+    step(10001)
+    step(5)
+    assert.equal(1, #assert(kept:events({}, 100)))
   end)
 
   it("answers Tencent at once, and offers then", function()
@@ -376,6 +392,7 @@ describe("depot.fleet", function()
   it("finds the jobs and rollouts that others write", function()
     options = {}
     reopen()
+    step()
     step()
     local other = assert(store.open(natives, dir))
     report "1.0.0"
@@ -927,7 +944,8 @@ describe("depot.store", function()
     local s = assert(store.open(natives, dir))
     local second = "ALTER TABLE device DROP COLUMN ends; ALTER TABLE device DROP COLUMN dead; "
       .. "ALTER TABLE device DROP COLUMN deaf; PRAGMA user_version = 2"
-    local eighth = "DROP TABLE audit; DROP TABLE once; DROP TABLE token; DROP TABLE session; DROP TABLE role; "
+    local ninth = "DROP TRIGGER event_first; DROP TRIGGER event_change; DROP TABLE event; "
+    local eighth = ninth .. "DROP TABLE audit; DROP TABLE once; DROP TABLE token; DROP TABLE session; DROP TABLE role; "
       .. "DROP TABLE account; "
     local fifth = { eighth .. "DROP TABLE tag; DROP TABLE note",
       "DROP TABLE rollout_member; DROP TABLE tally; DROP TABLE withdrawn; DROP INDEX device_rollout" }
@@ -945,7 +963,8 @@ describe("depot.store", function()
     local third = fourth .. "ALTER TABLE rollout DROP COLUMN filter; PRAGMA user_version = 3; "
     local seventh = eighth .. "DROP TABLE tag; DROP TABLE note; PRAGMA user_version = 7; "
     local sixth = seventh .. "ALTER TABLE device DROP COLUMN reason; PRAGMA user_version = 6"
-    for _, text in ipairs { eighth .. "PRAGMA user_version = 8", seventh, sixth, fifth, fourth, third,
+    for _, text in ipairs { ninth .. "PRAGMA user_version = 9", eighth .. "PRAGMA user_version = 8",
+      seventh, sixth, fifth, fourth, third,
       third .. second, third .. second .. "; ALTER TABLE device DROP COLUMN offers; PRAGMA user_version = 1" } do
       assert(s.db:execute(text))
       s:close()
@@ -959,6 +978,9 @@ describe("depot.store", function()
         rollout.wave })
     end
     s:close()
+    local kept = assert(natives.database.open(dir .. "/depot.db.8", { readonly = true }))
+    assert.equal(8, kept:prepare("PRAGMA user_version"):first().user_version)
+    kept:close()
   end)
 
   it("continues when SQLite has ended the transaction by itself, as on a full disk", function()

@@ -11,7 +11,7 @@ local M = {}
 
 -- Actions: module depot.actions.<name>, with run(context).
 local ACTIONS = { add = true, status = true, verify = true, batch = true, retry = true, cancel = true,
-  rollout = true, release = true, device = true, user = true, audit = true }
+  rollout = true, release = true, device = true, user = true, audit = true, events = true }
 -- Actions whose second word says what they do.
 local MANY = { rollout = "PACKAGE|NUMBER", release = "PACKAGE", device = "NAME", user = "NAME" }
 -- Actions that take --filter.
@@ -73,6 +73,9 @@ are served there, too, with the certificate of --tls-cert.
       --filter or the file --devices; write a --note about one
   depot status DIR
       show what the devices run, and the state of their jobs
+  depot events DIR
+      show what happened to devices and rollouts, and who did what: --format csv or
+      jsonl exports it, --since 7d and --device choose
 ]] .. rollout.text .. "\n" .. admin.text .. [[
 
 
@@ -138,6 +141,9 @@ Until all are made, a depot on this machine asks devices that would get one of t
     { name = "tag", value = "TAG", list = true, help = "with device tag: give this tag; may be repeated" },
     { name = "untag", value = "TAG", list = true, help = "with device tag: take this tag away; may be repeated" },
     { name = "note", value = "TEXT", help = "with device note: what to remember of it; \"\" removes it" },
+    { name = "format", value = "FORM", help = "with events: how they are printed (table)",
+      choices = { "table", "csv", "jsonl" } },
+    { name = "since", value = "SPAN", help = "with events: only those of the last 30m, 24h or 7d" },
     { name = "about", value = "TEXT", help = "with patch add: what the patch does" },
     { name = "timeout", value = "SECONDS",
       help = "with verify: how long to wait (3600); with patch verify: for the result of the test (60)" },
@@ -149,6 +155,7 @@ Until all are made, a depot on this machine asks devices that would get one of t
     .. "moult depot rollout create packages METER_1.0.1.upd --waves 5,25,100 --soak 12h --dry-run\n"
     .. "moult depot rollout show packages 1\n"
     .. "moult depot status packages --filter 'state:failed -release:1.0.1'\n"
+    .. "moult depot events packages --since 30d --format csv >events.csv\n"
     .. "moult depot pack packages -k release.key",
 }
 

@@ -7,21 +7,27 @@ local natives = require "update.natives"
 
 local M = {}
 
+local TEXTS = { "actor", "address", "verb", "object", "product", "before", "after", "hash" }
 local LISTED = 100 -- rows, without --limit
 
 --- A row as an object for JSON.
 function M.object(row)
-  local null = natives.json.null
-  return { id = row.id, at = row.at // 1000, actor = row.actor, address = row.address or null, verb = row.verb,
-    object = row.object or null, product = row.product or null, before = row.before or null, after = row.after or null,
-    hash = row.hash }
+  local object = { id = row.id, at = row.at // 1000 }
+  for _, name in ipairs(TEXTS) do
+    object[name] = row[name] and natives.printable.text(row[name]) or natives.json.null
+  end
+  return object
 end
 
 local function check(context)
-  local count, message, code = context.store:check_audit()
-  if not count then return nil, message, code end
-  context.env.out(context.env.json and natives.json.encode { rows = count }
-    or ("%d row%s, none changed"):format(count, count == 1 and "" or "s"))
+  local count, last, code = context.store:check_audit()
+  if not count then return nil, last, code end
+  if context.env.json then
+    context.env.out(natives.json.encode { rows = count, last = last.id, hash = last.hash })
+    return 0
+  end
+  context.env.out(("%d row%s, none changed"):format(count, count == 1 and "" or "s"))
+  if count > 0 then context.env.out(("the hash of row %d is %s"):format(last.id, last.hash:sub(1, 32))) end
   return 0
 end
 
@@ -33,9 +39,9 @@ local function list(context)
   for i, row in ipairs(rows) do
     objects[i] = M.object(row)
     if not env.json then
-      env.out(natives.printable.text(("%6d  %s  %-16s %-16s %s%s"):format(row.id,
-        os.date("!%Y-%m-%d %H:%M:%S", row.at // 1000), row.actor, row.verb, row.object or "",
-        row.after and " -> " .. row.after or "")))
+      local shown = objects[i]
+      env.out(("%6d %s %-14.14s %-14.14s %.23s"):format(row.id, os.date("!%Y-%m-%d %H:%M", row.at // 1000),
+        shown.actor, shown.verb, row.object and shown.object or ""))
     end
   end
   if env.json then env.out(json.encode { audit = objects }) end

@@ -163,6 +163,24 @@ end
 
 M.change = acts.change
 
+-- The options that say which devices are meant.
+local CHOOSE = { "cloud", "product", "from", "filter" }
+
+--- An act on a package, or on the jobs of devices.
+-- @tparam table context
+-- @tparam string verb
+-- @tparam table|boolean entry of the catalog; false: none is named
+-- @treturn table for change()
+function M.act(context, verb, entry)
+  local said = {}
+  for _, name in ipairs(CHOOSE) do
+    if context.opts[name] then said[#said + 1] = ("%s %s"):format(name, context.opts[name]) end
+  end
+  for _, name in ipairs(context.opts.device or {}) do said[#said + 1] = "device " .. name end
+  return { verb = verb, object = entry and "package " .. entry.name or "jobs", product = entry
+    and entry.manifest.product_key or nil, after = #said > 0 and table.concat(said, ", ") or nil }
+end
+
 --- Say so if no depot runs that could carry out the jobs.
 function M.warn_when_alone(context)
   if not lock.is_held(context.natives, context.dir) then

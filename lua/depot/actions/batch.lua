@@ -118,7 +118,8 @@ local function run(context)
     return nil, ("no device has verified %s; run `moult depot verify` first"):format(entry.name), "refused"
   end
   local counts
-  counts, message, code = base.change(context, function() return assign(context, entry) end)
+  counts, message, code = base.change(context, function() return assign(context, entry) end,
+    base.act(context, "job.batch", entry))
   if not counts then return nil, message, code end
   base.warn_when_alone(context)
   return tell(context, entry, counts)

@@ -41,7 +41,7 @@ local function run(context)
     if not ended or not rollouts then return nil, why, word end
     if ended + rollouts == 0 then return nil, "no open job and no rollout to end", "nothing" end
     return { jobs = ended, rollouts = rollouts }
-  end)
+  end, base.act(context, "job.cancel", entry))
   if not counts then return nil, message, code end
   context.env.out(context.env.json and context.natives.json.encode(counts)
     or ("%d job%s and %d rollout%s ended"):format(counts.jobs, counts.jobs == 1 and "" or "s", counts.rollouts,

@@ -11,6 +11,7 @@ local tags = require "depot.tags"
 local M = {}
 
 local NOTE = 1000 -- bytes at most
+local NAMED = 20  -- devices that an audit row names
 
 -- The object of `status`, with the tags.
 local function object_of(row)
@@ -112,8 +113,16 @@ local function wishes(opts)
   return wanted
 end
 
-local function apply(context, rows, wanted)
-  local count = 0
+-- The tags as the command names them, for the audit.
+local function said(wanted)
+  local parts = {}
+  for tag, value in pairs(wanted) do parts[#parts + 1] = (value and "+" or "-") .. tag end
+  table.sort(parts)
+  return table.concat(parts, " ")
+end
+
+local function apply(context, rows, wanted, act)
+  local count, names = 0, {}
   for _, row in ipairs(rows) do
     local changed = false
     for tag, value in pairs(wanted) do
@@ -121,8 +130,14 @@ local function apply(context, rows, wanted)
       if done == nil then return nil, message, code end
       changed = changed or done
     end
-    if changed then count = count + 1 end
+    if changed then
+      count = count + 1
+      names[count] = count <= NAMED and row.device or nil
+    end
   end
+  act.idle = count == 0
+  act.object = count <= NAMED and "device " .. table.concat(names, ", ") or ("%d devices"):format(count)
+  act.product = rows[1] and rows[1].hash
   return count
 end
 
@@ -134,11 +149,12 @@ function verbs.tag(context)
     return nil, "say which devices: a name, --device, --devices LIST or --filter", "usage"
   end
   local count
+  local act = { verb = "device.tag", after = said(wanted) }
   count, message, code = base.change(context, function()
     local rows, why, word = chosen(context)
     if not rows then return nil, why, word end
-    return apply(context, rows, wanted)
-  end)
+    return apply(context, rows, wanted, act)
+  end, act)
   if not count then return nil, message, code end
   context.env.out(context.env.json and natives.json.encode { changed = count }
     or ("%d device%s changed"):format(count, count == 1 and "" or "s"))
@@ -150,11 +166,13 @@ function verbs.note(context)
   if not text or #text > NOTE or not utf8.len(text) then
     return nil, ('give --note TEXT of up to %d bytes of UTF-8; "" removes it'):format(NOTE), "usage"
   end
+  local act = { verb = "device.note", after = text }
   local done, message, code = base.change(context, function()
     local row, why, word = one(context)
     if not row then return nil, why, word end
+    act.object, act.product, act.before = "device " .. row.device, row.hash, context.store:note(row) or nil
     return context.store:put_note(row, text)
-  end)
+  end, act)
   if not done then return nil, message, code end
   context.env.out(context.env.json and "{}" or ("%s: %s"):format(context.name, text == "" and "no note" or "noted"))
   return 0

@@ -6,6 +6,7 @@
 --
 -- @module depot.actions.patch
 
+local acts = require "depot.acts"
 local base = require "depot.actions.base"
 local patch_store = require "depot.patch_store"
 local qinglian = require "update.cloud.qinglian"
@@ -52,14 +53,17 @@ end
 
 -- Run work(item) on the patch that is named, in one transaction.
 local function change(context, work)
+  local act = { verb = "patch." .. context.action, object = "patch " .. tostring(context.name) }
+  if context.opts.device then act.after = table.concat(context.opts.device, ", ") end
   return base.change(context, function()
     local item, message, code = M.find(context)
     if not item then return nil, message, code end
     local done
+    act.product, act.before = item.hash, item.stage
     done, message, code = work(item)
     if not done then return nil, message, code end
     return item
-  end)
+  end, act)
 end
 
 -- Whether a patch is in a stage that the action follows: true; nil, message, code.
@@ -155,6 +159,7 @@ function M.run(context)
   local kept, message, code = store.open(context.natives, context.dir)
   if not kept then return nil, message, code end
   local result
+  context.actor = context.actor or acts.local_actor()
   context.store, context.patches, message, code = kept, patch_store.new(kept)
   if context.patches then result, message, code = act(context) end
   kept:close()

@@ -51,7 +51,8 @@ function M.run(context)
   if not ok then return nil, message, code end
   if row.size > SIZE then return nil, path .. ": larger than 4 GiB", "nospace" end
   local item
-  item, message, code = base.change(context, function() return context.patches:add(row, base.now()) end)
+  local act = { verb = "patch.add", object = "patch " .. row.version, product = row.hash }
+  item, message, code = base.change(context, function() return context.patches:add(row, base.now()) end, act)
   if not item then return nil, message, code end
   context.env.out(context.env.json and context.natives.json.encode { name = row.name, version = row.version,
     stage = "uploaded" } or ("patch %s %s: added; verify it on a device next"):format(row.name, row.version))

@@ -70,7 +70,8 @@ function M.run(context)
   if not macs then return nil, message, code end
   if #macs > 1 then return nil, "a patch is verified on one device; `trial` takes several", "usage" end
   local item
-  item, message, code = base.change(context, function() return begin(context, macs[1]) end)
+  local act = { verb = "patch.verify", object = "patch " .. tostring(context.name), after = macs[1] }
+  item, message, code = base.change(context, function() return begin(context, macs[1]) end, act)
   if not item then return nil, message, code end
   base.warn_when_alone(context)
   return watch(context, item, macs[1])

@@ -116,7 +116,10 @@ function verbs.withdraw(context)
   if not runs then return nil, message, code end
   local done = entry.withdrawn and 0
   if not done then
-    done, message, code = base.change(context, function() return withdraw(context, entry) end)
+    local m = entry.manifest
+    local act = { verb = "release.withdraw", object = ("release %s %d"):format(m.release, m.sequence),
+      product = m.product_key }
+    done, message, code = base.change(context, function() return withdraw(context, entry) end, act)
   end
   if not done then return nil, message, code end
   if context.env.json then

@@ -18,7 +18,8 @@ local function run(context)
   local entry, message, code = base.named(context)
   if entry == nil then return nil, message, code end
   local count
-  count, message, code = base.change(context, function() return again(context, entry) end)
+  count, message, code = base.change(context, function() return again(context, entry) end,
+    base.act(context, "job.retry", entry))
   if not count then return nil, message, code end
   base.warn_when_alone(context)
   context.env.out(context.env.json and context.natives.json.encode { retried = count }

@@ -53,16 +53,24 @@ local function tell(context, rollout, text)
   return 0
 end
 
+-- What a person can change of a rollout, for the audit.
+local function shown(rollout)
+  return natives.json.encode { state = rollout.state, priority = rollout.priority, plan = rollout.plan }
+end
+
 -- Find, do and report. `what` returns the rollout and what to say.
 local function change(context, what)
   local text
+  local act = { verb = "rollout." .. context.verb }
   local rollout, message, code = base.change(context, function()
     local found, why, word = find(context)
     if not found then return nil, why, word end
+    act.object, act.product, act.before = ("rollout %d of %s"):format(found.id, found.target), found.hash, shown(found)
     local done
     done, text, word = what(found)
+    act.after = done and shown(done)
     return done, text, word
-  end)
+  end, act)
   if not rollout then return nil, message, code end
   if life.is_offering(rollout) then base.warn_when_alone(context) end
   return tell(context, rollout, text)

@@ -135,7 +135,13 @@ function M.run(context, tell)
   if not found then return nil, message, code end
   if context.env.dry_run then return preview(context, rollout, found) end
   local made
-  made, message, code = base.change(context, function() return record(context, rollout, found, at) end)
+  local act = { verb = "rollout.create", product = rollout.hash }
+  made, message, code = base.change(context, function()
+    local new, why, word = record(context, rollout, found, at)
+    if not new then return nil, why, word end
+    act.object, act.after = ("rollout %d of %s"):format(new.id, new.target), new.state
+    return new
+  end, act)
   if not made then return nil, message, code end
   if not context.opts.draft then base.warn_when_alone(context) end
   return tell(context, made)

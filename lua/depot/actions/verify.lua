@@ -98,7 +98,7 @@ local function run(context)
     row, why, word = find(context, entry)
     if not row then return nil, why, word end
     return start(context, entry, row)
-  end)
+  end, base.act(context, "job.verify", entry))
   if not started then return nil, message, code end
   if started == "done" then
     row.state = "succeeded"

@@ -5,6 +5,8 @@
 --
 -- @module depot.acts
 
+local actor = require "depot.actor"
+
 local M = {}
 
 --- Milliseconds since 1970.
@@ -15,11 +17,17 @@ end
 --- Run work() in one transaction.
 -- @tparam table world
 -- @tparam function work returns a value; or nil, message, code, and then nothing was changed
-function M.change(world, work)
+-- @tparam[opt] table act what record() takes, as verb, object, more; work may complete it, and with `idle` it is not
+--   recorded. Without it, work records by itself
+function M.change(world, work, act)
   local ok, message, code = world.store:change()
   if not ok then return nil, message, code end
   local result
   result, message, code = work()
+  if result ~= nil and act and not act.idle then
+    ok, message, code = M.record(world, act.verb, act.object, act)
+    if not ok then result = nil end
+  end
   if result == nil then
     world.store:abandon()
     return nil, message, code
@@ -43,7 +51,7 @@ end
 
 --- Who acts on the command line: whoever can open the database may do everything.
 function M.local_actor()
-  return { name = "local:" .. (os.getenv "USER" or os.getenv "LOGNAME" or "?") }
+  return { name = actor.name() }
 end
 
 return M

@@ -80,6 +80,7 @@ function M.apply(parts, rollout, event, facts)
   if not ok then return nil, ("rollout %d: %s"):format(rollout.id, message), code end
   if life.has_ended(rollout) then rollout.ended = parts.now end
   ok, message, code = parts.store:save_rollout(rollout)
+  if ok then ok, message, code = parts.store:note_rollout(rollout, parts.now) end
   if ok and AFTER[event] then ok, message, code = AFTER[event](parts, rollout) end
   if not ok then return nil, message, code end
   return rollout

@@ -117,10 +117,12 @@ function Board:went(row, what, now)
   if what == "failed" and rollout.plan.retries >= row.failures then
     jobs.try_again(row, now + rollout.plan.backoff * 1000)
   end
+  local ok, message, code = true, nil, nil
   if life.judge(rollout, what, now, row.reason) then
     self:_say(rollout, ("paused: %d of %d verdicts are failures"):format(rollout.failed, rollout.verdicts))
+    ok, message, code = self.store:note_rollout(rollout, now)
   end
-  local ok, message, code = self.store:save_rollout(rollout)
+  if ok then ok, message, code = self.store:save_rollout(rollout) end
   return ok and true, message, code
 end
 

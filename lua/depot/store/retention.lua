@@ -1,0 +1,71 @@
+--- Removes what is old: events after 400 days, audit rows after five years, a slice at a time.
+--
+-- Of the audit the id and hash of the last row that was removed are kept, so that the chain can still be checked.
+-- `methods` are those of depot.store.
+--
+-- @module depot.store.retention
+
+local M = { methods = {} }
+
+local DAY = 86400000 -- ms
+local EVENTS, AUDIT = 400 * DAY, 5 * 365 * DAY
+
+--- Rows that one call removes at most, of each kind.
+M.SLICE = 1000
+
+M.statements = {
+  prune_events = "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < ? ORDER BY at LIMIT ?)",
+  -- The newest row stays, since the next one holds its hash.
+  old_audit = [[SELECT max(id) AS id FROM (SELECT id FROM audit WHERE at < ? AND id < (SELECT max(id) FROM audit)
+    ORDER BY id LIMIT ?)]],
+  oldest = [[SELECT (SELECT min(at) FROM event) AS event,
+    (SELECT at FROM audit WHERE id < (SELECT max(id) FROM audit) ORDER BY id LIMIT 1) AS audit]],
+  prune_audit = "DELETE FROM audit WHERE id <= ?",
+}
+
+local Methods = M.methods
+
+local function prune_audit(store, before)
+  local old, message, code = store.statements.old_audit:first(before, M.SLICE)
+  if not old then return nil, message, code end
+  if not old.id then return 0 end
+  local last
+  last, message, code = store:audit_row(old.id)
+  if not last then return nil, message, code end
+  local done
+  done, message, code = store:set_setting("audit_kept", ("%d %s"):format(last.id, last.hash))
+  if done then done, message, code = store.statements.prune_audit:run(old.id) end
+  return done, message, code
+end
+
+--- Remove a slice of what is old; call it within change().
+-- @tparam integer now ms
+-- @treturn boolean|nil whether there may be more; nil, message, code
+function Methods:prune(now)
+  local events, message, code = self.statements.prune_events:run(now - EVENTS, M.SLICE)
+  if not events then return nil, message, code end
+  local rows
+  rows, message, code = prune_audit(self, now - AUDIT)
+  if not rows then return nil, message, code end
+  return events == M.SLICE or rows == M.SLICE
+end
+
+--- Whether prune() would find something.
+-- @treturn boolean|nil nil, message, code
+function Methods:has_old(now)
+  local row, message, code = self.statements.oldest:first()
+  if not row then return nil, message, code end
+  return (row.event or now) < now - EVENTS or (row.audit or now) < now - AUDIT
+end
+
+--- The last audit row that was removed for its age.
+-- @treturn table|false|nil id, hash; false: none was; nil, message, code
+function Methods:audit_kept()
+  local row, message, code = self.statements.setting:first "audit_kept"
+  if not row then return row, message, code end
+  local id, hash = row.value:match "^(%d+) (%x+)$"
+  if not id then return nil, "the mark of the removed audit rows is damaged", "corrupt" end
+  return { id = math.tointeger(tonumber(id)), hash = hash }
+end
+
+return M
