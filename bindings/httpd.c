@@ -60,7 +60,7 @@ static const char *const *check_proxies(lua_State *L, const char *out[PROXIES_MA
 }
 
 /* open(listen [, {connections, timeout (seconds), head_max, body_max (bytes), cert, key (PEM texts, for HTTPS),
- * proxies = array of trusted addresses}]) -> server | nil, message, code */
+ * proxies = array of trusted addresses, early = path below which PUT and POST come before their body}]) -> server | nil, message, code */
 static int f_open(lua_State *L)
 {
     const char *listen = luaL_checkstring(L, 1);
@@ -78,6 +78,7 @@ static int f_open(lua_State *L)
         options.body_max = up_field_integer(L, 2, "body_max", 0);
         options.cert = up_field_string(L, 2, "cert", NULL);
         options.key = up_field_string(L, 2, "key", NULL);
+        options.early = up_field_string(L, 2, "early", NULL);
         options.proxies = check_proxies(L, proxies);
     }
     h = lua_newuserdatauv(L, sizeof *h, 0);
@@ -158,6 +159,15 @@ static void push_headers(lua_State *L, const struct up_httpd *h, const struct up
                                         "content-type",
                                         "user-agent",
                                         "authorization",
+                                        "cookie",
+                                        "origin",
+                                        "sec-fetch-site",
+                                        "accept",
+                                        "accept-language",
+                                        "if-match",
+                                        "last-event-id",
+                                        "upload-offset",
+                                        "x-csrf-token",
                                         "x-forwarded-proto",
                                         "x-forwarded-host",
                                         "x-forwarded-port",
@@ -173,7 +183,8 @@ static void push_headers(lua_State *L, const struct up_httpd *h, const struct up
 }
 
 /* server:next() -> {id, method, path, query = {name = value}, raw_query, headers = {name = value},
- * client, body} | nil, message, "again". Header names in lower case; those that answers depend on. */
+ * client, body, early (its body of `expected` bytes has not come: receive it, or answer), fault (why it could not be
+ * written, else nil)} | nil, message, "again". Header names in lower case; those that answers depend on. */
 static int m_next(lua_State *L)
 {
     struct up_httpd *h = check_open(L);
@@ -193,6 +204,12 @@ static int m_next(lua_State *L)
     up_set_string(L, "client", r->client);
     lua_pushlstring(L, r->body, r->body_len);
     lua_setfield(L, -2, "body");
+    if (r->early) {
+        up_set_boolean(L, "early", 1);
+        up_set_integer(L, "expected", r->expected);
+    }
+    if (*r->fault)
+        up_set_string(L, "fault", r->fault);
     push_query(L, r->query);
     lua_setfield(L, -2, "query");
     push_headers(L, h, r);
@@ -200,8 +217,21 @@ static int m_next(lua_State *L)
     return 1;
 }
 
-/* Fill `lines` from the table {name = value} at arg (or nothing). The strings
- * are left on the stack, so that they live as long as the call. */
+/* Add the header whose value is on top of the stack, and its name at `name`, to
+ * `lines`. The line stays on the stack in the value's place. */
+static void add_line(lua_State *L, int arg, int name, const char *lines[HEADERS_MAX + 1], int *count)
+{
+    luaL_argcheck(L, lua_type(L, name) == LUA_TSTRING && lua_type(L, -1) == LUA_TSTRING, arg,
+                  "header names and values must be strings");
+    luaL_argcheck(L, *count < HEADERS_MAX, arg, "too many headers");
+    lines[(*count)++] = lua_pushfstring(L, "%s: %s", lua_tostring(L, name), lua_tostring(L, -1));
+    lines[*count] = NULL;
+    lua_replace(L, -2);
+}
+
+/* Fill `lines` from the table {name = value, or array of values} at arg (or
+ * nothing). The strings are left on the stack, so that they live as long as the
+ * call. */
 static void check_headers(lua_State *L, int arg, const char *lines[HEADERS_MAX + 1])
 {
     int count = 0;
@@ -210,16 +240,20 @@ static void check_headers(lua_State *L, int arg, const char *lines[HEADERS_MAX +
     if (lua_isnoneornil(L, arg))
         return;
     luaL_checktype(L, arg, LUA_TTABLE);
-    luaL_checkstack(L, HEADERS_MAX + 8, "too many headers");
+    luaL_checkstack(L, 2 * HEADERS_MAX + 8, "too many headers");
     lua_pushnil(L);
     while (lua_next(L, arg)) {
-        luaL_argcheck(L, lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TSTRING, arg,
-                      "header names and values must be strings");
-        luaL_argcheck(L, count < HEADERS_MAX, arg, "too many headers");
-        lines[count++] = lua_pushfstring(L, "%s: %s", lua_tostring(L, -2), lua_tostring(L, -1));
-        lines[count] = NULL;
-        lua_replace(L, -2); /* the value */
-        lua_insert(L, -2);  /* the line stays below the name, which lua_next wants on top */
+        int values = lua_gettop(L), name = values - 1;
+        lua_Integer n = lua_istable(L, values) ? luaL_len(L, values) : 0;
+
+        luaL_argcheck(L, n <= HEADERS_MAX, arg, "too many headers");
+        for (lua_Integer i = 1; i <= n; i++) {
+            lua_geti(L, values, i);
+            add_line(L, arg, name, lines, &count);
+        }
+        if (!lua_istable(L, values))
+            add_line(L, arg, name, lines, &count);
+        lua_pushvalue(L, name); /* lua_next wants it on top; the lines stay below */
     }
 }
 
@@ -265,6 +299,54 @@ static int m_reply_file(lua_State *L)
     lua_settop(L, 5);
     check_headers(L, 4, lines);
     return answered(L, up_httpd_reply_file(h, id, path, tag, lines, &err), &err);
+}
+
+/* server:receive(id [, path [, offset]]) -> true | nil, message, code ("nospace", "write")
+ * Let the body of an early request come, into the file from byte `offset` on, or into memory. */
+static int m_receive(lua_State *L)
+{
+    struct up_httpd *h = check_open(L);
+    uint64_t id = up_check_bytes(L, 2), offset = lua_isnoneornil(L, 4) ? 0 : up_check_bytes(L, 4);
+    const char *path = luaL_optstring(L, 3, NULL);
+    struct up_error err;
+
+    return answered(L, up_httpd_receive(h, id, path, offset, &err), &err);
+}
+
+/* server:reply_stream(id, status [, headers]) -> true | nil, message, code */
+static int m_reply_stream(lua_State *L)
+{
+    struct up_httpd *h = check_open(L);
+    uint64_t id = up_check_bytes(L, 2);
+    lua_Integer status = luaL_checkinteger(L, 3);
+    const char *lines[HEADERS_MAX + 1];
+    struct up_error err;
+
+    luaL_argcheck(L, status >= 200 && status <= 599, 3, "must be a final HTTP status");
+    lua_settop(L, 4);
+    check_headers(L, 4, lines);
+    return answered(L, up_httpd_reply_stream(h, id, (unsigned)status, lines, &err), &err);
+}
+
+/* server:push(id, text) -> true | nil, message, code ("missing": the client has left; "busy": it was too slow) */
+static int m_push(lua_State *L)
+{
+    struct up_httpd *h = check_open(L);
+    uint64_t id = up_check_bytes(L, 2);
+    size_t len;
+    const char *text = luaL_checklstring(L, 3, &len);
+    struct up_error err;
+
+    return up_push_done(L, up_httpd_push(h, id, text, len, &err), &err);
+}
+
+/* server:end_stream(id) -> true | nil, message, code ("missing": the client has left) */
+static int m_end_stream(lua_State *L)
+{
+    struct up_httpd *h = check_open(L);
+    struct up_error err;
+
+    return up_push_done(L, up_httpd_end_stream(h, up_check_bytes(L, 2), &err), &err);
 }
 
 /* server:finished() -> {id, method, path, client, status, complete, bytes (nil: unknown), ms, note (why it was turned
@@ -320,6 +402,10 @@ static const luaL_Reg methods[] = {
     {"next", m_next},
     {"reply", m_reply},
     {"reply_file", m_reply_file},
+    {"receive", m_receive},
+    {"reply_stream", m_reply_stream},
+    {"push", m_push},
+    {"end_stream", m_end_stream},
     {"finished", m_finished},
     {"close", m_close},
     {NULL, NULL},

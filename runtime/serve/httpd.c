@@ -1,7 +1,6 @@
 #include "httpd.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <microhttpd.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -115,9 +114,14 @@ int up_httpd_open(struct up_httpd **out, const char *listen, const struct up_htt
     h->body_max = options->body_max ? options->body_max : 65536;
     head_max = options->head_max ? options->head_max : 16384;
     fd = trust_proxies(&h->limits, options->proxies, err);
+    if (fd == 0 && options->early) {
+        h->early = strdup(options->early);
+        fd = h->early ? 0 : up_fail(err, UP_INTERNAL, "http server: out of memory");
+    }
     if (fd == 0)
         fd = up_http_listen(listen, h->address, sizeof h->address, err);
     if (fd < 0) {
+        free(h->early);
         free(h);
         return err->code;
     }
@@ -125,6 +129,7 @@ int up_httpd_open(struct up_httpd **out, const char *listen, const struct up_htt
     h->daemon = start(h, fd, options, timeout, head_max);
     if (!h->daemon) {
         close(fd);
+        free(h->early);
         free(h);
         return up_fail(err, UP_INTERNAL, "http server: cannot start on %s", listen);
     }
@@ -202,28 +207,11 @@ const char *up_httpd_header(const struct up_httpd *h, const struct up_httpd_requ
     return NULL;
 }
 
-/* The request that was handed out as `id`; NULL with *err filled. */
-static struct request *find_taken(struct up_httpd *h, uint64_t id, struct up_error *err)
-{
-    for (struct request *r = h->open.first; r; r = r->next)
-        if (r->public.id == id && r->stage == TAKEN)
-            return r;
-    up_fail(err, UP_USAGE, "request %" PRIu64 " is not waiting for an answer", id);
-    return NULL;
-}
-
-/* The library forgets resumed connections when it is asked for its timeout. */
-static void resume(struct up_httpd *h, struct request *r)
-{
-    h->resumed = true;
-    MHD_resume_connection(r->connection);
-}
-
 int up_httpd_reply(struct up_httpd *h, uint64_t id, unsigned status, const char *const *headers,
                    const void *body, size_t len, struct up_error *err)
 {
     struct MHD_Response *response;
-    struct request *r = find_taken(h, id, err);
+    struct request *r = up_httpd_find_taken(h, id, err);
 
     if (!r)
         return UP_USAGE;
@@ -232,7 +220,7 @@ int up_httpd_reply(struct up_httpd *h, uint64_t id, unsigned status, const char 
         return up_fail(err, UP_INTERNAL, "http server: out of memory");
     if (up_httpd_set_answer(r, status, headers, response, len, err) < 0)
         return err->code;
-    resume(h, r);
+    up_httpd_resume(h, r);
     return 0;
 }
 
@@ -256,7 +244,7 @@ int up_httpd_reply_file(struct up_httpd *h, uint64_t id, const char *path, const
 {
     struct up_http_conditions asked;
     struct up_http_answer answer;
-    struct request *r = find_taken(h, id, err);
+    struct request *r = up_httpd_find_taken(h, id, err);
 
     if (!r || check_room(h, r, err) < 0)
         return err->code;
@@ -270,7 +258,7 @@ int up_httpd_reply_file(struct up_httpd *h, uint64_t id, const char *path, const
     r->fd = answer.fd;
     r->end = answer.end;
     h->files += r->fd >= 0;
-    resume(h, r);
+    up_httpd_resume(h, r);
     return 0;
 }
 
@@ -308,7 +296,7 @@ void up_httpd_close(struct up_httpd *h)
         return;
     /* The library cannot stop while a connection is suspended. */
     for (struct request *r = h->open.first; r; r = r->next)
-        if (r->stage == QUEUED || r->stage == TAKEN)
+        if (r->stage == QUEUED || r->stage == TAKEN || up_httpd_is_waiting_stream(r))
             MHD_resume_connection(r->connection);
     pending = up_sigpipe_hold(&before);
     MHD_stop_daemon(h->daemon);
@@ -318,5 +306,6 @@ void up_httpd_close(struct up_httpd *h)
         up_httpd_free_request(r);
     }
     up_httpd_free_request(h->shown);
+    free(h->early);
     free(h);
 }

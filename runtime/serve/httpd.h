@@ -37,7 +37,8 @@ struct up_httpd_options {
     const char *cert;     /* PEM of the certificate, followed by its chain: HTTPS; NULL: HTTP */
     const char *key;      /* PEM of its key, unencrypted; both or neither. Copied */
     const char *const
-        *proxies; /* NULL-terminated numeric addresses, each with many clients behind it; NULL: none */
+        *proxies;      /* NULL-terminated numeric addresses, each with many clients behind it; NULL: none */
+    const char *early; /* PUT and POST below this path are handed out before their body; NULL: none. Copied */
 };
 
 /* A request, owned by the server until it is answered. Strings are "" if absent, header values NULL. */
@@ -49,6 +50,9 @@ struct up_httpd_request {
     const char *client; /* numeric address */
     const void *body;
     size_t body_len;
+    bool early;        /* its body has not come: receive it, or answer */
+    uint64_t expected; /* with early: bytes of the body */
+    const char *fault; /* why the body could not be written to the file; "" otherwise */
 };
 
 /* How a request ended. */
@@ -94,6 +98,30 @@ int up_httpd_next(struct up_httpd *h, const struct up_httpd_request **out);
 /* A header of a request that was handed out, name without case; NULL: absent. */
 const char *up_httpd_header(const struct up_httpd *h, const struct up_httpd_request *request,
                             const char *name);
+
+/*
+ * Let the body of an early request come: into the file `path` from byte
+ * `offset` on, created if missing, or into memory if path is NULL. Then the
+ * request is handed out once more, complete; `fault` says whether all of it was
+ * written. Not durable until the caller syncs the file. A client that leaves
+ * before has finished() tell. Errors: UP_USAGE no such request; UP_NOSPACE,
+ * UP_WRITE the file cannot be opened, and the request is still to be answered.
+ */
+UP_MUST_CHECK int up_httpd_receive(struct up_httpd *h, uint64_t id, const char *path, uint64_t offset,
+                                   struct up_error *err);
+
+/*
+ * Answer a request with what push() appends until end_stream(). At most
+ * UP_HTTPD_STREAM bytes wait for a slow client; after that its connection is
+ * closed. Errors of reply_stream(): as of reply(). Errors of the others:
+ * UP_MISSING the client has left; UP_BUSY it reads too slowly, and is dropped.
+ */
+#define UP_HTTPD_STREAM 65536
+UP_MUST_CHECK int up_httpd_reply_stream(struct up_httpd *h, uint64_t id, unsigned status,
+                                        const char *const *headers, struct up_error *err);
+UP_MUST_CHECK int up_httpd_push(struct up_httpd *h, uint64_t id, const void *data, size_t len,
+                                struct up_error *err);
+UP_MUST_CHECK int up_httpd_end_stream(struct up_httpd *h, uint64_t id, struct up_error *err);
 
 /*
  * Answer a request; `body` is copied and, for HEAD, only counted. `headers` are

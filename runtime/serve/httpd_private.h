@@ -1,6 +1,8 @@
 /*
- * httpd_private.h -- shared by the server (httpd.c) and the life of a request
- * (httpd_request.c).
+ * httpd_private.h -- shared by the server (httpd.c), its connections
+ * (httpd_connection.c), the life of a request
+ * (httpd_request.c), its body (httpd_body.c) and answers that are written bit
+ * by bit (httpd_stream.c).
  */
 #ifndef UP_HTTPD_PRIVATE_H
 #define UP_HTTPD_PRIVATE_H
@@ -15,8 +17,9 @@
 
 enum stage {
     ARRIVING, /* the body is being read */
-    QUEUED,   /* complete, suspended, for next() */
+    QUEUED,   /* complete or, when early, its head is; suspended, for next() */
     TAKEN,    /* handed out */
+    ACCEPTED, /* its body may come; resumed */
     ANSWERED, /* response set, resumed */
     ENDED     /* on the list of finished ones */
 };
@@ -35,7 +38,10 @@ struct request {
     uint64_t acked;   /* bytes acknowledged by the peer when the response began; UINT64_MAX unknown */
     uint64_t bytes;   /* once ENDED */
     uint64_t started; /* ms; duration once ENDED */
-    char why[96];     /* why it was refused */
+    int into;         /* file of the storage that the body is written to; -1: none */
+    uint64_t at;      /* where its next byte goes */
+    char why[96];     /* why it was refused, or its body could not be kept */
+    struct up_httpd_stream *stream; /* owned by the response; NULL: none, or over */
     size_t body_len;
     char *body;
     char method[16];
@@ -58,6 +64,7 @@ struct up_httpd {
     uint64_t last_id;
     uint64_t checked; /* ms: when the files being sent were last checked */
     size_t body_max;
+    char *early;  /* requests below this path are handed out before their body; NULL: none */
     bool resumed; /* responses are set that run() has not processed */
     char address[NI_MAXHOST + NI_MAXSERV + 4];
 };
@@ -83,6 +90,16 @@ const char *up_httpd_request_header(const struct request *r, const char *name);
  * malformed header; err may be NULL. */
 UP_MUST_CHECK int up_httpd_set_answer(struct request *r, unsigned status, const char *const *headers,
                                       struct MHD_Response *response, uint64_t length, struct up_error *err);
+/* The request that was handed out as `id` and is not answered; NULL with *err filled. */
+struct request *up_httpd_find_taken(struct up_httpd *h, uint64_t id, struct up_error *err);
+void up_httpd_resume(struct up_httpd *h, struct request *r);
+/* Whether the request is handed out before its body. */
+bool up_httpd_is_early(const struct up_httpd *h, const struct request *r);
+/* A piece of the body; and its end, also when there was none. */
+enum MHD_Result up_httpd_take_body(struct up_httpd *h, struct request *r, const char *data, size_t len);
+void up_httpd_end_body(struct up_httpd *h, struct request *r);
+/* Whether its connection is suspended because there is nothing to send. */
+bool up_httpd_is_waiting_stream(const struct request *r);
 void up_httpd_take_out(struct request_list *list, struct request *r);
 void up_httpd_free_request(struct request *r); /* NULL is allowed */
 

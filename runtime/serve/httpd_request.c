@@ -13,7 +13,6 @@
 #include "error.h"
 #include "http_answer.h"
 #include "http_text.h"
-#include "storage.h"
 
 #define FINISHED_MAX 1024
 
@@ -38,11 +37,6 @@ void up_httpd_take_out(struct request_list *list, struct request *r)
         r->next->prev = r->prev;
     else
         list->last = r->prev;
-}
-
-uint64_t up_httpd_now(const struct up_httpd *h)
-{
-    return h->storage->ops->monotonic(h->storage);
 }
 
 unsigned up_httpd_retry_after(uint64_t id)
@@ -75,14 +69,6 @@ static uint64_t acknowledged(struct MHD_Connection *connection)
     return tcp.tcpi_bytes_acked;
 }
 
-struct up_http_connection *up_httpd_connection(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-
-    return info ? info->socket_context : NULL;
-}
-
 /* Called by the library when a connection opens or closes. */
 void up_httpd_on_connection(void *user, struct MHD_Connection *connection, void **context,
                             enum MHD_ConnectionNotificationCode what)
@@ -112,6 +98,8 @@ void *up_httpd_on_target(void *user, const char *target, struct MHD_Connection *
     memcpy(r->target, target, len);
     r->connection = connection;
     r->fd = -1;
+    r->into = -1;
+    r->public.fault = r->why;
     r->started = up_httpd_now(h);
     r->public.id = ++h->last_id;
     append(&h->open, r);
@@ -203,6 +191,19 @@ static enum MHD_Result turn_away_from_full(const struct up_httpd *h, struct requ
     return turn_away(r, MHD_HTTP_SERVICE_UNAVAILABLE, why);
 }
 
+/* It waits for next(), and for as long as the answer takes. */
+static void hand_out(struct request *r)
+{
+    struct up_http_connection *c = up_httpd_connection(r->connection);
+
+    r->stage = QUEUED;
+    r->public.body = r->body ? r->body : "";
+    r->public.body_len = r->body_len;
+    if (c)
+        c->served = true;
+    MHD_suspend_connection(r->connection);
+}
+
 static enum MHD_Result begin(struct up_httpd *h, struct request *r, const char *method)
 {
     const struct up_http_connection *c = up_httpd_connection(r->connection);
@@ -223,24 +224,14 @@ static enum MHD_Result begin(struct up_httpd *h, struct request *r, const char *
         return turn_away(r, 400, "bad path in the request");
     if (up_httpd_request_header(r, "Transfer-Encoding"))
         return turn_away(r, 411, "a body needs a Content-Length");
-    if (length && strtoull(length, NULL, 10) > h->body_max)
+    r->public.expected = length ? strtoull(length, NULL, 10) : 0;
+    if (up_httpd_is_early(h, r)) {
+        r->public.early = true;
+        hand_out(r);
+        return MHD_YES;
+    }
+    if (r->public.expected > h->body_max)
         return turn_away(r, 413, "the body is too large");
-    return MHD_YES;
-}
-
-static enum MHD_Result take_body(struct up_httpd *h, struct request *r, const char *data, size_t len)
-{
-    char *grown;
-
-    if (len > h->body_max - r->body_len)
-        return MHD_NO;
-    grown = realloc(r->body, r->body_len + len + 1);
-    if (!grown)
-        return MHD_NO;
-    memcpy(grown + r->body_len, data, len);
-    r->body = grown;
-    r->body_len += len;
-    r->body[r->body_len] = '\0';
     return MHD_YES;
 }
 
@@ -255,27 +246,27 @@ enum MHD_Result up_httpd_on_request(void *user, struct MHD_Connection *connectio
 {
     struct up_httpd *h = user;
     struct request *r = *context;
-    struct up_http_connection *c = up_httpd_connection(connection);
     enum MHD_Result result;
 
     (void)url;
+    (void)connection;
     (void)version;
     if (!r)
         return MHD_NO; /* out of memory */
     if (!r->public.method)
         return begin(h, r, method);
     if (*len) {
-        result = take_body(h, r, data, *len);
+        result = up_httpd_take_body(h, r, data, *len);
         *len = 0;
         return result;
     }
+    if (r->stage == ACCEPTED) { /* its head is complete, and the body may follow */
+        r->stage = ARRIVING;
+        return MHD_YES;
+    }
     if (r->stage == ARRIVING) {
-        r->stage = QUEUED;
-        r->public.body = r->body ? r->body : "";
-        r->public.body_len = r->body_len;
-        if (c)
-            c->served = true;
-        MHD_suspend_connection(connection);
+        up_httpd_end_body(h, r);
+        hand_out(r);
         return MHD_YES;
     }
     return r->stage == ANSWERED && r->response ? send_answer(r) : MHD_YES;
@@ -299,6 +290,8 @@ void up_httpd_on_completed(void *user, struct MHD_Connection *connection, void *
     if (!r)
         return;
     up_httpd_take_out(&h->open, r);
+    up_httpd_end_body(h, r);
+    r->stream = NULL;
     h->files -= r->fd >= 0;
     if (!r->public.method) { /* the client left before its headers were complete */
         up_httpd_free_request(r);
