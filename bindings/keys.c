@@ -69,7 +69,7 @@ static void push_revoked(lua_State *L, const struct up_keyset *set)
 
     lua_createtable(L, (int)set->revoked_count, 0);
     for (unsigned i = 0; i < set->revoked_count; i++) {
-        up_key_id_format(set->revoked[i], id);
+        up_minisign_id_format(set->revoked[i], id);
         lua_pushstring(L, id);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }

@@ -110,8 +110,8 @@ static void push_entry(lua_State *L, const struct up_files_archive *files,
 {
     lua_createtable(L, 0, 7);
     if (entry->operation != UP_FILE_KEEP)
-        up_set_string(L, "operation", up_file_operation_name(entry->operation));
-    up_set_string(L, "type", up_file_type_name(entry->type));
+        up_set_string(L, "operation", up_update_ini_operation_name(entry->operation));
+    up_set_string(L, "type", up_update_ini_type_name(entry->type));
     up_set_string(L, "path", entry->path);
     up_set_string(L, "name", entry->name);
     up_set_boolean(L, "stop", entry->stop);

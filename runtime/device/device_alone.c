@@ -6,15 +6,15 @@
  */
 #include "device_private.h"
 #include "error.h"
+#include "files.h"
 #include "files_settle.h"
-#include "files_switch.h"
 
 static enum up_files_action action_of(const struct up_files *f)
 {
     const struct up_files_facts facts = {
         .phase = UP_FILES_UNREADABLE, .step = f->stage.step, .lost = f->lost};
 
-    return up_files_decide(&facts);
+    return up_files_settle_decide(&facts);
 }
 
 /* The tree is half old and half new; or it is new, and no journal names the script that belongs to it. */

@@ -49,7 +49,7 @@ static bool read_signer(struct up_device *d, char id[UP_KEY_ID_TEXT])
     if (up_storage_read_file(d->storage, up_device_path(d, "tx/manifest.minisig", path, sizeof path),
                              UP_MINISIG_MAX, &sig, &size, &ignored) < 0)
         return false;
-    known = up_signature_key_id(sig, size, id, &ignored) == 0;
+    known = up_minisign_key_id(sig, size, id, &ignored) == 0;
     free(sig);
     return known;
 }
@@ -108,7 +108,7 @@ static int check_signer(struct up_device *d, struct up_error *err)
     for (unsigned i = 0; rc == 0 && i < set->pending_count; i++) {
         char pending[UP_KEY_ID_TEXT];
 
-        up_key_id_format(up_public_key_id(set->pending[i].raw), pending);
+        up_minisign_id_format(up_public_key_id(set->pending[i].raw), pending);
         t.trusted = t.trusted || strcmp(pending, id) == 0;
     }
     free(set);

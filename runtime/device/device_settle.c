@@ -2,8 +2,8 @@
 
 #include "device_private.h"
 #include "error.h"
+#include "files.h"
 #include "files_settle.h"
-#include "files_switch.h"
 
 /* The transaction went back, or its start could not be counted. The tree goes back in any case. */
 static int went_back(struct up_device *d, enum up_settled *out, const struct up_error *err)
@@ -122,7 +122,7 @@ static int clean(struct up_device *d, bool remove, struct up_files_strays *out, 
     if (up_device_look_at_tree(d, &ignored, &step, err) < 0)
         return err->code;
     if (step != UP_FILES_NONE)
-        return up_fail(err, UP_BUSY, "files: a plan is %s", up_files_step_name(step));
+        return up_fail(err, UP_BUSY, "files: a plan is %s", up_files_stage_step_name(step));
     return up_files_clean(d->storage, d->config->files.root, d->config->files.root_count, remove, out, err);
 }
 

@@ -11,10 +11,10 @@
 
 #include "device_private.h"
 #include "error.h"
+#include "files.h"
 #include "files_changes.h"
 #include "files_programs.h"
 #include "files_settle.h"
-#include "files_switch.h"
 
 bool up_device_has_tree(const struct up_device *d)
 {
@@ -22,7 +22,7 @@ bool up_device_has_tree(const struct up_device *d)
 }
 
 /* The plan of a transaction that went back or was dropped is not on record any more. */
-static enum up_files_runs runs(const struct up_device *d, bool of_transaction)
+static enum up_files_executable_runs runs(const struct up_device *d, bool of_transaction)
 {
     switch (d->state.phase) {
     case UP_IDLE:
@@ -124,7 +124,7 @@ static int work_here(struct up_device *d, enum up_files_task task, enum up_files
     *outcome = UP_FILES_NOT_SWITCHED;
     if (up_files_open(&f, d->storage, d->config->state, err) < 0)
         return err->code;
-    rc = up_files_do(&f, task, d->running ? &hands : NULL, outcome, err);
+    rc = up_files_program_do(&f, task, d->running ? &hands : NULL, outcome, err);
     up_files_close(&f);
     return rc;
 }
@@ -189,7 +189,7 @@ int up_device_end_tree(struct up_device *d, bool dropped, bool *whole, struct up
         facts.phase = UP_FILES_IDLE;
         facts.runs = UP_FILES_OLD_PAIR;
     }
-    return end(d, up_files_decide(&facts), whole, err);
+    return end(d, up_files_settle_decide(&facts), whole, err);
 }
 
 /* The tree first, which needs no journal. */
@@ -222,7 +222,7 @@ int up_device_settle_tree(struct up_device *d, enum up_tree_outcome *outcome, st
         return 0; /* up_device_end_tree() handles that */
     if (look(d, &facts, err) < 0)
         return err->code;
-    switch (up_files_decide(&facts)) {
+    switch (up_files_settle_decide(&facts)) {
     case UP_FILES_MIXED:
         return lost(err);
     case UP_FILES_SWEEP_NEW:
@@ -291,7 +291,7 @@ int up_device_look_at_tree(struct up_device *d, enum up_files_action *action, en
 
     if (look(d, &facts, err) < 0 || (facts.step != UP_FILES_NONE && !facts.lost && find_roots(d, err) < 0))
         return err->code;
-    *action = up_files_decide(&facts);
+    *action = up_files_settle_decide(&facts);
     *step = facts.step;
     return 0;
 }

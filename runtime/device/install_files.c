@@ -10,10 +10,10 @@
 
 #include "device_private.h"
 #include "error.h"
+#include "files.h"
 #include "files_make.h"
 #include "files_part.h"
 #include "files_programs.h"
-#include "files_switch.h"
 
 /* Whether the lines of this path stop and start it. */
 static bool has_both(const struct up_update_ini *ini, const char *path)

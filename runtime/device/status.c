@@ -4,7 +4,7 @@
 
 #include "blocks.h"
 #include "error.h"
-#include "files_switch.h"
+#include "files.h"
 #include "minisign.h"
 #include "package.h"
 

@@ -43,7 +43,7 @@ static enum change change_of(const struct up_files *f, uint32_t n)
 static void name_of(const struct up_files_plan *plan, uint32_t n, char *out, size_t len)
 {
     const struct up_files_op *op = &plan->op[n],
-                             *parent = up_files_is_step(op) ? NULL : &plan->op[op->parent];
+                             *parent = up_files_plan_is_step(op) ? NULL : &plan->op[op->parent];
     const char *pieces[] = {parent ? parent->dir : "", parent ? parent->name : "", op->dir, op->name};
     size_t used = 0;
 

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "files_switch.h"
+#include "files.h"
 
 /*
  * "files: 2 replaced (bin/meter, etc/conf), 1 added (data)", each name below its

@@ -57,9 +57,9 @@ static int into(struct clean *c, const char *name)
     below.depth++;
     below.place.dir = s->ops->open_dir(s, c->place.dir, name, true);
     if (below.place.dir < 0) /* a mount, or it was removed meanwhile */
-        return errno == EXDEV || errno == ENOENT ? 0 : up_files_failed(&c->place, name, "open", c->err);
+        return errno == EXDEV || errno == ENOENT ? 0 : up_files_tree_failed(&c->place, name, "open", c->err);
     (void)!look_through(&below);
-    up_files_place_close(&below.place);
+    up_files_tree_close(&below.place);
     return below.rc;
 }
 
@@ -70,7 +70,7 @@ static int each(void *user, const char *name, enum up_node_kind kind)
     if (is_ours(name)) {
         if (c->strays->count++ == 0 && !join(c, name, c->strays->first))
             c->strays->first[0] = '\0';
-        c->rc = c->removes ? up_files_remove(&c->place, name, c->err) : 0;
+        c->rc = c->removes ? up_files_tree_remove(&c->place, name, c->err) : 0;
     } else if (kind == UP_NODE_DIR) {
         c->rc = into(c, name);
     }
@@ -82,9 +82,9 @@ static int look_through(struct clean *c)
     uint32_t before = c->strays->count;
 
     if (c->place.storage->ops->list_at(c->place.storage, c->place.dir, each, c) < 0 && c->rc == 0)
-        c->rc = up_files_failed(&c->place, "", "list", c->err);
+        c->rc = up_files_tree_failed(&c->place, "", "list", c->err);
     if (c->rc == 0 && c->removes && c->strays->count > before)
-        c->rc = up_files_sync(&c->place, c->err);
+        c->rc = up_files_tree_sync(&c->place, c->err);
     return c->rc;
 }
 
@@ -96,10 +96,10 @@ int up_files_clean(struct up_storage *s, const struct up_files_root *roots, uint
         struct clean c = {.removes = remove, .strays = out, .err = err};
 
         snprintf(c.path, sizeof c.path, "%s", roots[i].path);
-        if (up_files_place_open_at(&c.place, s, roots[i].path, "", err) < 0)
+        if (up_files_tree_open_at(&c.place, s, roots[i].path, "", err) < 0)
             return err->code;
         (void)!look_through(&c);
-        up_files_place_close(&c.place);
+        up_files_tree_close(&c.place);
         if (c.rc < 0)
             return c.rc;
     }

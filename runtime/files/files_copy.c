@@ -23,8 +23,8 @@ static int copy_file(const struct copy *c, const char *name)
     int to = s->ops->open_at(s, c->to, name, UP_WRITE_ONLY_NEW, 0600), rc;
 
     if (to < 0)
-        return up_files_failed(&c->from, name, "copy", c->err);
-    rc = up_files_copy(&c->from, name, to, c->err);
+        return up_files_tree_failed(&c->from, name, "copy", c->err);
+    rc = up_files_tree_copy(&c->from, name, to, c->err);
     s->ops->close(s, to);
     return rc;
 }
@@ -42,7 +42,7 @@ static int each(void *user, const char *name, enum up_node_kind kind)
         c->rc = up_fail(c->err, UP_INCOMPATIBLE, "%s/%s: %s in it is neither file, directory nor link",
                         c->from.root, c->from.folder, name);
     else if (s->ops->copy_link_at(s, c->from.dir, name, c->to) < 0)
-        c->rc = up_files_failed(&c->from, name, "copy", c->err);
+        c->rc = up_files_tree_failed(&c->from, name, "copy", c->err);
     return c->rc;
 }
 
@@ -52,9 +52,9 @@ static int fill(struct copy *c)
     struct up_storage *s = c->from.storage;
 
     if (s->ops->list_at(s, c->from.dir, each, c) < 0 && c->rc == 0)
-        c->rc = up_files_failed(&c->from, "", "list", c->err);
+        c->rc = up_files_tree_failed(&c->from, "", "list", c->err);
     if (c->rc == 0 && (s->ops->copy_attributes(s, c->to, c->from.dir) < 0 || s->ops->sync(s, c->to) < 0))
-        c->rc = up_files_failed(&c->from, "", "copy", c->err);
+        c->rc = up_files_tree_failed(&c->from, "", "copy", c->err);
     return c->rc;
 }
 
@@ -67,12 +67,12 @@ static int copy_dir(const struct copy *in, const char *name, const char *to_name
         return up_fail(in->err, UP_INCOMPATIBLE, "%s/%s: %s in it is too deep", c.from.root, c.from.folder,
                        name);
     if (s->ops->mkdir_at(s, in->to, to_name, 0700) < 0)
-        return up_files_failed(&in->from, to_name, "mkdir", in->err);
+        return up_files_tree_failed(&in->from, to_name, "mkdir", in->err);
     c.from.dir = s->ops->open_dir(s, in->from.dir, name, true);
     if (c.from.dir < 0)
-        return up_files_failed(&in->from, name, "open", in->err);
+        return up_files_tree_failed(&in->from, name, "open", in->err);
     c.to = s->ops->open_dir(s, in->to, to_name, true);
-    c.rc = c.to < 0 ? up_files_failed(&in->from, to_name, "open", in->err) : fill(&c);
+    c.rc = c.to < 0 ? up_files_tree_failed(&in->from, to_name, "open", in->err) : fill(&c);
     if (c.to >= 0)
         s->ops->close(s, c.to);
     s->ops->close(s, c.from.dir);

@@ -10,7 +10,8 @@
 
 #define WORDS 64 /* of a command, its end included */
 
-int up_files_is_script(const struct up_files_place *p, const char *name, bool *out, struct up_error *err)
+int up_files_executable_is_script(const struct up_files_place *p, const char *name, bool *out,
+                                  struct up_error *err)
 {
     struct up_storage *s = p->storage;
     int file = s->ops->open_at(s, p->dir, name, UP_READ, 0);
@@ -18,11 +19,11 @@ int up_files_is_script(const struct up_files_place *p, const char *name, bool *o
     long long got;
 
     if (file < 0)
-        return up_files_failed(p, name, "open", err);
+        return up_files_tree_failed(p, name, "open", err);
     got = s->ops->pread(s, file, head, sizeof head, 0);
     s->ops->close(s, file);
     if (got < 0)
-        return up_files_failed(p, name, "read", err);
+        return up_files_tree_failed(p, name, "read", err);
     *out = got == 2 && head[0] == '#' && head[1] == '!';
     return 0;
 }
@@ -40,14 +41,14 @@ int up_files_executable(struct up_files_executable *e, const struct up_files *f,
     if (snprintf(e->path, sizeof e->path, "%s/%s%s%s", root, p->dir, *p->dir ? "/" : "", p->name) >=
         (int)sizeof e->path)
         return up_fail(err, UP_INCOMPATIBLE, "%s/%s/%s: path too long", root, p->dir, p->name);
-    rc = up_files_place_open_at(&place, f->storage, root, p->dir, err);
+    rc = up_files_tree_open_at(&place, f->storage, root, p->dir, err);
     if (rc < 0)
         return rc == UP_MISSING ? 0 : rc;
-    rc = up_files_look(&place, p->name, &e->st, err);
+    rc = up_files_tree_look(&place, p->name, &e->st, err);
     e->there = rc > 0 && e->st.kind == UP_NODE_FILE;
     if (e->there)
-        rc = up_files_is_script(&place, p->name, &e->script, err);
-    up_files_place_close(&place);
+        rc = up_files_executable_is_script(&place, p->name, &e->script, err);
+    up_files_tree_close(&place);
     return rc < 0 ? rc : 0;
 }
 
@@ -67,8 +68,8 @@ static int note_process(void *user, const struct up_running *p)
     return 0;
 }
 
-int up_files_runs(const struct up_files_hands *hands, const struct up_files_executable *e,
-                  struct up_running *out, struct up_error *err)
+int up_files_executable_runs(const struct up_files_hands *hands, const struct up_files_executable *e,
+                             struct up_running *out, struct up_error *err)
 {
     struct up_running_table *t = hands->running;
     struct search search = {out, false};
@@ -127,8 +128,8 @@ static void signal_each(const struct up_files_hands *hands, const struct up_file
     (void)hands->running->ops->each(hands->running, &e->st, send_signal, &signal);
 }
 
-int up_files_ask_to_end(const struct up_files_hands *hands, const struct up_files_executable *e,
-                        struct up_error *err)
+int up_files_executable_ask_to_end(const struct up_files_hands *hands, const struct up_files_executable *e,
+                                   struct up_error *err)
 {
     int rc;
 
@@ -143,14 +144,14 @@ int up_files_ask_to_end(const struct up_files_hands *hands, const struct up_file
     return 0;
 }
 
-void up_files_kill(const struct up_files_hands *hands, const struct up_files_executable *e)
+void up_files_executable_kill(const struct up_files_hands *hands, const struct up_files_executable *e)
 {
     if (e->there && !e->script)
         signal_each(hands, e, SIGKILL);
 }
 
-int up_files_start_one(const struct up_files_hands *hands, const struct up_files_executable *e,
-                       const struct up_running *as, struct up_error *err)
+int up_files_executable_start(const struct up_files_hands *hands, const struct up_files_executable *e,
+                              const struct up_running *as, struct up_error *err)
 {
     struct up_running_table *t = hands->running;
     struct up_running owner = {.owner = e->st.owner, .group = e->st.group}, other;
@@ -158,7 +159,7 @@ int up_files_start_one(const struct up_files_hands *hands, const struct up_files
 
     if (!e->there)
         return up_fail(err, UP_WRITE, "%s: cannot be started: there is no such file", e->path);
-    rc = up_files_runs(hands, e, &other, err);
+    rc = up_files_executable_runs(hands, e, &other, err);
     if (rc != 0)
         return rc < 0 ? rc : 0;
     if (hands->start)

@@ -30,7 +30,7 @@ static int copy_to(const struct up_files_place *place, const char *name, const c
     if (s->ops->truncate(s, file, 0) < 0)
         rc = up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
     else
-        rc = up_files_copy(place, name, file, err);
+        rc = up_files_tree_copy(place, name, file, err);
     s->ops->close(s, file);
     return rc < 0 ? rc : up_storage_sync_parent(s, path, err);
 }
@@ -85,27 +85,27 @@ static int copy(const struct up_files_work *w, const struct up_files_place *plac
     return rc;
 }
 
-int up_files_set_aside(const struct up_files_work *w, const struct up_files_place *place, uint32_t n,
-                       struct up_error *err)
+int up_files_foreign_set_aside(const struct up_files_work *w, const struct up_files_place *place, uint32_t n,
+                               struct up_error *err)
 {
     const char *name = w->plan->op[n].name;
     char aside[UP_FILES_TEMPORARY_SIZE];
     struct up_stat st;
-    int there = up_files_look(place, name, &st, err), rc = UP_NOSPACE;
+    int there = up_files_tree_look(place, name, &st, err), rc = UP_NOSPACE;
 
     if (there <= 0)
         return there;
     if (st.kind == UP_NODE_FILE)
         rc = copy(w, place, n, st.size, err);
     if (rc == 0)
-        return up_files_unlink(place, name, err);
+        return up_files_tree_unlink(place, name, err);
     if (rc != UP_NOSPACE)
         return rc;
-    up_files_temporary(w->plan, n, UP_FILES_FOREIGN, aside);
+    up_files_plan_temporary(w->plan, n, UP_FILES_FOREIGN, aside);
     if (place->storage->ops->rename_at(place->storage, place->dir, name, aside) == 0)
         return 0;
     if (errno == EXDEV &&
         st.kind == UP_NODE_DIR) /* in the lower layer of an overlay, so it is not another program's */
-        return up_files_remove(place, name, err);
-    return up_files_failed(place, aside, "rename", err);
+        return up_files_tree_remove(place, name, err);
+    return up_files_tree_failed(place, aside, "rename", err);
 }

@@ -21,7 +21,8 @@
 
 /* Set aside what is at the target of operation `n`, in its folder. Only the change in <state> is durable.
  * Errors: UP_WRITE. */
-UP_MUST_CHECK int up_files_set_aside(const struct up_files_work *w, const struct up_files_place *place,
-                                     uint32_t n, struct up_error *err);
+UP_MUST_CHECK int up_files_foreign_set_aside(const struct up_files_work *w,
+                                             const struct up_files_place *place, uint32_t n,
+                                             struct up_error *err);
 
 #endif

@@ -44,14 +44,14 @@ static int make_one(const struct up_files_place *p, const char *name, const uint
     int file = s->ops->open_at(s, p->dir, name, UP_CREATE, 0600), rc = 0;
 
     if (file < 0)
-        return up_files_failed(p, name, "create", err);
+        return up_files_tree_failed(p, name, "create", err);
     if (s->ops->pwrite(s, file, value, UP_FILES_HERE_SIZE, 0) < 0 || s->ops->sync(s, file) < 0)
-        rc = up_files_failed(p, name, "write", err);
+        rc = up_files_tree_failed(p, name, "write", err);
     s->ops->close(s, file);
     if (rc == 0 && !holds(p, name, value, true))
         rc =
             up_fail(err, UP_WRITE, "root %s: %s reads back differently from what was written", p->root, name);
-    return rc < 0 ? rc : up_files_sync(p, err);
+    return rc < 0 ? rc : up_files_tree_sync(p, err);
 }
 
 /* Bytes that no file system can compress. */
@@ -63,10 +63,10 @@ static int fill_spare(const struct up_files_place *p, const char *name, int file
 
     for (uint64_t at = 0; at < SPARE && rc == 0; at += CHUNK)
         if (s->ops->random(s, bytes, CHUNK) < 0 || s->ops->pwrite(s, file, bytes, CHUNK, at) < 0)
-            rc = up_files_failed(p, name, "write", err);
+            rc = up_files_tree_failed(p, name, "write", err);
     free(bytes);
     if (rc == 0 && s->ops->sync(s, file) < 0)
-        rc = up_files_failed(p, name, "sync", err);
+        rc = up_files_tree_failed(p, name, "sync", err);
     return rc;
 }
 
@@ -77,12 +77,12 @@ static int make_spare(const struct up_files_place *p, const char *name, struct u
     int file, rc;
 
     if (s->ops->space_at(s, p->dir, &space) < 0)
-        return up_files_failed(p, name, "space", err);
+        return up_files_tree_failed(p, name, "space", err);
     if (!space.moves)
         return 0;
     file = s->ops->open_at(s, p->dir, name, UP_CREATE, 0600);
     if (file < 0)
-        return up_files_failed(p, name, "create", err);
+        return up_files_tree_failed(p, name, "create", err);
     rc = fill_spare(p, name, file, err);
     s->ops->close(s, file);
     return rc;
@@ -93,8 +93,8 @@ int up_files_here_make(struct up_storage *s, const struct up_files_plan *plan, s
     char name[UP_FILES_TEMPORARY_SIZE], spare[UP_FILES_TEMPORARY_SIZE];
     struct up_files_place p;
 
-    up_files_here(plan, name);
-    up_files_spare(plan, spare);
+    up_files_plan_here(plan, name);
+    up_files_plan_spare(plan, spare);
     for (uint32_t i = 0; i < plan->root_count; i++) {
         int rc = open_root(&p, s, plan, i, err);
 
@@ -103,7 +103,7 @@ int up_files_here_make(struct up_storage *s, const struct up_files_plan *plan, s
         rc = make_spare(&p, spare, err);
         if (rc == 0)
             rc = make_one(&p, name, plan->root[i].here, err);
-        up_files_place_close(&p);
+        up_files_tree_close(&p);
         if (rc < 0)
             return rc;
     }
@@ -117,11 +117,11 @@ int up_files_here_check_root(struct up_storage *s, const struct up_files_plan *p
     struct up_files_place p;
     bool here;
 
-    up_files_here(plan, name);
+    up_files_plan_here(plan, name);
     if (open_root(&p, s, plan, i, err) < 0)
         return err->code;
     here = holds(&p, name, plan->root[i].here, false);
-    up_files_place_close(&p);
+    up_files_tree_close(&p);
     return here ? 0 : up_fail(err, UP_MISSING, "root %s is not there", p.root);
 }
 
@@ -145,10 +145,10 @@ static int remove_each(struct up_storage *s, const struct up_files_plan *plan, c
         if (rc == UP_MISSING)
             continue;
         for (size_t k = 0; k < count && rc == 0; k++)
-            rc = up_files_remove(&p, names[k], err);
+            rc = up_files_tree_remove(&p, names[k], err);
         if (rc == 0)
-            rc = up_files_sync(&p, err);
-        up_files_place_close(&p);
+            rc = up_files_tree_sync(&p, err);
+        up_files_tree_close(&p);
         if (rc < 0)
             return rc;
     }
@@ -160,7 +160,7 @@ int up_files_here_give_room(struct up_storage *s, const struct up_files_plan *pl
     char spare[UP_FILES_TEMPORARY_SIZE];
     const char *const name = spare;
 
-    up_files_spare(plan, spare);
+    up_files_plan_spare(plan, spare);
     return remove_each(s, plan, &name, 1, err);
 }
 
@@ -169,7 +169,7 @@ int up_files_here_remove(struct up_storage *s, const struct up_files_plan *plan,
     char here[UP_FILES_TEMPORARY_SIZE], spare[UP_FILES_TEMPORARY_SIZE];
     const char *const names[] = {spare, here};
 
-    up_files_here(plan, here);
-    up_files_spare(plan, spare);
+    up_files_plan_here(plan, here);
+    up_files_plan_spare(plan, spare);
     return remove_each(s, plan, names, 2, err);
 }

@@ -23,8 +23,8 @@ static int open_at(struct at *a, const struct up_files_work *w, uint32_t n, stru
     a->op = &w->plan->op[n];
     a->found = w->found ? &w->found[n] : NULL;
     for (unsigned i = 0; i < UP_FILES_TEMPORARIES; i++)
-        up_files_temporary(w->plan, n, (enum up_files_temporary)i, a->name[i]);
-    return up_files_place_open(&a->place, w->storage, w->plan, n, err);
+        up_files_plan_temporary(w->plan, n, (enum up_files_plan_temporary)i, a->name[i]);
+    return up_files_tree_open(&a->place, w->storage, w->plan, n, err);
 }
 
 static int refuse(const struct at *a, const char *why, struct up_error *err)
@@ -45,7 +45,7 @@ static int may_touch(const struct at *a, const struct up_stat *st, struct up_err
         return 0;
     if (st->kind != UP_NODE_DIR || a->op->kind != UP_FILES_DELETE)
         return refuse(a, "is no file", err);
-    return up_files_removable(&a->place, a->op->name, err);
+    return up_files_tree_removable(&a->place, a->op->name, err);
 }
 
 /* In a directory where names can be made but not removed, even our own names would stay. */
@@ -54,30 +54,30 @@ static int may_work_in(const struct at *a, struct up_error *err)
     struct up_stat st;
 
     if (a->place.storage->ops->stat_file(a->place.storage, a->place.dir, &st) < 0)
-        return up_files_failed(&a->place, "", "stat", err);
+        return up_files_tree_failed(&a->place, "", "stat", err);
     return st.fixed ? refuse(a, "its folder is immutable or append-only", err) : 0;
 }
 
-int up_files_find(const struct up_files_work *w, uint32_t n, bool digest, struct up_files_found *out,
-                  struct up_error *err)
+int up_files_op_find(const struct up_files_work *w, uint32_t n, bool digest, struct up_files_found *out,
+                     struct up_error *err)
 {
     struct at a;
     int rc;
 
     *out = (struct up_files_found){0};
-    if (!up_files_is_step(&w->plan->op[n]))
+    if (!up_files_plan_is_step(&w->plan->op[n]))
         return 0;
     if (open_at(&a, w, n, err) < 0)
         return err->code;
     rc = may_work_in(&a, err);
     if (rc == 0)
-        rc = up_files_look(&a.place, a.op->name, &out->st, err);
+        rc = up_files_tree_look(&a.place, a.op->name, &out->st, err);
     out->there = rc > 0;
     if (out->there)
         rc = may_touch(&a, &out->st, err);
     if (rc == 0 && digest && out->there && out->st.kind == UP_NODE_FILE)
-        rc = up_files_digest(&a.place, a.op->name, out->digest, err);
-    up_files_place_close(&a.place);
+        rc = up_files_tree_digest(&a.place, a.op->name, out->digest, err);
+    up_files_tree_close(&a.place);
     return rc;
 }
 
@@ -91,18 +91,18 @@ static int copy_old(const struct at *a, struct up_error *err)
 
     if (a->found->st.kind != UP_NODE_FILE)
         return refuse(a, "a link cannot be kept where the file system has no hard links", err);
-    if (up_files_remove(&a->place, part, err) < 0)
+    if (up_files_tree_remove(&a->place, part, err) < 0)
         return err->code;
     file = s->ops->open_at(s, a->place.dir, part, UP_WRITE_ONLY_NEW, 0600);
     if (file < 0)
-        return up_files_failed(&a->place, part, "create", err);
-    rc = up_files_copy(&a->place, a->op->name, file, err);
+        return up_files_tree_failed(&a->place, part, "create", err);
+    rc = up_files_tree_copy(&a->place, a->op->name, file, err);
     s->ops->close(s, file);
-    if (rc < 0 || up_files_digest(&a->place, part, digest, err) < 0)
+    if (rc < 0 || up_files_tree_digest(&a->place, part, digest, err) < 0)
         return err->code;
     if (memcmp(digest, a->found->digest, sizeof digest) != 0)
         return up_fail(err, UP_WRITE, "%s/%s: changed while it was kept", a->place.root, a->op->name);
-    return up_files_rename(&a->place, part, a->name[UP_FILES_OLD], err);
+    return up_files_tree_rename(&a->place, part, a->name[UP_FILES_OLD], err);
 }
 
 static int keep_old(const struct up_files_work *w, const struct at *a, uint32_t n, struct up_error *err)
@@ -110,19 +110,19 @@ static int keep_old(const struct up_files_work *w, const struct at *a, uint32_t 
     struct up_storage *s = a->place.storage;
     const char *old = a->name[UP_FILES_OLD];
     struct up_stat st;
-    int there = up_files_look(&a->place, old, &st, err);
+    int there = up_files_tree_look(&a->place, old, &st, err);
 
     if (there != 0)
         return there < 0 ? there : 0;
-    if (up_files_is_weak(w, n) && up_files_keep(w, &a->place, n, a->op->name, false, err) < 0)
+    if (up_files_weak_at(w, n) && up_files_weak_keep(w, &a->place, n, a->op->name, false, err) < 0)
         return err->code;
     if (s->ops->link_at(s, a->place.dir, a->op->name, old) < 0) {
-        if (!up_files_has_no_links(errno))
-            return up_files_failed(&a->place, old, "link", err);
+        if (!up_files_tree_has_no_links(errno))
+            return up_files_tree_failed(&a->place, old, "link", err);
         if (copy_old(a, err) < 0)
             return err->code;
     }
-    return up_files_sync(&a->place, err);
+    return up_files_tree_sync(&a->place, err);
 }
 
 /* .new was made with the attributes that the target had while staging; they may have changed since. */
@@ -134,12 +134,12 @@ static int make_like_old(const struct at *a, struct up_error *err)
         rc = 0;
 
     if (old < 0)
-        return up_files_failed(&a->place, a->name[UP_FILES_OLD], "open", err);
+        return up_files_tree_failed(&a->place, a->name[UP_FILES_OLD], "open", err);
     fresh = s->ops->open_at(s, a->place.dir, name, UP_UPDATE, 0);
     if (fresh >= 0)
-        changed = up_files_make_like(&a->place, fresh, old);
+        changed = up_files_tree_make_like(&a->place, fresh, old);
     if (changed < 0 || (changed > 0 && s->ops->sync(s, fresh) < 0))
-        rc = up_files_failed(&a->place, name, "attributes", err);
+        rc = up_files_tree_failed(&a->place, name, "attributes", err);
     if (fresh >= 0)
         s->ops->close(s, fresh);
     s->ops->close(s, old);
@@ -150,27 +150,27 @@ static int make_like_old(const struct at *a, struct up_error *err)
 static int move_over(const struct at *a, struct up_error *err)
 {
     struct up_stat st;
-    int there = up_files_look(&a->place, a->name[UP_FILES_NEW], &st, err);
+    int there = up_files_tree_look(&a->place, a->name[UP_FILES_NEW], &st, err);
 
     if (there <= 0)
         return there;
     if (a->found->st.kind == UP_NODE_FILE && make_like_old(a, err) < 0)
         return err->code;
-    return up_files_rename(&a->place, a->name[UP_FILES_NEW], a->op->name, err);
+    return up_files_tree_rename(&a->place, a->name[UP_FILES_NEW], a->op->name, err);
 }
 
 /* There was nothing here. As long as .new is there, what is here now belongs to somebody else. */
 static int move_in_new(const struct at *a, struct up_error *err)
 {
     struct up_stat st;
-    int there = up_files_look(&a->place, a->name[UP_FILES_NEW], &st, err);
+    int there = up_files_tree_look(&a->place, a->name[UP_FILES_NEW], &st, err);
 
     if (there <= 0)
         return there;
-    there = up_files_look(&a->place, a->op->name, &st, err);
+    there = up_files_tree_look(&a->place, a->op->name, &st, err);
     if (there != 0)
         return there < 0 ? there : refuse(a, "has appeared", err);
-    return up_files_rename(&a->place, a->name[UP_FILES_NEW], a->op->name, err);
+    return up_files_tree_rename(&a->place, a->name[UP_FILES_NEW], a->op->name, err);
 }
 
 /* A directory that cannot be renamed is copied; the copy is complete and durable before anything is removed. */
@@ -179,26 +179,26 @@ static int keep_copy(const struct at *a, struct up_error *err)
     const struct up_files_place *p = &a->place;
     const char *part = a->name[UP_FILES_OLD_PART];
 
-    if (up_files_remove(p, part, err) < 0 || up_files_copy_dir(p, a->op->name, part, err) < 0 ||
-        up_files_rename(p, part, a->name[UP_FILES_OLD], err) < 0 || up_files_sync(p, err) < 0)
+    if (up_files_tree_remove(p, part, err) < 0 || up_files_copy_dir(p, a->op->name, part, err) < 0 ||
+        up_files_tree_rename(p, part, a->name[UP_FILES_OLD], err) < 0 || up_files_tree_sync(p, err) < 0)
         return err->code;
-    return up_files_remove(p, a->op->name, err);
+    return up_files_tree_remove(p, a->op->name, err);
 }
 
 static int put_aside(const struct up_files_work *w, const struct at *a, uint32_t n, struct up_error *err)
 {
     struct up_storage *s = a->place.storage;
     struct up_stat st;
-    int there = up_files_look(&a->place, a->name[UP_FILES_OLD], &st, err);
+    int there = up_files_tree_look(&a->place, a->name[UP_FILES_OLD], &st, err);
 
     if (there < 0)
         return there;
     if (there > 0) /* a directory: the rest of it, if .old is a copy */
-        return st.kind == UP_NODE_DIR ? up_files_set_aside(w, &a->place, n, err) : 0;
+        return st.kind == UP_NODE_DIR ? up_files_foreign_set_aside(w, &a->place, n, err) : 0;
     if (s->ops->rename_at(s, a->place.dir, a->op->name, a->name[UP_FILES_OLD]) == 0)
         return 0;
     if (errno != EXDEV || a->found->st.kind != UP_NODE_DIR)
-        return up_files_failed(&a->place, a->op->name, "rename", err);
+        return up_files_tree_failed(&a->place, a->op->name, "rename", err);
     return keep_copy(a, err);
 }
 
@@ -206,12 +206,12 @@ static int put_aside(const struct up_files_work *w, const struct at *a, uint32_t
 static int may_cover(const struct up_files_work *w, const struct at *a, uint32_t n, struct up_error *err)
 {
     struct up_stat st, fresh;
-    int there = up_files_look(&a->place, a->op->name, &st, err), waits;
+    int there = up_files_tree_look(&a->place, a->op->name, &st, err), waits;
 
-    if (there <= 0 || up_files_is_cut(&st))
+    if (there <= 0 || up_files_weak_is_cut(&st))
         return there < 0 ? there : 0;
-    there = up_files_holds(w, &a->place, n, a->op->name, true, err);
-    waits = up_files_look(&a->place, a->name[UP_FILES_NEW], &fresh, err);
+    there = up_files_weak_holds(w, &a->place, n, a->op->name, true, err);
+    waits = up_files_tree_look(&a->place, a->name[UP_FILES_NEW], &fresh, err);
     if (there < 0 || waits < 0)
         return err->code;
     return !there && waits ? refuse(a, "has appeared", err) : 0;
@@ -227,21 +227,21 @@ static int go_forward_weak(const struct up_files_work *w, const struct at *a, ui
     if (a->op->kind == UP_FILES_PUT) {
         if (a->found->there ? keep_old(w, a, n, err) < 0 : may_cover(w, a, n, err) < 0)
             return err->code;
-        return up_files_renew(w, &a->place, n, a->name[UP_FILES_NEW], true, err);
+        return up_files_weak_renew(w, &a->place, n, a->name[UP_FILES_NEW], true, err);
     }
-    there = up_files_look(&a->place, a->op->name, &st, err);
+    there = up_files_tree_look(&a->place, a->op->name, &st, err);
     if (there <= 0)
         return there;
-    there = up_files_look(&a->place, old, &st, err);
-    if (there < 0 || (!there && up_files_keep(w, &a->place, n, a->op->name, false, err) < 0))
+    there = up_files_tree_look(&a->place, old, &st, err);
+    if (there < 0 || (!there && up_files_weak_keep(w, &a->place, n, a->op->name, false, err) < 0))
         return err->code;
-    return there ? up_files_unlink(&a->place, a->op->name, err)
-                 : up_files_rename(&a->place, a->op->name, old, err);
+    return there ? up_files_tree_unlink(&a->place, a->op->name, err)
+                 : up_files_tree_rename(&a->place, a->op->name, old, err);
 }
 
 static int go_forward(const struct up_files_work *w, const struct at *a, uint32_t n, struct up_error *err)
 {
-    if (up_files_is_weak(w, n))
+    if (up_files_weak_at(w, n))
         return go_forward_weak(w, a, n, err);
     if (a->op->kind == UP_FILES_DELETE)
         return a->found->there ? put_aside(w, a, n, err) : 0;
@@ -258,71 +258,71 @@ static int take_away(const struct up_files_work *w, const struct at *a, uint32_t
 {
     uint8_t digest[UP_SHA256_SIZE] = {0};
     struct up_stat st, fresh;
-    int there = up_files_look(&a->place, a->op->name, &st, err);
+    int there = up_files_tree_look(&a->place, a->op->name, &st, err);
 
     if (there <= 0)
         return there;
-    if (st.kind == UP_NODE_FILE && up_files_digest(&a->place, a->op->name, digest, err) < 0)
+    if (st.kind == UP_NODE_FILE && up_files_tree_digest(&a->place, a->op->name, digest, err) < 0)
         return err->code;
     if (st.kind == UP_NODE_FILE && memcmp(digest, a->op->digest, sizeof digest) == 0)
-        return up_files_unlink(&a->place, a->op->name, err);
-    there = up_files_look(&a->place, a->name[UP_FILES_NEW], &fresh, err);
+        return up_files_tree_unlink(&a->place, a->op->name, err);
+    there = up_files_tree_look(&a->place, a->name[UP_FILES_NEW], &fresh, err);
     if (there != 0)
         return there < 0 ? there : 0;
-    return up_files_set_aside(w, &a->place, n, err);
+    return up_files_foreign_set_aside(w, &a->place, n, err);
 }
 
 static int take_dir_away(const struct at *a, struct up_error *err)
 {
     struct up_stat st;
-    int there = up_files_look(&a->place, a->name[UP_FILES_NEW], &st, err);
+    int there = up_files_tree_look(&a->place, a->name[UP_FILES_NEW], &st, err);
 
     if (there != 0)
         return there < 0 ? there : 0;
-    there = up_files_look(&a->place, a->op->name, &st, err);
-    return there > 0 ? up_files_rename(&a->place, a->op->name, a->name[UP_FILES_NEW], err) : there;
+    there = up_files_tree_look(&a->place, a->op->name, &st, err);
+    return there > 0 ? up_files_tree_rename(&a->place, a->op->name, a->name[UP_FILES_NEW], err) : there;
 }
 
 static int put_back(const struct up_files_work *w, const struct at *a, uint32_t n, struct up_error *err)
 {
     struct up_stat old, now;
-    int kept = up_files_look(&a->place, a->name[UP_FILES_OLD], &old, err), there;
+    int kept = up_files_tree_look(&a->place, a->name[UP_FILES_OLD], &old, err), there;
 
     if (kept <= 0)
         return kept;
-    there = up_files_look(&a->place, a->op->name, &now, err);
+    there = up_files_tree_look(&a->place, a->op->name, &now, err);
     if (there < 0)
         return there;
     if (there && now.inode == old.inode && now.device == old.device)
-        return up_files_unlink(&a->place, a->name[UP_FILES_OLD], err);
+        return up_files_tree_unlink(&a->place, a->name[UP_FILES_OLD], err);
     if (there && (a->op->kind == UP_FILES_DELETE || now.kind == UP_NODE_DIR) &&
-        up_files_set_aside(w, &a->place, n, err) < 0)
+        up_files_foreign_set_aside(w, &a->place, n, err) < 0)
         return err->code;
-    return up_files_rename(&a->place, a->name[UP_FILES_OLD], a->op->name, err);
+    return up_files_tree_rename(&a->place, a->name[UP_FILES_OLD], a->op->name, err);
 }
 
 static int go_back_weak(const struct up_files_work *w, const struct at *a, uint32_t n, struct up_error *err)
 {
     struct up_stat st;
-    int there = up_files_look(&a->place, a->op->name, &st, err), old;
+    int there = up_files_tree_look(&a->place, a->op->name, &st, err), old;
 
     if (there < 0)
         return there;
     if (!a->found->there)
-        return there && up_files_is_cut(&st) ? up_files_unlink(&a->place, a->op->name, err)
-                                             : take_away(w, a, n, err);
-    old = up_files_holds(w, &a->place, n, a->op->name, false, err);
+        return there && up_files_weak_is_cut(&st) ? up_files_tree_unlink(&a->place, a->op->name, err)
+                                                  : take_away(w, a, n, err);
+    old = up_files_weak_holds(w, &a->place, n, a->op->name, false, err);
     if (old != 0)
         return old < 0 ? old : 0;
-    if (there && !up_files_is_cut(&st) && (a->op->kind == UP_FILES_DELETE || st.kind == UP_NODE_DIR) &&
-        up_files_set_aside(w, &a->place, n, err) < 0)
+    if (there && !up_files_weak_is_cut(&st) && (a->op->kind == UP_FILES_DELETE || st.kind == UP_NODE_DIR) &&
+        up_files_foreign_set_aside(w, &a->place, n, err) < 0)
         return err->code;
-    return up_files_renew(w, &a->place, n, a->name[UP_FILES_OLD], false, err);
+    return up_files_weak_renew(w, &a->place, n, a->name[UP_FILES_OLD], false, err);
 }
 
 static int go_back(const struct up_files_work *w, const struct at *a, uint32_t n, struct up_error *err)
 {
-    if (up_files_is_weak(w, n))
+    if (up_files_weak_at(w, n))
         return go_back_weak(w, a, n, err);
     if (a->found->there)
         return put_back(w, a, n, err);
@@ -335,27 +335,27 @@ static int go_back(const struct up_files_work *w, const struct at *a, uint32_t n
 static int finish(struct at *a, int rc, struct up_error *err)
 {
     if (rc == 0)
-        rc = up_files_sync(&a->place, err);
-    up_files_place_close(&a->place);
+        rc = up_files_tree_sync(&a->place, err);
+    up_files_tree_close(&a->place);
     return rc;
 }
 
-int up_files_forward(const struct up_files_work *w, uint32_t n, struct up_error *err)
+int up_files_op_forward(const struct up_files_work *w, uint32_t n, struct up_error *err)
 {
     struct at a;
 
-    if (!up_files_is_step(&w->plan->op[n]))
+    if (!up_files_plan_is_step(&w->plan->op[n]))
         return 0;
     if (open_at(&a, w, n, err) < 0)
         return err->code;
     return finish(&a, go_forward(w, &a, n, err), err);
 }
 
-int up_files_back(const struct up_files_work *w, uint32_t n, struct up_error *err)
+int up_files_op_back(const struct up_files_work *w, uint32_t n, struct up_error *err)
 {
     struct at a;
 
-    if (!up_files_is_step(&w->plan->op[n]))
+    if (!up_files_plan_is_step(&w->plan->op[n]))
         return 0;
     if (open_at(&a, w, n, err) < 0) /* what was not there before needs no folder either */
         return err->code == UP_MISSING && !w->found[n].there ? 0 : err->code;
@@ -366,19 +366,19 @@ int up_files_back(const struct up_files_work *w, uint32_t n, struct up_error *er
 static int is_back(const struct at *a, bool *is, struct up_error *err)
 {
     struct up_stat old, now;
-    int kept, there = up_files_look(&a->place, a->op->name, &now, err);
+    int kept, there = up_files_tree_look(&a->place, a->op->name, &now, err);
 
     if (there < 0)
         return there;
     *is = !there;
     if (!a->found->there)
         return 0;
-    kept = up_files_look(&a->place, a->name[UP_FILES_OLD], &old, err);
+    kept = up_files_tree_look(&a->place, a->name[UP_FILES_OLD], &old, err);
     *is = there && (!kept || (now.inode == old.inode && now.device == old.device));
     return kept < 0 ? kept : 0;
 }
 
-int up_files_check_staged(const struct up_files_work *w, uint32_t n, struct up_error *err)
+int up_files_op_check_staged(const struct up_files_work *w, uint32_t n, struct up_error *err)
 {
     const char *name;
     struct up_stat st;
@@ -389,11 +389,11 @@ int up_files_check_staged(const struct up_files_work *w, uint32_t n, struct up_e
         return 0;
     if (open_at(&a, w, n, err) < 0)
         return err->code;
-    name = up_files_is_step(a.op) ? a.name[UP_FILES_NEW] : a.op->name;
-    there = up_files_look(&a.place, name, &st, err);
+    name = up_files_plan_is_step(a.op) ? a.name[UP_FILES_NEW] : a.op->name;
+    there = up_files_tree_look(&a.place, name, &st, err);
     if (there == 0)
         there = up_fail(err, UP_WRITE, "%s: what was staged for it is gone", a.op->name);
-    up_files_place_close(&a.place);
+    up_files_tree_close(&a.place);
     return there < 0 ? there : 0;
 }
 
@@ -403,8 +403,8 @@ static int is_done_weak(const struct up_files_work *w, const struct at *a, uint3
 {
     bool gone = forward ? a->op->kind == UP_FILES_DELETE : !a->found->there;
     struct up_stat st;
-    int rc = gone ? up_files_look(&a->place, a->op->name, &st, err)
-                  : up_files_holds(w, &a->place, n, a->op->name, forward, err);
+    int rc = gone ? up_files_tree_look(&a->place, a->op->name, &st, err)
+                  : up_files_weak_holds(w, &a->place, n, a->op->name, forward, err);
 
     *is = gone ? rc == 0 : rc > 0;
     return rc < 0 ? rc : 0;
@@ -414,14 +414,14 @@ static int is_done_weak(const struct up_files_work *w, const struct at *a, uint3
 static int is_on(const struct at *a, bool *is, struct up_error *err)
 {
     struct up_stat now, old, ignored;
-    int there = up_files_look(&a->place, a->op->name, &now, err), fresh, kept;
+    int there = up_files_tree_look(&a->place, a->op->name, &now, err), fresh, kept;
 
     if (there < 0)
         return there;
-    fresh = up_files_look(&a->place, a->name[UP_FILES_NEW], &ignored, err);
+    fresh = up_files_tree_look(&a->place, a->name[UP_FILES_NEW], &ignored, err);
     if (fresh < 0)
         return fresh;
-    kept = up_files_look(&a->place, a->name[UP_FILES_OLD], &old, err);
+    kept = up_files_tree_look(&a->place, a->name[UP_FILES_OLD], &old, err);
     if (kept < 0)
         return kept;
     if (a->op->kind == UP_FILES_DELETE)
@@ -432,36 +432,37 @@ static int is_on(const struct at *a, bool *is, struct up_error *err)
     return 0;
 }
 
-int up_files_is_done(const struct up_files_work *w, uint32_t n, bool forward, bool *is, struct up_error *err)
+int up_files_op_is_done(const struct up_files_work *w, uint32_t n, bool forward, bool *is,
+                        struct up_error *err)
 {
     struct at a;
     int rc;
 
     *is = true;
-    if (!up_files_is_step(&w->plan->op[n]))
+    if (!up_files_plan_is_step(&w->plan->op[n]))
         return 0;
     if (open_at(&a, w, n, err) < 0) {
         *is = !forward && !w->found[n].there;
         return err->code == UP_MISSING ? 0 : err->code;
     }
-    if (up_files_is_weak(w, n))
+    if (up_files_weak_at(w, n))
         rc = is_done_weak(w, &a, n, forward, is, err);
     else
         rc = forward ? is_on(&a, is, err) : is_back(&a, is, err);
-    up_files_place_close(&a.place);
+    up_files_tree_close(&a.place);
     return rc;
 }
 
-int up_files_sweep_op(const struct up_files_work *w, uint32_t n, struct up_error *err)
+int up_files_op_sweep(const struct up_files_work *w, uint32_t n, struct up_error *err)
 {
     struct at a;
     int rc = 0;
 
-    if (!up_files_is_step(&w->plan->op[n]))
+    if (!up_files_plan_is_step(&w->plan->op[n]))
         return 0;
     if (open_at(&a, w, n, err) < 0)
         return err->code == UP_MISSING ? 0 : err->code;
     for (unsigned i = 0; i < UP_FILES_TEMPORARIES && rc == 0; i++)
-        rc = up_files_remove(&a.place, a.name[i], err);
+        rc = up_files_tree_remove(&a.place, a.name[i], err);
     return finish(&a, rc, err);
 }

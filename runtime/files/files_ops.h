@@ -40,20 +40,20 @@ struct up_files_work {
 /* What is at the target, and whether the operation may be done to it. `digest`: also hash
  * a file. Errors: UP_INCOMPATIBLE a mount, what is immutable or append-only,
  * a kind that is not touched, or something where nothing must be; UP_MISSING no folder; UP_WRITE. */
-UP_MUST_CHECK int up_files_find(const struct up_files_work *w, uint32_t n, bool digest,
-                                struct up_files_found *out, struct up_error *err);
+UP_MUST_CHECK int up_files_op_find(const struct up_files_work *w, uint32_t n, bool digest,
+                                   struct up_files_found *out, struct up_error *err);
 
 /* Durable when they return 0. Errors: UP_WRITE, UP_NOSPACE; UP_INCOMPATIBLE
  * something appeared where there was nothing. */
-UP_MUST_CHECK int up_files_forward(const struct up_files_work *w, uint32_t n, struct up_error *err);
-UP_MUST_CHECK int up_files_back(const struct up_files_work *w, uint32_t n, struct up_error *err);
+UP_MUST_CHECK int up_files_op_forward(const struct up_files_work *w, uint32_t n, struct up_error *err);
+UP_MUST_CHECK int up_files_op_back(const struct up_files_work *w, uint32_t n, struct up_error *err);
 /* Whether what is to be put in place is there. Errors: UP_WRITE it is gone: a record that failed can be
- * ahead of what was removed after it; those of up_files_look(). */
-UP_MUST_CHECK int up_files_check_staged(const struct up_files_work *w, uint32_t n, struct up_error *err);
-/* Whether nothing is left to do forward, or back, as far as names tell. Errors: those of up_files_look(). */
-UP_MUST_CHECK int up_files_is_done(const struct up_files_work *w, uint32_t n, bool forward, bool *is,
-                                   struct up_error *err);
+ * ahead of what was removed after it; those of up_files_tree_look(). */
+UP_MUST_CHECK int up_files_op_check_staged(const struct up_files_work *w, uint32_t n, struct up_error *err);
+/* Whether nothing is left to do forward, or back, as far as names tell. Errors: those of up_files_tree_look(). */
+UP_MUST_CHECK int up_files_op_is_done(const struct up_files_work *w, uint32_t n, bool forward, bool *is,
+                                      struct up_error *err);
 /* Remove .new, .old, .old.part and the leftovers of a try. */
-UP_MUST_CHECK int up_files_sweep_op(const struct up_files_work *w, uint32_t n, struct up_error *err);
+UP_MUST_CHECK int up_files_op_sweep(const struct up_files_work *w, uint32_t n, struct up_error *err);
 
 #endif

@@ -29,7 +29,7 @@ static bool has_content(const struct up_files_op *op)
     return op->kind == UP_FILES_PUT || op->kind == UP_FILES_INSIDE;
 }
 
-bool up_files_is_step(const struct up_files_op *op)
+bool up_files_plan_is_step(const struct up_files_op *op)
 {
     return op->kind != UP_FILES_INSIDE && op->kind != UP_FILES_INSIDE_DIR;
 }
@@ -82,7 +82,7 @@ static int check_op(const struct up_files_plan *plan, uint32_t i, struct up_erro
         return wrong(err, "an operation names no place below a root");
     if (op->mode > 07777 || (!has_content(op) && (op->size || op->content)))
         return wrong(err, "an operation has what its kind has not");
-    if (up_files_is_step(op))
+    if (up_files_plan_is_step(op))
         return op->parent == 0 ? 0 : wrong(err, "an operation has a parent");
     if (op->parent >= i)
         return wrong(err, "an operation comes before its directory");
@@ -138,7 +138,7 @@ static int check_apart(const struct up_files_plan *plan, struct up_error *err)
 {
     for (uint32_t i = 0; i < plan->op_count; i++)
         for (uint32_t n = 0; n < plan->op_count; n++)
-            if (i != n && up_files_is_step(&plan->op[i]) && up_files_is_step(&plan->op[n]) &&
+            if (i != n && up_files_plan_is_step(&plan->op[i]) && up_files_plan_is_step(&plan->op[n]) &&
                 covers(&plan->op[i], &plan->op[n]))
                 return wrong(err, "two operations meet at one name");
     return 0;
@@ -375,8 +375,8 @@ static void id_text(const struct up_files_plan *plan, char out[2 * UP_FILES_ID_S
     up_hex(plan->id, UP_FILES_ID_SIZE, out);
 }
 
-void up_files_temporary(const struct up_files_plan *plan, uint32_t n, enum up_files_temporary which,
-                        char out[UP_FILES_TEMPORARY_SIZE])
+void up_files_plan_temporary(const struct up_files_plan *plan, uint32_t n, enum up_files_plan_temporary which,
+                             char out[UP_FILES_TEMPORARY_SIZE])
 {
     static const char *const suffix[UP_FILES_TEMPORARIES + 1] = {"new", "old", "old.part", "try", "foreign"};
     char id[2 * UP_FILES_ID_SIZE + 1];
@@ -385,7 +385,7 @@ void up_files_temporary(const struct up_files_plan *plan, uint32_t n, enum up_fi
     snprintf(out, UP_FILES_TEMPORARY_SIZE, UP_FILES_TEMPORARY "%s-%u.%s", id, n, suffix[which]);
 }
 
-void up_files_spare(const struct up_files_plan *plan, char out[UP_FILES_TEMPORARY_SIZE])
+void up_files_plan_spare(const struct up_files_plan *plan, char out[UP_FILES_TEMPORARY_SIZE])
 {
     char id[2 * UP_FILES_ID_SIZE + 1];
 
@@ -393,7 +393,7 @@ void up_files_spare(const struct up_files_plan *plan, char out[UP_FILES_TEMPORAR
     snprintf(out, UP_FILES_TEMPORARY_SIZE, UP_FILES_TEMPORARY "%s.spare", id);
 }
 
-void up_files_here(const struct up_files_plan *plan, char out[UP_FILES_TEMPORARY_SIZE])
+void up_files_plan_here(const struct up_files_plan *plan, char out[UP_FILES_TEMPORARY_SIZE])
 {
     char id[2 * UP_FILES_ID_SIZE + 1];
 

@@ -85,10 +85,10 @@ UP_MUST_CHECK int up_files_plan_decode(struct up_files_plan *plan, const uint8_t
 void up_files_plan_free(struct up_files_plan *plan);
 
 /* Whether an operation is a step on the tree by itself, not a part of a new directory. */
-bool up_files_is_step(const struct up_files_op *op);
+bool up_files_plan_is_step(const struct up_files_op *op);
 
 /* The temporary names of operation `n`: ".moult-<id>-<n>" and a suffix. The last is never swept. */
-enum up_files_temporary {
+enum up_files_plan_temporary {
     UP_FILES_NEW,
     UP_FILES_OLD,
     UP_FILES_OLD_PART,
@@ -97,11 +97,11 @@ enum up_files_temporary {
     UP_FILES_FOREIGN = UP_FILES_TEMPORARIES
 };
 #define UP_FILES_TEMPORARY_SIZE 48
-void up_files_temporary(const struct up_files_plan *plan, uint32_t n, enum up_files_temporary which,
-                        char out[UP_FILES_TEMPORARY_SIZE]);
+void up_files_plan_temporary(const struct up_files_plan *plan, uint32_t n, enum up_files_plan_temporary which,
+                             char out[UP_FILES_TEMPORARY_SIZE]);
 /* ".moult-<id>.spare": room for going back (files_here.h). */
-void up_files_spare(const struct up_files_plan *plan, char out[UP_FILES_TEMPORARY_SIZE]);
+void up_files_plan_spare(const struct up_files_plan *plan, char out[UP_FILES_TEMPORARY_SIZE]);
 /* ".moult-<id>.here": lies in each root while the plan is open. */
-void up_files_here(const struct up_files_plan *plan, char out[UP_FILES_TEMPORARY_SIZE]);
+void up_files_plan_here(const struct up_files_plan *plan, char out[UP_FILES_TEMPORARY_SIZE]);
 
 #endif

@@ -49,7 +49,7 @@ static int find_ran(const struct up_files *f, const struct up_files_hands *hands
         if (up_files_executable(&e, f, n, err) < 0)
             return err->code;
         list[count].program = n;
-        runs = up_files_runs(hands, &e, &list[count].as, err);
+        runs = up_files_executable_runs(hands, &e, &list[count].as, err);
         if (runs < 0)
             return runs;
         if (e.script) /* nothing tells; a command will start it again */
@@ -124,13 +124,13 @@ static int still_runs(const struct up_files *f, const struct up_files_hands *han
             continue;
         if (up_files_executable(&e, f, n, err) < 0)
             return err->code;
-        runs = up_files_runs(hands, &e, &p, err);
+        runs = up_files_executable_runs(hands, &e, &p, err);
         if (runs < 0)
             return runs;
         if (runs == 0)
             continue;
         if (kill)
-            up_files_kill(hands, &e);
+            up_files_executable_kill(hands, &e);
         (void)!up_fail(err, UP_WRITE, "%s: process %ld runs it and does not end", e.path, p.pid);
         left = 1;
     }
@@ -159,7 +159,7 @@ static int stop(const struct up_files *f, const struct up_files_hands *hands, bo
         if (!is_stopped(&f->plan.program[n], back))
             continue;
         up_files_stepped(f);
-        if (up_files_executable(&e, f, n, err) < 0 || up_files_ask_to_end(hands, &e, err) < 0)
+        if (up_files_executable(&e, f, n, err) < 0 || up_files_executable_ask_to_end(hands, &e, err) < 0)
             return err->code;
     }
     left = wait_for_end(f, hands, back, UP_FILES_STOP_MS, false, err);
@@ -181,7 +181,7 @@ static void start_ran(const struct up_files *f, const struct up_files_hands *han
         if (up_files_executable(&e, f, list[i].program, &err) < 0)
             say(&err);
         else if (e.there && /* it may have been new, and be removed again */
-                 up_files_start_one(hands, &e, *list[i].as.folder ? &list[i].as : NULL, &err) < 0)
+                 up_files_executable_start(hands, &e, *list[i].as.folder ? &list[i].as : NULL, &err) < 0)
             say(&err);
     }
     free(list);
@@ -211,14 +211,14 @@ static int start_new(const struct up_files *f, const struct up_files_hands *hand
         up_files_stepped(f);
         rc = up_files_executable(&e, f, n, err);
         if (rc == 0)
-            rc = up_files_start_one(hands, &e, ran_as(list, count, n), err);
+            rc = up_files_executable_start(hands, &e, ran_as(list, count, n), err);
     }
     free(list);
     return rc;
 }
 
-int up_files_go_on(struct up_files *f, const struct up_files_hands *hands, enum up_files_outcome *outcome,
-                   struct up_error *err)
+int up_files_program_go_on(struct up_files *f, const struct up_files_hands *hands,
+                           enum up_files_outcome *outcome, struct up_error *err)
 {
     *outcome = UP_FILES_NOT_STOPPED;
     if (f->stage.step == UP_FILES_STAGED || f->stage.step == UP_FILES_SWITCHING) {
@@ -239,7 +239,7 @@ int up_files_go_on(struct up_files *f, const struct up_files_hands *hands, enum 
     return 0;
 }
 
-int up_files_go_back(struct up_files *f, const struct up_files_hands *hands, struct up_error *err)
+int up_files_program_go_back(struct up_files *f, const struct up_files_hands *hands, struct up_error *err)
 {
     bool changed = f->stage.step == UP_FILES_SWITCHING || f->stage.step == UP_FILES_SWITCHED ||
                    f->stage.step == UP_FILES_UNDOING;
@@ -256,24 +256,24 @@ int up_files_go_back(struct up_files *f, const struct up_files_hands *hands, str
     return 0;
 }
 
-const char *up_files_task_name(enum up_files_task task)
+const char *up_files_program_task_name(enum up_files_task task)
 {
     static const char *const names[UP_FILES_TASKS] = {"on", "back", "keep-new", "keep-old"};
 
     return names[task];
 }
 
-int up_files_do(struct up_files *f, enum up_files_task task, const struct up_files_hands *hands,
-                enum up_files_outcome *outcome, struct up_error *err)
+int up_files_program_do(struct up_files *f, enum up_files_task task, const struct up_files_hands *hands,
+                        enum up_files_outcome *outcome, struct up_error *err)
 {
     int rc;
 
     if (task == UP_FILES_ON && hands)
-        return up_files_go_on(f, hands, outcome, err);
+        return up_files_program_go_on(f, hands, outcome, err);
     if (task == UP_FILES_ON)
         rc = up_files_switch(f, err);
     else if (task == UP_FILES_BACK)
-        rc = hands ? up_files_go_back(f, hands, err) : up_files_undo(f, err);
+        rc = hands ? up_files_program_go_back(f, hands, err) : up_files_undo(f, err);
     else
         rc = up_files_sweep(f, task == UP_FILES_KEEP_NEW, err);
     *outcome = rc < 0 ? UP_FILES_NOT_SWITCHED : UP_FILES_DONE;
@@ -286,7 +286,8 @@ static int keep_process(void *user, const struct up_running *p)
     return 1;
 }
 
-int up_files_are_tried(const struct up_files *f, const struct up_files_hands *hands, struct up_error *err)
+int up_files_program_are_tried(const struct up_files *f, const struct up_files_hands *hands,
+                               struct up_error *err)
 {
     for (uint32_t n = 0; f->found && n < f->plan.op_count; n++) {
         const struct up_files_op *op = &f->plan.op[n];
@@ -340,11 +341,11 @@ static int new_is_script(const struct up_files *f, const struct up_files_program
 
         if (!is_put_at(&f->plan, op, p))
             continue;
-        up_files_temporary(&f->plan, n, UP_FILES_NEW, temporary);
-        if (up_files_place_open(&place, f->storage, &f->plan, n, err) < 0)
+        up_files_plan_temporary(&f->plan, n, UP_FILES_NEW, temporary);
+        if (up_files_tree_open(&place, f->storage, &f->plan, n, err) < 0)
             return err->code;
-        rc = up_files_is_script(&place, op->kind == UP_FILES_PUT ? temporary : op->name, out, err);
-        up_files_place_close(&place);
+        rc = up_files_executable_is_script(&place, op->kind == UP_FILES_PUT ? temporary : op->name, out, err);
+        up_files_tree_close(&place);
         return rc;
     }
     return 0;

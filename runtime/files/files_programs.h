@@ -16,7 +16,7 @@
 #define UP_FILES_PROGRAMS_H
 
 #include "error.h"
-#include "files_switch.h"
+#include "files.h"
 #include "running.h"
 
 #define UP_FILES_STOP_MS 10000 /* from SIGTERM to SIGKILL; after a command, until it counts as failed */
@@ -50,14 +50,15 @@ enum up_files_task {
     UP_FILES_TASKS
 };
 /* "on", "back", ... */
-const char *up_files_task_name(enum up_files_task task);
+const char *up_files_program_task_name(enum up_files_task task);
 
 /* Without hands nothing is stopped and nothing started. *outcome is UP_FILES_DONE, or says what failed.
  * Errors: those of the two below, and of up_files_sweep(). */
-UP_MUST_CHECK int up_files_do(struct up_files *f, enum up_files_task task, const struct up_files_hands *hands,
-                              enum up_files_outcome *outcome, struct up_error *err);
+UP_MUST_CHECK int up_files_program_do(struct up_files *f, enum up_files_task task,
+                                      const struct up_files_hands *hands, enum up_files_outcome *outcome,
+                                      struct up_error *err);
 
-/* The same as up_files_do(), in another process, which is killed if it hangs. It works on the plan in
+/* The same as up_files_program_do(), in another process, which is killed if it hangs. It works on the plan in
  * <state>; a caller who has that open must read it again. */
 struct up_files_worker {
     int (*work)(void *user, enum up_files_task task, enum up_files_outcome *outcome, struct up_error *err);
@@ -66,17 +67,17 @@ struct up_files_worker {
 
 /* On trial: make sure that no process runs an executable that was replaced. Errors: UP_DEFERRED one does, so
  * the new one was not tried; UP_WRITE it cannot be told. */
-UP_MUST_CHECK int up_files_are_tried(const struct up_files *f, const struct up_files_hands *hands,
-                                     struct up_error *err);
+UP_MUST_CHECK int up_files_program_are_tried(const struct up_files *f, const struct up_files_hands *hands,
+                                             struct up_error *err);
 
 /* Begin at staged, or go on where it was cut. If the tree is switched already, start what does not run.
  * Errors: UP_WRITE not stopped or not started; those of up_files_switch(). */
-UP_MUST_CHECK int up_files_go_on(struct up_files *f, const struct up_files_hands *hands,
-                                 enum up_files_outcome *outcome, struct up_error *err);
+UP_MUST_CHECK int up_files_program_go_on(struct up_files *f, const struct up_files_hands *hands,
+                                         enum up_files_outcome *outcome, struct up_error *err);
 
 /* Put the tree back as it was found. A program that cannot be stopped or started does not prevent that, and
  * is reported. Errors: those of up_files_undo(). */
-UP_MUST_CHECK int up_files_go_back(struct up_files *f, const struct up_files_hands *hands,
-                                   struct up_error *err);
+UP_MUST_CHECK int up_files_program_go_back(struct up_files *f, const struct up_files_hands *hands,
+                                           struct up_error *err);
 
 #endif

@@ -128,7 +128,7 @@ static bool is_between(enum up_files_step step)
     return step == UP_FILES_SWITCHING || step == UP_FILES_SWITCHED || step == UP_FILES_UNDOING;
 }
 
-enum up_files_action up_files_decide(const struct up_files_facts *f)
+enum up_files_action up_files_settle_decide(const struct up_files_facts *f)
 {
     enum up_files_action action = table[f->phase][f->step].action[f->runs];
 

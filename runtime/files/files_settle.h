@@ -26,7 +26,7 @@ enum up_files_phase {
     UP_FILES_PHASES
 };
 
-enum up_files_runs {
+enum up_files_executable_runs {
     UP_FILES_OLD_PAIR,  /* the pair that runs names the files from before the plan */
     UP_FILES_NEW_PAIR,  /* it names the plan's new files, or is the one on trial */
     UP_FILES_FELL_BACK, /* the boot loader went back to the old pair before the verdict */
@@ -51,13 +51,13 @@ enum up_files_action {
 struct up_files_facts {
     enum up_files_phase phase;
     enum up_files_step step;
-    enum up_files_runs runs;
+    enum up_files_executable_runs runs;
     bool of_transaction; /* the plan is the open transaction's */
     bool restart;        /* the switch waits for a restart of the device ... */
     bool other_boot;     /* ... and this is another boot than the one it was armed in */
     bool lost;           /* neither copy of what the stage names is readable */
 };
 
-enum up_files_action up_files_decide(const struct up_files_facts *facts);
+enum up_files_action up_files_settle_decide(const struct up_files_facts *facts);
 
 #endif

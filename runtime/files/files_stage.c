@@ -82,7 +82,7 @@ int up_files_stage_prepare(struct up_files_record *r, struct up_error *err)
     return rc == UP_NOTHING ? up_record_tend(&r->record, err) : rc;
 }
 
-const char *up_files_step_name(enum up_files_step step)
+const char *up_files_stage_step_name(enum up_files_step step)
 {
     static const char *const names[UP_FILES_STEPS] = {"none",     "staging", "staged",       "switching",
                                                       "switched", "undoing", "sweeping_new", "sweeping_old"};

@@ -54,6 +54,6 @@ UP_MUST_CHECK int up_files_stage_write(struct up_files_record *r, const struct u
 UP_MUST_CHECK int up_files_stage_write_both(struct up_files_record *r, const struct up_files_stage *stage,
                                             struct up_error *err);
 /* "none", "staging", ... */
-const char *up_files_step_name(enum up_files_step step);
+const char *up_files_stage_step_name(enum up_files_step step);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * files_staging.c -- the first half of files_switch.h: a plan is put on record,
+ * files_staging.c -- the first half of files.h: a plan is put on record,
  * and every new file lies beside its target.
  */
 #include <errno.h>
@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "error.h"
+#include "files.h"
 #include "files_here.h"
-#include "files_switch.h"
 #include "files_tree.h"
 #include "files_try.h"
 #include "files_twin.h"
@@ -24,7 +24,7 @@ int up_files_begin(struct up_files *f, const struct up_files_plan *plan, struct 
     int rc;
 
     if (f->stage.step != UP_FILES_NONE)
-        return up_fail(err, UP_BUSY, "files: a plan is %s", up_files_step_name(f->stage.step));
+        return up_fail(err, UP_BUSY, "files: a plan is %s", up_files_stage_step_name(f->stage.step));
     if (up_storage_make_dir(f->storage, f->folder, 0700, err) < 0 || up_files_tidy(f, err) < 0 ||
         up_files_stage_prepare(&f->record, err) < 0 || up_files_plan_encode(plan, &bytes, &len, err) < 0)
         return err->code;
@@ -61,7 +61,7 @@ static int write_content(const struct up_files_place *p, const struct up_files_o
         if (got >= 0 && (size_t)got < want)
             (void)!up_fail(err, UP_UNTRUSTED, "%s: shorter than the plan says", op->name);
         else if (got >= 0 && s->ops->pwrite(s, file, buf, want, at) < 0)
-            (void)!up_files_failed(p, name, "write", err);
+            (void)!up_files_tree_failed(p, name, "write", err);
         at += want;
     }
     free(buf);
@@ -74,21 +74,22 @@ static int give_attributes(const struct up_files_place *p, const struct up_files
 {
     struct up_storage *s = p->storage;
     struct up_stat st;
-    int there = up_files_is_step(op) ? up_files_look(p, op->name, &st, err) : 0, like, rc;
+    int there = up_files_plan_is_step(op) ? up_files_tree_look(p, op->name, &st, err) : 0, like, rc;
 
     if (there < 0)
         return there;
     if (there > 0 && st.kind == UP_NODE_FILE) {
         like = s->ops->open_at(s, p->dir, op->name, UP_READ, 0);
         if (like < 0)
-            return up_files_failed(p, op->name, "open", err);
-        rc = up_files_make_like(p, file, like) < 0 ? up_files_failed(p, op->name, "attributes", err) : 0;
+            return up_files_tree_failed(p, op->name, "open", err);
+        rc = up_files_tree_make_like(p, file, like) < 0 ? up_files_tree_failed(p, op->name, "attributes", err)
+                                                        : 0;
         s->ops->close(s, like);
         return rc;
     }
     if (s->ops->stat_file(s, p->dir, &st) < 0 ||
         s->ops->set_attributes(s, file, st.owner, st.group, op->mode) < 0)
-        return up_files_failed(p, op->name, "attributes", err);
+        return up_files_tree_failed(p, op->name, "attributes", err);
     return 0;
 }
 
@@ -100,18 +101,18 @@ static int make_file(const struct up_files_place *p, const struct up_files_op *o
     int file = s->ops->open_at(s, p->dir, name, UP_WRITE_ONLY_NEW, 0600), rc;
 
     if (file < 0)
-        return up_files_failed(p, name, "create", err);
+        return up_files_tree_failed(p, name, "create", err);
     rc = write_content(p, op, name, file, source, err);
     if (rc == 0)
         rc = give_attributes(p, op, file, err);
     if (rc == 0 && s->ops->sync(s, file) < 0)
-        rc = up_files_failed(p, name, "sync", err);
+        rc = up_files_tree_failed(p, name, "sync", err);
     s->ops->close(s, file);
-    if (rc < 0 || up_files_digest(p, name, digest, err) < 0)
+    if (rc < 0 || up_files_tree_digest(p, name, digest, err) < 0)
         return err->code;
     if (memcmp(digest, op->digest, sizeof digest) != 0)
         return up_fail(err, UP_UNTRUSTED, "%s: its content is not what the plan says", op->name);
-    return up_files_sync(p, err);
+    return up_files_tree_sync(p, err);
 }
 
 static int make_dir(const struct up_files_place *p, const struct up_files_op *op, const char *name,
@@ -121,15 +122,15 @@ static int make_dir(const struct up_files_place *p, const struct up_files_op *op
     int dir, rc;
 
     if (s->ops->mkdir_at(s, p->dir, name, 0700) < 0)
-        return up_files_failed(p, name, "mkdir", err);
+        return up_files_tree_failed(p, name, "mkdir", err);
     dir = s->ops->open_dir(s, p->dir, name, true);
     if (dir < 0)
-        return up_files_failed(p, name, "open", err);
+        return up_files_tree_failed(p, name, "open", err);
     rc = give_attributes(p, op, dir, err);
     if (rc == 0 && s->ops->sync(s, dir) < 0)
-        rc = up_files_failed(p, name, "sync", err);
+        rc = up_files_tree_failed(p, name, "sync", err);
     s->ops->close(s, dir);
-    return rc < 0 ? rc : up_files_sync(p, err);
+    return rc < 0 ? rc : up_files_tree_sync(p, err);
 }
 
 static int fill_one(const struct up_files_work *w, uint32_t n, const struct up_files_source *source,
@@ -141,19 +142,19 @@ static int fill_one(const struct up_files_work *w, uint32_t n, const struct up_f
     struct up_files_place p;
     int rc = 0;
 
-    if (up_files_find(w, n, false, &found, err) < 0 ||
-        up_files_place_open(&p, w->storage, w->plan, n, err) < 0)
+    if (up_files_op_find(w, n, false, &found, err) < 0 ||
+        up_files_tree_open(&p, w->storage, w->plan, n, err) < 0)
         return err->code;
-    up_files_temporary(w->plan, n, UP_FILES_NEW, name);
-    if (up_files_is_step(op))
+    up_files_plan_temporary(w->plan, n, UP_FILES_NEW, name);
+    if (up_files_plan_is_step(op))
         rc = up_files_try(&p, w->plan, n, found.there, err);
     if (rc == 0 && (op->kind == UP_FILES_PUT || op->kind == UP_FILES_INSIDE))
         rc = make_file(&p, op, op->kind == UP_FILES_PUT ? name : op->name, source, err);
     else if (rc == 0 && op->kind != UP_FILES_DELETE)
         rc = make_dir(&p, op, op->kind == UP_FILES_MAKE_DIR ? name : op->name, err);
-    if (rc == 0 && op->kind == UP_FILES_PUT && up_files_is_weak(w, n))
-        rc = up_files_keep(w, &p, n, name, true, err);
-    up_files_place_close(&p);
+    if (rc == 0 && op->kind == UP_FILES_PUT && up_files_weak_at(w, n))
+        rc = up_files_weak_keep(w, &p, n, name, true, err);
+    up_files_tree_close(&p);
     return rc;
 }
 
@@ -165,11 +166,11 @@ int up_files_fill(struct up_files *f, const struct up_files_source *source, stru
     if (f->stage.step == UP_FILES_STAGED)
         return 0;
     if (f->stage.step != UP_FILES_STAGING || f->lost)
-        return up_fail(err, UP_BUSY, "files: a plan is %s", up_files_step_name(f->stage.step));
+        return up_fail(err, UP_BUSY, "files: a plan is %s", up_files_stage_step_name(f->stage.step));
     if (up_files_check_here(f, err) < 0)
         return err->code;
     for (uint32_t n = 0; n < f->plan.op_count; n++)
-        if (up_files_sweep_op(&w, n, err) < 0)
+        if (up_files_op_sweep(&w, n, err) < 0)
             return err->code;
     if (up_files_try_room(&w, err) < 0)
         return err->code;

@@ -1,5 +1,5 @@
 /*
- * files_tidy.c -- of files_switch.h: what is left in stage none. The .here files
+ * files_tidy.c -- of files.h: what is left in stage none. The .here files
  * of a plan go before the plan, which alone knows where they are.
  */
 #include <errno.h>
@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "error.h"
+#include "files.h"
 #include "files_here.h"
-#include "files_switch.h"
 
 struct tidy {
     struct up_files *files;

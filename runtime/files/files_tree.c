@@ -10,7 +10,8 @@
 #define CHUNK 65536u
 #define DEPTH 32 /* of directories below one another, each of which is open */
 
-int up_files_failed(const struct up_files_place *p, const char *name, const char *call, struct up_error *err)
+int up_files_tree_failed(const struct up_files_place *p, const char *name, const char *call,
+                         struct up_error *err)
 {
     return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s/%s%s%s: %s: %s", p->root, p->folder,
                    *p->folder ? "/" : "", name, call, strerror(errno));
@@ -31,7 +32,7 @@ static int inside(const struct up_files_plan *plan, const struct up_files_op *op
     const struct up_files_op *parent = &plan->op[op->parent];
     char name[UP_FILES_TEMPORARY_SIZE];
 
-    up_files_temporary(plan, op->parent, UP_FILES_NEW, name);
+    up_files_plan_temporary(plan, op->parent, UP_FILES_NEW, name);
     return snprintf(out, UP_PATH_SIZE, "%s%s%s%s%s", parent->dir, *parent->dir ? "/" : "", name,
                     *op->dir ? "/" : "", op->dir);
 }
@@ -50,60 +51,63 @@ static int open_below(struct up_files_place *p, const char *path, struct up_erro
     return p->dir < 0 ? no_place(p, err) : 0;
 }
 
-int up_files_place_open_at(struct up_files_place *p, struct up_storage *s, const char *root,
-                           const char *folder, struct up_error *err)
+int up_files_tree_open_at(struct up_files_place *p, struct up_storage *s, const char *root,
+                          const char *folder, struct up_error *err)
 {
     *p = (struct up_files_place){s, -1, root, folder, false};
     return open_below(p, folder, err);
 }
 
-int up_files_place_open(struct up_files_place *p, struct up_storage *s, const struct up_files_plan *plan,
-                        uint32_t n, struct up_error *err)
+int up_files_tree_open(struct up_files_place *p, struct up_storage *s, const struct up_files_plan *plan,
+                       uint32_t n, struct up_error *err)
 {
     const struct up_files_op *op = &plan->op[n];
     char path[UP_PATH_SIZE];
 
     *p = (struct up_files_place){s, -1, plan->root[op->root].path, op->dir, plan->root[op->root].plain};
-    if (up_files_is_step(op))
+    if (up_files_plan_is_step(op))
         snprintf(path, sizeof path, "%s", op->dir);
     else if (inside(plan, op, path) >= UP_PATH_SIZE)
         return up_fail(err, UP_INCOMPATIBLE, "%s/%s: path too long", p->root, op->dir);
     return open_below(p, path, err);
 }
 
-void up_files_place_close(struct up_files_place *p)
+void up_files_tree_close(struct up_files_place *p)
 {
     if (p->dir >= 0)
         p->storage->ops->close(p->storage, p->dir);
     p->dir = -1;
 }
 
-int up_files_look(const struct up_files_place *p, const char *name, struct up_stat *out, struct up_error *err)
+int up_files_tree_look(const struct up_files_place *p, const char *name, struct up_stat *out,
+                       struct up_error *err)
 {
     if (p->storage->ops->stat_at(p->storage, p->dir, name, out) == 0)
         return 1;
-    return errno == ENOENT ? 0 : up_files_failed(p, name, "stat", err);
+    return errno == ENOENT ? 0 : up_files_tree_failed(p, name, "stat", err);
 }
 
-int up_files_sync(const struct up_files_place *p, struct up_error *err)
+int up_files_tree_sync(const struct up_files_place *p, struct up_error *err)
 {
-    return p->storage->ops->sync(p->storage, p->dir) < 0 ? up_files_failed(p, "", "sync", err) : 0;
+    return p->storage->ops->sync(p->storage, p->dir) < 0 ? up_files_tree_failed(p, "", "sync", err) : 0;
 }
 
-int up_files_rename(const struct up_files_place *p, const char *from, const char *to, struct up_error *err)
+int up_files_tree_rename(const struct up_files_place *p, const char *from, const char *to,
+                         struct up_error *err)
 {
     if (p->storage->ops->rename_at(p->storage, p->dir, from, to) < 0)
-        return up_files_failed(p, to, "rename", err);
+        return up_files_tree_failed(p, to, "rename", err);
     return 0;
 }
 
-int up_files_unlink(const struct up_files_place *p, const char *name, struct up_error *err)
+int up_files_tree_unlink(const struct up_files_place *p, const char *name, struct up_error *err)
 {
-    return p->storage->ops->unlink_at(p->storage, p->dir, name) < 0 ? up_files_failed(p, name, "unlink", err)
-                                                                    : 0;
+    return p->storage->ops->unlink_at(p->storage, p->dir, name) < 0
+               ? up_files_tree_failed(p, name, "unlink", err)
+               : 0;
 }
 
-bool up_files_has_no_links(int error)
+bool up_files_tree_has_no_links(int error)
 {
     return error == EPERM || error == EOPNOTSUPP || error == EMLINK;
 }
@@ -140,15 +144,15 @@ static int digest_of(const struct up_files_place *p, const char *name, int file,
     if (rc < 0)
         return rc;
     if (pour(p->storage, file, to, hash) < 0)
-        rc = up_files_failed(p, name, to < 0 ? "read" : "copy", err);
+        rc = up_files_tree_failed(p, name, to < 0 ? "read" : "copy", err);
     up_digest_final(hash, sum);
     memcpy(out, sum, UP_SHA256_SIZE);
     up_digest_free(hash);
     return rc;
 }
 
-int up_files_digest(const struct up_files_place *p, const char *name, uint8_t out[UP_SHA256_SIZE],
-                    struct up_error *err)
+int up_files_tree_digest(const struct up_files_place *p, const char *name, uint8_t out[UP_SHA256_SIZE],
+                         struct up_error *err)
 {
     struct up_storage *s = p->storage;
     int file = s->ops->open_at(s, p->dir, name, UP_READ, 0);
@@ -156,16 +160,16 @@ int up_files_digest(const struct up_files_place *p, const char *name, uint8_t ou
     int rc;
 
     if (file < 0)
-        return up_files_failed(p, name, "open", err);
+        return up_files_tree_failed(p, name, "open", err);
     if (s->ops->stat_file(s, file, &st) < 0 || s->ops->drop_cache(s, file, 0, st.size) < 0)
-        rc = up_files_failed(p, name, "read", err);
+        rc = up_files_tree_failed(p, name, "read", err);
     else
         rc = digest_of(p, name, file, -1, out, err);
     s->ops->close(s, file);
     return rc;
 }
 
-int up_files_copy(const struct up_files_place *p, const char *name, int to, struct up_error *err)
+int up_files_tree_copy(const struct up_files_place *p, const char *name, int to, struct up_error *err)
 {
     struct up_storage *s = p->storage;
     int file = s->ops->open_at(s, p->dir, name, UP_READ, 0);
@@ -173,15 +177,15 @@ int up_files_copy(const struct up_files_place *p, const char *name, int to, stru
     int rc;
 
     if (file < 0)
-        return up_files_failed(p, name, "open", err);
+        return up_files_tree_failed(p, name, "open", err);
     rc = digest_of(p, name, file, to, digest, err);
     if (rc == 0 && (s->ops->copy_attributes(s, to, file) < 0 || s->ops->sync(s, to) < 0))
-        rc = up_files_failed(p, name, "copy", err);
+        rc = up_files_tree_failed(p, name, "copy", err);
     s->ops->close(s, file);
     return rc;
 }
 
-int up_files_make_like(const struct up_files_place *p, int file, int like)
+int up_files_tree_make_like(const struct up_files_place *p, int file, int like)
 {
     struct up_storage *s = p->storage;
     int changed = s->ops->copy_attributes(s, file, like);
@@ -270,14 +274,14 @@ static int walk_failed(const struct walk *w, const struct up_files_place *p, con
                        struct up_error *err)
 {
     errno = w->why;
-    return up_files_failed(p, name, w->removes ? "remove" : "list", err);
+    return up_files_tree_failed(p, name, w->removes ? "remove" : "list", err);
 }
 
-int up_files_remove(const struct up_files_place *p, const char *name, struct up_error *err)
+int up_files_tree_remove(const struct up_files_place *p, const char *name, struct up_error *err)
 {
     struct walk w = {.storage = p->storage, .dir = p->dir, .removes = true};
     struct up_stat st;
-    int there = up_files_look(p, name, &st, err);
+    int there = up_files_tree_look(p, name, &st, err);
 
     if (there <= 0)
         return there;
@@ -285,7 +289,7 @@ int up_files_remove(const struct up_files_place *p, const char *name, struct up_
     return w.why ? walk_failed(&w, p, name, err) : 0;
 }
 
-int up_files_removable(const struct up_files_place *p, const char *name, struct up_error *err)
+int up_files_tree_removable(const struct up_files_place *p, const char *name, struct up_error *err)
 {
     struct walk w = {.storage = p->storage, .dir = p->dir};
 
@@ -298,12 +302,12 @@ int up_files_removable(const struct up_files_place *p, const char *name, struct 
     return 0;
 }
 
-int up_files_measure(const struct up_files_place *p, const char *name, uint64_t *files, uint64_t *bytes,
-                     struct up_error *err)
+int up_files_tree_measure(const struct up_files_place *p, const char *name, uint64_t *files, uint64_t *bytes,
+                          struct up_error *err)
 {
     struct walk w = {.storage = p->storage, .dir = p->dir};
     struct up_stat st;
-    int there = up_files_look(p, name, &st, err);
+    int there = up_files_tree_look(p, name, &st, err);
 
     if (there > 0)
         each(&w, name, st.kind);

@@ -53,7 +53,7 @@ static int take_room_for_old(struct room *room, const struct up_files_place *p, 
 {
     uint64_t files, bytes;
 
-    if (up_files_measure(p, op->name, &files, &bytes, err) < 0)
+    if (up_files_tree_measure(p, op->name, &files, &bytes, err) < 0)
         return err->code;
     room->bytes += bytes + files * blocks(0);
     room->files += files;
@@ -69,7 +69,7 @@ static int take_room_for_kept(struct rooms *r, const struct up_files_place *p, c
     struct room *room = NULL;
     struct up_stat st;
 
-    if (up_files_place_open_at(&state, s, r->work->folder, "", err) < 0)
+    if (up_files_tree_open_at(&state, s, r->work->folder, "", err) < 0)
         return err->code;
     if (s->ops->stat_file(s, state.dir, &st) == 0) {
         room = room_of(r, st.device);
@@ -77,8 +77,8 @@ static int take_room_for_kept(struct rooms *r, const struct up_files_place *p, c
             room = NULL;
     }
     if (!room)
-        (void)!up_files_failed(&state, "", "space", err);
-    up_files_place_close(&state);
+        (void)!up_files_tree_failed(&state, "", "space", err);
+    up_files_tree_close(&state);
     if (!room)
         return err->code;
     room->bytes += op->kind == UP_FILES_PUT ? blocks(op->size) : 0;
@@ -95,19 +95,19 @@ static int take_room(struct rooms *r, const struct up_files_place *p, const stru
     struct room *room;
 
     if (s->ops->stat_file(s, p->dir, &st) < 0)
-        return up_files_failed(p, "", "stat", err);
+        return up_files_tree_failed(p, "", "stat", err);
     room = room_of(r, st.device);
     if (s->ops->space_at(s, p->dir, &room->free) < 0)
-        return up_files_failed(p, "", "space", err);
+        return up_files_tree_failed(p, "", "space", err);
     if (op->kind != UP_FILES_DELETE) {
         room->bytes += blocks(op->size);
         room->files++;
     }
-    if (up_files_is_step(op) && found->there &&
+    if (up_files_plan_is_step(op) && found->there &&
         (room->free.copies || (op->kind == UP_FILES_PUT && r->work->plan->root[op->root].weak)) &&
         take_room_for_old(room, p, op, err) < 0)
         return err->code;
-    if (up_files_is_step(op) && op->kind != UP_FILES_MAKE_DIR && r->work->plan->root[op->root].weak &&
+    if (up_files_plan_is_step(op) && op->kind != UP_FILES_MAKE_DIR && r->work->plan->root[op->root].weak &&
         found->st.kind == UP_NODE_FILE && take_room_for_kept(r, p, op, found, err) < 0)
         return err->code;
     return too_little(p, op, room, err);
@@ -121,17 +121,17 @@ int up_files_try_room(const struct up_files_work *w, struct up_error *err)
     for (uint32_t n = 0; n < w->plan->op_count && rc == 0; n++) {
         const struct up_files_op *op = &w->plan->op[n];
         /* What lies inside a new directory takes space where the directory does. */
-        uint32_t at = up_files_is_step(op) ? n : op->parent;
+        uint32_t at = up_files_plan_is_step(op) ? n : op->parent;
         struct up_files_found found;
         struct up_files_place p;
 
-        if (up_files_find(w, at, false, &found, err) < 0 ||
-            up_files_place_open(&p, w->storage, w->plan, at, err) < 0) {
+        if (up_files_op_find(w, at, false, &found, err) < 0 ||
+            up_files_tree_open(&p, w->storage, w->plan, at, err) < 0) {
             rc = err->code;
             break;
         }
         rc = take_room(&r, &p, op, &found, err);
-        up_files_place_close(&p);
+        up_files_tree_close(&p);
     }
     free(r.room);
     return rc;
@@ -142,7 +142,7 @@ static int make(const struct up_files_place *p, const char *name, struct up_erro
     int file = p->storage->ops->open_at(p->storage, p->dir, name, UP_WRITE_ONLY_NEW, 0600);
 
     if (file < 0)
-        return up_files_failed(p, name, "create", err);
+        return up_files_tree_failed(p, name, "create", err);
     p->storage->ops->close(p->storage, file);
     return 0;
 }
@@ -153,16 +153,16 @@ static int try_folder(const struct up_files_place *p, const struct up_files_plan
     struct up_storage *s = p->storage;
     char part[UP_FILES_TEMPORARY_SIZE], other[UP_FILES_TEMPORARY_SIZE];
 
-    up_files_temporary(plan, n, UP_FILES_OLD_PART, part);
-    up_files_temporary(plan, n, UP_FILES_TRIED, other);
+    up_files_plan_temporary(plan, n, UP_FILES_OLD_PART, part);
+    up_files_plan_temporary(plan, n, UP_FILES_TRIED, other);
     if (make(p, part, err) < 0)
         return err->code;
     if (s->ops->link_at(s, p->dir, part, other) == 0) {
         /* If two names are one file, renaming one to the other does nothing. */
-        if (up_files_unlink(p, part, err) < 0 || make(p, part, err) < 0)
+        if (up_files_tree_unlink(p, part, err) < 0 || make(p, part, err) < 0)
             return err->code;
-    } else if (!up_files_has_no_links(errno)) {
-        return up_files_failed(p, other, "link", err);
+    } else if (!up_files_tree_has_no_links(errno)) {
+        return up_files_tree_failed(p, other, "link", err);
     } else if (!plan->root[plan->op[n].root].weak) {
         return up_fail(err, UP_INCOMPATIBLE,
                        "root %s: %s in it takes no hard link (%s), and the root is not weak", p->root,
@@ -170,12 +170,13 @@ static int try_folder(const struct up_files_place *p, const struct up_files_plan
     } else if (make(p, other, err) < 0) {
         return err->code;
     }
-    return up_files_rename(p, part, other, err) < 0 ? err->code : up_files_unlink(p, other, err);
+    return up_files_tree_rename(p, part, other, err) < 0 ? err->code : up_files_tree_unlink(p, other, err);
 }
 
 static bool same_folder(const struct up_files_op *a, const struct up_files_op *b)
 {
-    return up_files_is_step(a) && up_files_is_step(b) && a->root == b->root && strcmp(a->dir, b->dir) == 0;
+    return up_files_plan_is_step(a) && up_files_plan_is_step(b) && a->root == b->root &&
+           strcmp(a->dir, b->dir) == 0;
 }
 
 static bool first_in_folder(const struct up_files_plan *plan, uint32_t n)
@@ -201,7 +202,8 @@ static int try_name(const struct up_files_place *inside, const struct up_files_o
         return up_fail(err, UP_INCOMPATIBLE,
                        "%s/%s%s%s: is the same name as that of another line on this file system",
                        inside->root, inside->folder, *inside->folder ? "/" : "", op->name);
-    return op->kind == UP_FILES_DELETE ? 0 : up_files_failed(inside, op->name, "a name that cannot be", err);
+    return op->kind == UP_FILES_DELETE ? 0
+                                       : up_files_tree_failed(inside, op->name, "a name that cannot be", err);
 }
 
 /* Whether the file system takes all names that the plan has in this folder, and tells them apart. */
@@ -213,17 +215,17 @@ static int try_names(const struct up_files_place *p, const struct up_files_plan 
     char ours[UP_FILES_TEMPORARY_SIZE];
     int rc = 0;
 
-    up_files_temporary(plan, n, UP_FILES_TRIED, ours);
+    up_files_plan_temporary(plan, n, UP_FILES_TRIED, ours);
     if (s->ops->mkdir_at(s, p->dir, ours, 0700) < 0)
-        return up_files_failed(p, ours, "mkdir", err);
+        return up_files_tree_failed(p, ours, "mkdir", err);
     inside.dir = s->ops->open_dir(s, p->dir, ours, true);
     if (inside.dir < 0)
-        return up_files_failed(p, ours, "open", err);
+        return up_files_tree_failed(p, ours, "open", err);
     for (uint32_t i = n; i < plan->op_count && rc == 0; i++)
         if (same_folder(&plan->op[n], &plan->op[i]))
             rc = try_name(&inside, &plan->op[i], err);
-    up_files_place_close(&inside);
-    return rc < 0 ? rc : up_files_remove(p, ours, err);
+    up_files_tree_close(&inside);
+    return rc < 0 ? rc : up_files_tree_remove(p, ours, err);
 }
 
 struct spelling {
@@ -246,7 +248,7 @@ static int try_spelling(const struct up_files_place *p, const char *name, struct
     struct spelling s = {.name = name};
 
     if (p->storage->ops->list_at(p->storage, p->dir, compare, &s) < 0)
-        return up_files_failed(p, "", "list", err);
+        return up_files_tree_failed(p, "", "list", err);
     if (s.found)
         return 0;
     return up_fail(err, UP_INCOMPATIBLE,
@@ -270,16 +272,16 @@ int up_files_try_again(const struct up_files_work *w, uint32_t n, struct up_erro
     struct up_files_place p;
     int rc = 0;
 
-    if (!up_files_is_step(&w->plan->op[n]) || !first_in_folder(w->plan, n))
+    if (!up_files_plan_is_step(&w->plan->op[n]) || !first_in_folder(w->plan, n))
         return 0;
-    if (up_files_place_open(&p, w->storage, w->plan, n, err) < 0)
+    if (up_files_tree_open(&p, w->storage, w->plan, n, err) < 0)
         return err->code;
     for (unsigned i = UP_FILES_OLD_PART; i <= UP_FILES_TRIED && rc == 0; i++) { /* of one that was cut */
-        up_files_temporary(w->plan, n, (enum up_files_temporary)i, name);
-        rc = up_files_remove(&p, name, err);
+        up_files_plan_temporary(w->plan, n, (enum up_files_plan_temporary)i, name);
+        rc = up_files_tree_remove(&p, name, err);
     }
     if (rc == 0)
         rc = try_folder(&p, w->plan, n, err);
-    up_files_place_close(&p);
+    up_files_tree_close(&p);
     return rc;
 }

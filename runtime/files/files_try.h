@@ -14,7 +14,7 @@
 #include "files_tree.h"
 
 /* Before anything is made: whether every file system has the bytes and files that the plan needs there, with
- * the copies that are kept where there are no hard links. Errors: UP_NOSPACE; those of up_files_find(). */
+ * the copies that are kept where there are no hard links. Errors: UP_NOSPACE; those of up_files_op_find(). */
 UP_MUST_CHECK int up_files_try_room(const struct up_files_work *w, struct up_error *err);
 
 /* Operation `n` in its folder, `there`: whether its target is. Its temporary names are free. Creates,

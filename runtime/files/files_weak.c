@@ -10,7 +10,7 @@
 
 #define KEPT_SIZE (2 * UP_FILES_ID_SIZE + 24)
 
-bool up_files_is_weak(const struct up_files_work *w, uint32_t n)
+bool up_files_weak_at(const struct up_files_work *w, uint32_t n)
 {
     const struct up_files_op *op = &w->plan->op[n];
 
@@ -22,7 +22,7 @@ bool up_files_is_weak(const struct up_files_work *w, uint32_t n)
            w->found[n].st.kind == UP_NODE_FILE;
 }
 
-bool up_files_is_cut(const struct up_stat *st)
+bool up_files_weak_is_cut(const struct up_stat *st)
 {
     return st->kind == UP_NODE_FILE && st->size == 0;
 }
@@ -45,17 +45,17 @@ static int is_in(const struct up_files_place *p, const char *name, const uint8_t
 {
     uint8_t found[UP_SHA256_SIZE];
     struct up_stat st;
-    int there = up_files_look(p, name, &st, err);
+    int there = up_files_tree_look(p, name, &st, err);
 
     if (there <= 0 || st.kind != UP_NODE_FILE)
         return there < 0 ? there : 0;
-    if (up_files_digest(p, name, found, err) < 0)
+    if (up_files_tree_digest(p, name, found, err) < 0)
         return err->code;
     return memcmp(found, digest, sizeof found) == 0;
 }
 
-int up_files_holds(const struct up_files_work *w, const struct up_files_place *p, uint32_t n,
-                   const char *name, bool new_content, struct up_error *err)
+int up_files_weak_holds(const struct up_files_work *w, const struct up_files_place *p, uint32_t n,
+                        const char *name, bool new_content, struct up_error *err)
 {
     return is_in(p, name, digest_of(w, n, new_content), err);
 }
@@ -67,23 +67,23 @@ static int copy(const struct up_files_place *from, const char *name, const struc
     struct up_storage *s = to->storage;
     int file, rc;
 
-    if (up_files_remove(to, to_name, err) < 0)
+    if (up_files_tree_remove(to, to_name, err) < 0)
         return err->code;
     file = s->ops->open_at(s, to->dir, to_name, UP_WRITE_ONLY_NEW, 0600);
     if (file < 0)
-        return up_files_failed(to, to_name, "create", err);
-    rc = up_files_copy(from, name, file, err);
+        return up_files_tree_failed(to, to_name, "create", err);
+    rc = up_files_tree_copy(from, name, file, err);
     s->ops->close(s, file);
     if (rc < 0)
         return rc;
     rc = is_in(to, to_name, digest, err);
     if (rc == 0)
         rc = up_fail(err, UP_WRITE, "%s/%s: is not what was to be kept", from->root, name);
-    return rc < 0 ? rc : up_files_sync(to, err);
+    return rc < 0 ? rc : up_files_tree_sync(to, err);
 }
 
-int up_files_keep(const struct up_files_work *w, const struct up_files_place *p, uint32_t n, const char *name,
-                  bool new_content, struct up_error *err)
+int up_files_weak_keep(const struct up_files_work *w, const struct up_files_place *p, uint32_t n,
+                       const char *name, bool new_content, struct up_error *err)
 {
     const uint8_t *digest = digest_of(w, n, new_content);
     struct up_files_place state;
@@ -91,12 +91,12 @@ int up_files_keep(const struct up_files_work *w, const struct up_files_place *p,
     int rc;
 
     kept_name(w, n, new_content, kept);
-    if (up_files_place_open_at(&state, w->storage, w->folder, "", err) < 0)
+    if (up_files_tree_open_at(&state, w->storage, w->folder, "", err) < 0)
         return err->code;
     rc = is_in(&state, kept, digest, err);
     if (rc == 0)
         rc = copy(p, name, &state, kept, digest, err);
-    up_files_place_close(&state);
+    up_files_tree_close(&state);
     return rc < 0 ? rc : 0;
 }
 
@@ -108,28 +108,28 @@ static int write_anew(const struct up_files_work *w, const struct up_files_place
     int rc;
 
     kept_name(w, n, new_content, kept);
-    if (up_files_place_open_at(&state, w->storage, w->folder, "", err) < 0)
+    if (up_files_tree_open_at(&state, w->storage, w->folder, "", err) < 0)
         return err->code;
     rc = copy(&state, kept, p, fresh, digest_of(w, n, new_content), err);
-    up_files_place_close(&state);
+    up_files_tree_close(&state);
     return rc;
 }
 
-int up_files_renew(const struct up_files_work *w, const struct up_files_place *p, uint32_t n,
-                   const char *beside, bool new_content, struct up_error *err)
+int up_files_weak_renew(const struct up_files_work *w, const struct up_files_place *p, uint32_t n,
+                        const char *beside, bool new_content, struct up_error *err)
 {
     const char *target = w->plan->op[n].name;
     char fresh[UP_FILES_TEMPORARY_SIZE];
-    int rc = up_files_holds(w, p, n, target, new_content, err);
+    int rc = up_files_weak_holds(w, p, n, target, new_content, err);
 
     if (rc != 0)
         return rc < 0 ? rc : 0;
-    rc = up_files_holds(w, p, n, beside, new_content, err);
+    rc = up_files_weak_holds(w, p, n, beside, new_content, err);
     if (rc < 0)
         return rc;
     if (rc > 0)
-        return up_files_rename(p, beside, target, err);
-    up_files_temporary(w->plan, n, UP_FILES_OLD_PART, fresh);
+        return up_files_tree_rename(p, beside, target, err);
+    up_files_plan_temporary(w->plan, n, UP_FILES_OLD_PART, fresh);
     return write_anew(w, p, n, fresh, new_content, err) < 0 ? err->code
-                                                            : up_files_rename(p, fresh, target, err);
+                                                            : up_files_tree_rename(p, fresh, target, err);
 }

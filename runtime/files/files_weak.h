@@ -16,23 +16,23 @@
 #include "files_tree.h"
 
 /* Whether operation `n` puts or deletes a file in such a root. */
-bool up_files_is_weak(const struct up_files_work *w, uint32_t n);
+bool up_files_weak_at(const struct up_files_work *w, uint32_t n);
 
 /* Keep what is at `name` in the place, which must be the new or the old content of operation `n`.
  * Durable when it returns 0. Errors: UP_WRITE it is another one; UP_NOSPACE. */
-UP_MUST_CHECK int up_files_keep(const struct up_files_work *w, const struct up_files_place *p, uint32_t n,
-                                const char *name, bool new_content, struct up_error *err);
+UP_MUST_CHECK int up_files_weak_keep(const struct up_files_work *w, const struct up_files_place *p,
+                                     uint32_t n, const char *name, bool new_content, struct up_error *err);
 
 /* 1 the file `name` is there with the new or old content, 0 it is not, or an error. */
-UP_MUST_CHECK int up_files_holds(const struct up_files_work *w, const struct up_files_place *p, uint32_t n,
-                                 const char *name, bool new_content, struct up_error *err);
+UP_MUST_CHECK int up_files_weak_holds(const struct up_files_work *w, const struct up_files_place *p,
+                                      uint32_t n, const char *name, bool new_content, struct up_error *err);
 
 /* The target gets it: from `beside`, a name in the place, where that is intact; else from what was kept, under a
  * name that was free. Errors: UP_WRITE, UP_NOSPACE. */
-UP_MUST_CHECK int up_files_renew(const struct up_files_work *w, const struct up_files_place *p, uint32_t n,
-                                 const char *beside, bool new_content, struct up_error *err);
+UP_MUST_CHECK int up_files_weak_renew(const struct up_files_work *w, const struct up_files_place *p,
+                                      uint32_t n, const char *beside, bool new_content, struct up_error *err);
 
 /* An empty file: what a check of the file system may have left of one of ours. */
-bool up_files_is_cut(const struct up_stat *st);
+bool up_files_weak_is_cut(const struct up_stat *st);
 
 #endif

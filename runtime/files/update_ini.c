@@ -341,14 +341,14 @@ void up_update_ini_free(struct up_update_ini *ini)
     memset(ini, 0, sizeof *ini);
 }
 
-const char *up_file_operation_name(enum up_file_operation operation)
+const char *up_update_ini_operation_name(enum up_file_operation operation)
 {
     static const char *const names[] = {"keep", "put", "delete", "mkdir"};
 
     return names[operation];
 }
 
-const char *up_file_type_name(enum up_file_type type)
+const char *up_update_ini_type_name(enum up_file_type type)
 {
     switch (type) {
     case UP_FILE_DIRECTORY:

@@ -84,7 +84,7 @@ bool up_update_ini_has_file(const struct up_update_ini *ini, const char *name);
 void up_update_ini_free(struct up_update_ini *ini);
 
 /* "put", "delete", "mkdir" or "keep"; "directory", "executable", "configuration" or "driver". */
-const char *up_file_operation_name(enum up_file_operation operation);
-const char *up_file_type_name(enum up_file_type type);
+const char *up_update_ini_operation_name(enum up_file_operation operation);
+const char *up_update_ini_type_name(enum up_file_type type);
 
 #endif

@@ -13,9 +13,9 @@
 #include <stdint.h>
 
 #include "error.h"
+#include "files.h"
 #include "files_archive.h"
 #include "files_make.h"
-#include "files_switch.h"
 #include "storage.h"
 
 struct up_files_part {

@@ -31,7 +31,7 @@ static int work(const struct up_files_helper *h, enum up_files_task task, struct
         return err->code;
     files.stepped = beat;
     files.watcher = channel;
-    rc = up_files_do(&files, task, &hands, outcome, err);
+    rc = up_files_program_do(&files, task, &hands, outcome, err);
     up_files_close(&files);
     return rc;
 }
@@ -44,7 +44,7 @@ int up_files_helper(const struct up_files_helper *h, const char *task, struct up
     struct up_error why;
     char line[sizeof why.message + 64] = "done";
 
-    while (n < UP_FILES_TASKS && strcmp(up_files_task_name(n), task) != 0)
+    while (n < UP_FILES_TASKS && strcmp(up_files_program_task_name(n), task) != 0)
         n++;
     if (n == UP_FILES_TASKS || h->processes->ops->adopt(h->processes, h->link) < 0)
         return up_fail(err, UP_USAGE, "--files %s: is for the supervisor", task);

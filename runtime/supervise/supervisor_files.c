@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "error.h"
+#include "files.h"
 #include "files_helper.h"
-#include "files_switch.h"
 #include "processes.h"
 #include "supervisor_private.h"
 
@@ -27,7 +27,8 @@ struct result {
 
 static int start_helper(struct up_supervisor *s, enum up_files_task task, struct up_error *err)
 {
-    const char *argv[] = {s->program, "--files", up_files_task_name(task), "-c", s->config->path, NULL};
+    const char *argv[] = {s->program, "--files",       up_files_program_task_name(task),
+                          "-c",       s->config->path, NULL};
 
     return up_child_start(s->helper, argv, up_supervisor_now(s), err);
 }
@@ -95,7 +96,7 @@ int up_supervisor_tried(const struct up_supervisor *s, struct up_error *err)
         return 0;
     if (up_files_open(&files, s->storage, s->config->state, err) < 0)
         return err->code;
-    rc = up_files_are_tried(&files, &hands, err);
+    rc = up_files_program_are_tried(&files, &hands, err);
     up_files_close(&files);
     return rc;
 }
@@ -112,11 +113,12 @@ int up_supervisor_files(void *supervisor, enum up_files_task task, enum up_files
             return err->code;
         attend(s, &r, err);
         if (!r.known)
-            up_say(s, "files: the helper (%s) %s", up_files_task_name(task), up_child_reason(s->helper));
+            up_say(s, "files: the helper (%s) %s", up_files_program_task_name(task),
+                   up_child_reason(s->helper));
     }
     if (!r.known)
-        return up_fail(err, UP_INTERNAL, "files: the helper (%s) %s, %d times", up_files_task_name(task),
-                       up_child_reason(s->helper), HELPERS);
+        return up_fail(err, UP_INTERNAL, "files: the helper (%s) %s, %d times",
+                       up_files_program_task_name(task), up_child_reason(s->helper), HELPERS);
     *outcome = r.outcome;
     return r.code;
 }

@@ -181,7 +181,7 @@ uint64_t up_script_due(const struct up_supervisor *s);
  * or UP_SWEEP_MOST_MS passed, because a process may hang in the kernel. */
 void up_sweep(struct up_supervisor *s);
 
-/* Do this on the tree of files, in the helper, and wait for its end. As up_files_do(); also
+/* Do this on the tree of files, in the helper, and wait for its end. As up_files_program_do(); also
  * UP_INTERNAL: it cannot be started, or ended without a result again and again. */
 UP_MUST_CHECK int up_supervisor_files(void *supervisor, enum up_files_task task,
                                       enum up_files_outcome *outcome, struct up_error *err);

@@ -207,7 +207,7 @@ static int make_next(struct up_keyset *next, const struct up_key_list *k, struct
 
     for (unsigned i = 0; i < k->add_count; i++)
         if (up_keyset_revoked(next, up_public_key_id(k->add[i].raw))) {
-            up_key_id_format(up_public_key_id(k->add[i].raw), id);
+            up_minisign_id_format(up_public_key_id(k->add[i].raw), id);
             return up_fail(err, UP_INCOMPATIBLE,
                            "key list %" PRIu64 ": adds key %s, which was revoked before", k->serial, id);
         }
@@ -365,7 +365,7 @@ static void list_key(struct scan *scan, const char *path, const char *name)
         info.state = UP_KEY_UNREADABLE;
         info.why = err.message;
     } else {
-        up_key_id_format(up_public_key_id(raw), info.id);
+        up_minisign_id_format(up_public_key_id(raw), info.id);
         info.state = up_keyset_revoked(scan->set, up_public_key_id(raw)) ? UP_KEY_REVOKED : UP_KEY_TRUSTED;
     }
     listing->each(listing->user, &info);

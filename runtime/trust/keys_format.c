@@ -52,7 +52,7 @@ static void take_revoke(struct up_json_fields *f, struct up_key_list *k, const j
     up_json_fields_copy(f, "revoke", value, text, sizeof text);
     if (f->rc < 0)
         return;
-    if (strlen(text) != 16 || !up_key_id_parse(id, text)) {
+    if (strlen(text) != 16 || !up_minisign_id_parse(id, text)) {
         up_json_fields_refuse(f, "revoke: \"%s\" is not a key id of 16 hexadecimal digits", text);
         return;
     }

@@ -5,6 +5,7 @@
  * Only the prehashed form ("ED": Ed25519 over BLAKE2b-512) is accepted. The
  * trusted comment is covered by a second signature and always checked.
  * Small-order public keys and R, non-canonical S and wrong lengths are refused.
+ * Rings of keys are in keyring.c, single ones in public_key.c and signing_key.c.
  */
 #ifndef UP_MINISIGN_H
 #define UP_MINISIGN_H
@@ -61,8 +62,8 @@ UP_MUST_CHECK int up_keyring_verify(const struct up_keyring *ring, const void *d
 
 /* The id of the key that made this signature file, as minisign shows it;
  * nothing is verified. Errors: UP_UNTRUSTED not a signature file. */
-UP_MUST_CHECK int up_signature_key_id(const char *sig, size_t len, char out[UP_KEY_ID_TEXT],
-                                      struct up_error *err);
+UP_MUST_CHECK int up_minisign_key_id(const char *sig, size_t len, char out[UP_KEY_ID_TEXT],
+                                     struct up_error *err);
 
 /*
  * A public key as 42 bytes, from the file at path or from its base64 line.
@@ -75,8 +76,8 @@ UP_MUST_CHECK int up_public_key_parse(uint8_t raw[UP_KEY_RAW_SIZE], const char *
 void up_public_key_format(const uint8_t raw[UP_KEY_RAW_SIZE], char out[UP_PUBLIC_KEY_TEXT]);
 const uint8_t *up_public_key_id(const uint8_t raw[UP_KEY_RAW_SIZE]);
 /* Ids as minisign shows them: 16 hexadecimal digits. */
-void up_key_id_format(const uint8_t id[UP_KEY_ID_SIZE], char out[UP_KEY_ID_TEXT]);
-bool up_key_id_parse(uint8_t id[UP_KEY_ID_SIZE], const char *text);
+void up_minisign_id_format(const uint8_t id[UP_KEY_ID_SIZE], char out[UP_KEY_ID_TEXT]);
+bool up_minisign_id_parse(uint8_t id[UP_KEY_ID_SIZE], const char *text);
 
 /* Read a secret key as written by `minisign -G -W`. An encrypted one is refused
  * with a hint how to convert it (UP_USAGE). */

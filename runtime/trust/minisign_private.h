@@ -1,6 +1,6 @@
 /*
  * minisign_private.h -- the file format itself (minisign_format.c), for the files behind
- * minisign.h: minisign.c, public_key.c and signing_key.c.
+ * minisign.h: keyring.c, public_key.c and signing_key.c.
  */
 #ifndef UP_MINISIGN_PRIVATE_H
 #define UP_MINISIGN_PRIVATE_H

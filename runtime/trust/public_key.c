@@ -53,7 +53,7 @@ void up_public_key_format(const uint8_t raw[UP_KEY_RAW_SIZE], char out[UP_PUBLIC
     char text[BASE64_SIZE(PUBLIC_SIZE) + 1], id[UP_KEY_ID_TEXT];
 
     EVP_EncodeBlock((uint8_t *)text, raw, PUBLIC_SIZE);
-    up_key_id_format(raw + 2, id);
+    up_minisign_id_format(raw + 2, id);
     snprintf(out, UP_PUBLIC_KEY_TEXT, "%sminisign public key %s\n%s\n", UP_MINISIGN_UNTRUSTED, id, text);
 }
 
@@ -63,13 +63,13 @@ const uint8_t *up_public_key_id(const uint8_t raw[UP_KEY_RAW_SIZE])
 }
 
 /* minisign shows a key id as one number, so its bytes are reversed. */
-void up_key_id_format(const uint8_t id[UP_KEY_ID_SIZE], char out[UP_KEY_ID_TEXT])
+void up_minisign_id_format(const uint8_t id[UP_KEY_ID_SIZE], char out[UP_KEY_ID_TEXT])
 {
     for (int i = 0; i < ID_SIZE; i++)
         snprintf(out + 2 * i, 3, "%02X", id[ID_SIZE - 1 - i]);
 }
 
-bool up_key_id_parse(uint8_t id[UP_KEY_ID_SIZE], const char *text)
+bool up_minisign_id_parse(uint8_t id[UP_KEY_ID_SIZE], const char *text)
 {
     uint8_t turned[UP_KEY_ID_SIZE];
 

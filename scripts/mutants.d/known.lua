@@ -41,7 +41,7 @@ return {
     "s->restart_delay = RETRY_MS;" },
   { "supervisor_restart", "s->restart_delay = RETRY_MOST_MS;", ";" },
   -- The 65th key, and one byte too long.
-  { "minisign", "if (ring->count == UP_KEYRING_MAX)", "if (ring->count == UP_KEYRING_MAX + 1)" },
+  { "keyring", "if (ring->count == UP_KEYRING_MAX)", "if (ring->count == UP_KEYRING_MAX + 1)" },
   { "keys", "if (count_keys(storage, dir) + k->add_count > UP_KEYRING_MAX)",
     "if (count_keys(storage, dir) + k->add_count > UP_KEYRING_MAX + 1)" },
   { "storage", "if (size > limit) {", "if (size > limit + 1) {" },

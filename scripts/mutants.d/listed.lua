@@ -158,7 +158,7 @@ list("transfer_reuse:applies",
   "nothing is wanted then, and that ends it")
 list("provision_end:up_device_commit_provision", "d->boot_state = boot;", ";",
   "the factory ends with that; the next start reads it")
-list("minisign:up_keyring_open", 'if ((len > 4 && strcmp(path + len - 4, ".pub") == 0) ||',
+list("keyring:up_keyring_open", 'if ((len > 4 && strcmp(path + len - 4, ".pub") == 0) ||',
   'if ((len >= 4 && strcmp(path + len - 4, ".pub") == 0) ||', "of a path that is .pub and no more")
 list("device:check_config", "if (strlen(config->state) > UP_PATH_SIZE / 2)",
   "if (strlen(config->state) >= UP_PATH_SIZE / 2)", "how long it may be is a choice")
@@ -234,7 +234,7 @@ end
 list("keyset:up_keyset_mark", "return up_storage_write_file(storage, path, text, sizeof text - 1, 0644, err);",
   "return up_storage_write_file(storage, path, text, sizeof text, 0644, err);",
   "what the mark says is for people; that it is there is what counts")
-list("minisign:ring_add", "for (size_t i = 0; i < ring->count; i++)", "for (size_t i = 0; i <= ring->count; i++)",
+list("keyring:ring_add", "for (size_t i = 0; i < ring->count; i++)", "for (size_t i = 0; i <= ring->count; i++)",
   "the entry behind the last is blank, and no key is; one too far is for the sanitizers")
 list("transfer:want", "if (end > from)", "if (end >= from)", "no source does anything for a wish of no bytes")
 
@@ -253,7 +253,7 @@ list("tar:up_tar_get", "if (up_tar_put(again, entry, NULL) < 0 || memcmp(again, 
   "what was not put is not the same either")
 list("reuse:up_reuse_step", "r->step = stride((size + r->block_size - 1) / r->block_size);",
   "r->step = stride((size + r->block_size) / r->block_size);", "how far the looks are apart is a choice")
-list("files_switch:up_files_open", "if (up_files_stage_init(&f->record, s, f->folder, err) < 0 ||",
+list("files:up_files_open", "if (up_files_stage_init(&f->record, s, f->folder, err) < 0 ||",
   "if ((up_files_stage_init(&f->record, s, f->folder, err) < 0 && false) ||",
   "a state with so long a path is refused as it is opened")
 list("script_archive:is_kept", "for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {",

@@ -8,8 +8,8 @@
 
 #include "bytes.h"
 #include "digest.h"
+#include "files.h"
 #include "files_settle.h"
-#include "files_switch.h"
 #include "files_tree_fixture.h"
 #include "note.h"
 #include "record.h"
@@ -214,7 +214,7 @@ static int act(struct device *d, enum up_files_action action)
 static int settle(struct device *d)
 {
     const struct up_files_facts facts = facts_of(d);
-    enum up_files_action action = up_files_decide(&facts);
+    enum up_files_action action = up_files_settle_decide(&facts);
 
     if (act(d, action) < 0)
         return -1;
@@ -396,7 +396,8 @@ void files_check(const struct sim *from, const struct files_flow *flow, struct f
     } else {
         text = tree_text(flow, d.journal.names_new);
         if (d.journal.phase != UP_FILES_IDLE || d.files.stage.step != UP_FILES_NONE)
-            bad(log, "not settled: phase %u, %s", d.journal.phase, up_files_step_name(d.files.stage.step));
+            bad(log, "not settled: phase %u, %s", d.journal.phase,
+                up_files_stage_step_name(d.files.stage.step));
         if (strcmp(now, text) != 0)
             bad(log, "the pair is %s and the tree is\n%s", d.journal.names_new ? "new" : "old", now);
         if ((log->confirmed && !d.journal.names_new) || (log->rolled_back && d.journal.names_new))

@@ -16,7 +16,7 @@ static void check_op(const struct up_files_plan *plan, uint32_t n)
     FUZZ_REQUIRE(strncmp(op->name, ".moult-", 7) != 0);
     FUZZ_REQUIRE(op->dir[0] != '/' && !strstr(op->dir, "//") && strncmp(op->dir, "../", 3) != 0);
     FUZZ_REQUIRE(!strstr(op->dir, "/../") && strcmp(op->dir, "..") != 0);
-    FUZZ_REQUIRE(up_files_is_step(op) || plan->op[op->parent].kind == UP_FILES_MAKE_DIR);
+    FUZZ_REQUIRE(up_files_plan_is_step(op) || plan->op[op->parent].kind == UP_FILES_MAKE_DIR);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -21,7 +21,7 @@
 #include "config.h"
 #include "failing.h"
 #include "fetch.h"
-#include "files_switch.h"
+#include "files.h"
 #include "folder.h"
 #include "history.h"
 #include "http_listen.h"

@@ -3,6 +3,7 @@
  * every state, what is refused, and what is kept. That it holds wherever the
  * power goes is shown by spec/crash/files.c.
  */
+#include "files.h"
 #include "files_found.h"
 #include "files_make.h"
 #include "files_part.h"
@@ -10,7 +11,6 @@
 #include "files_settle.h"
 #include "files_stage.h"
 #include "files_stand.h"
-#include "files_switch.h"
 #include "files_try.h"
 #include "files_twin.h"
 #include "sim.h"
@@ -200,11 +200,11 @@ static bool between(enum up_files_step step)
     return step == UP_FILES_SWITCHING || step == UP_FILES_SWITCHED || step == UP_FILES_UNDOING;
 }
 
-static void check_row(enum up_files_phase phase, enum up_files_step step, enum up_files_runs runs)
+static void check_row(enum up_files_phase phase, enum up_files_step step, enum up_files_executable_runs runs)
 {
     const struct up_files_facts facts = {.phase = phase, .step = step, .runs = runs, .of_transaction = true};
     struct up_files_facts lost = facts;
-    enum up_files_action action = up_files_decide(&facts);
+    enum up_files_action action = up_files_settle_decide(&facts);
 
     lost.lost = true;
     if (step == UP_FILES_NONE) /* what a verdict or going back still lacks is the journal */
@@ -221,7 +221,7 @@ static void check_row(enum up_files_phase phase, enum up_files_step step, enum u
         assert_int_not_equal(action, UP_FILES_LEAVE);
         assert_int_not_equal(action, UP_FILES_SWEEP_OLD);
         if (action != UP_FILES_SWEEP_NEW)
-            assert_int_equal(up_files_decide(&lost), UP_FILES_MIXED);
+            assert_int_equal(up_files_settle_decide(&lost), UP_FILES_MIXED);
     }
     if (phase == UP_FILES_UNREADABLE)
         assert_true(action == UP_FILES_WITHOUT || !between(step));
@@ -231,7 +231,7 @@ static void check_row(enum up_files_phase phase, enum up_files_step step, enum u
         struct up_files_facts other = facts;
 
         other.of_transaction = false;
-        assert_int_not_equal(up_files_decide(&other), UP_FILES_LEAVE);
+        assert_int_not_equal(up_files_settle_decide(&other), UP_FILES_LEAVE);
     }
 }
 
@@ -250,7 +250,7 @@ static void every_state_has_a_row(void **state)
 static const struct {
     enum up_files_phase phase;
     enum up_files_step step;
-    enum up_files_runs runs;
+    enum up_files_executable_runs runs;
     enum up_files_action action;
 } told[] = {
     {UP_FILES_IDLE, UP_FILES_SWITCHED, UP_FILES_NEW_PAIR, UP_FILES_SWEEP_NEW},
@@ -284,17 +284,17 @@ static void it_is_decided_as_told(void **state)
         facts.phase = told[i].phase;
         facts.step = told[i].step;
         facts.runs = told[i].runs;
-        if (up_files_decide(&facts) != told[i].action)
-            fail_msg("row %zu: %u", i, up_files_decide(&facts));
+        if (up_files_settle_decide(&facts) != told[i].action)
+            fail_msg("row %zu: %u", i, up_files_settle_decide(&facts));
     }
     facts = (struct up_files_facts){
         .phase = UP_FILES_ARMED, .step = UP_FILES_STAGED, .restart = true, .of_transaction = true};
-    assert_int_equal(up_files_decide(&facts), UP_FILES_NOTHING);
+    assert_int_equal(up_files_settle_decide(&facts), UP_FILES_NOTHING);
     facts.other_boot = true;
-    assert_int_equal(up_files_decide(&facts), UP_FILES_TRY_SWITCH);
+    assert_int_equal(up_files_settle_decide(&facts), UP_FILES_TRY_SWITCH);
     facts.phase = UP_FILES_TRIAL;
     facts.runs = UP_FILES_NEW_PAIR;
-    assert_int_equal(up_files_decide(&facts), UP_FILES_TRY_SWITCH);
+    assert_int_equal(up_files_settle_decide(&facts), UP_FILES_TRY_SWITCH);
 }
 
 /* A device in the simulator. */

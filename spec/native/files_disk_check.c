@@ -5,7 +5,7 @@
  *
  * In a mount namespace of its own; skipped where there can be none.
  */
-#include "files_switch.h"
+#include "files.h"
 #include "storage.h"
 
 #include <errno.h>
@@ -202,7 +202,7 @@ static void try_with_less(const char *before, void (*leave)(unsigned), unsigned 
         if (rc == 0 && !tree_is_new())
             fail_msg("with %u left the tree is not new", n);
         if (rc < 0 && (rc != UP_NOSPACE || f.stage.step > UP_FILES_STAGED))
-            fail_msg("with %u left, %s: %s", n, up_files_step_name(f.stage.step), err.message);
+            fail_msg("with %u left, %s: %s", n, up_files_stage_step_name(f.stage.step), err.message);
         fine += rc == 0;
         refused += rc < 0;
         if (rc == 0)

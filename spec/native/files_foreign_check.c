@@ -2,9 +2,9 @@
  * files_foreign_check.c -- updates of files where others have their hands in: what programs on
  * trial leave at a target, and what an administrator has made fixed.
  */
+#include "files.h"
 #include "files_foreign.h"
 #include "files_stand.h"
-#include "files_switch.h"
 #include "sim.h"
 #include "storage.h"
 

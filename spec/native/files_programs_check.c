@@ -58,7 +58,7 @@ static void assert_tree(struct world *w, bool new)
 static int go_on(struct world *w, enum up_files_outcome expected)
 {
     enum up_files_outcome outcome;
-    int rc = up_files_go_on(&w->files, &hands, &outcome, &w->err);
+    int rc = up_files_program_go_on(&w->files, &hands, &outcome, &w->err);
 
     if (outcome != expected)
         fail_msg("outcome %d: %s", (int)outcome, rc < 0 ? w->err.message : "");
@@ -112,7 +112,7 @@ static void what_was_stopped_runs_again(void **state)
     play_run(&play, MAIN, &user7);
     assert_int_equal(go_on(w, UP_FILES_DONE), 0);
     take_up(w);
-    assert_int_equal(up_files_go_back(&w->files, &hands, &w->err), 0);
+    assert_int_equal(up_files_program_go_back(&w->files, &hands, &w->err), 0);
     assert_tree(w, false);
     assert_int_equal(play.count, 1); /* and what was started new has ended */
     assert_int_equal(play_count(&play, MAIN), 1);
@@ -128,7 +128,7 @@ static void what_did_not_run_is_not_started(void **state)
 
     assert_int_equal(go_on(w, UP_FILES_DONE), 0);
     assert_int_equal(play_count(&play, MAIN), 1);
-    assert_int_equal(up_files_go_back(&w->files, &hands, &w->err), 0);
+    assert_int_equal(up_files_program_go_back(&w->files, &hands, &w->err), 0);
     assert_int_equal(play.count, 0);
 }
 
@@ -169,7 +169,7 @@ static void what_was_stopped_in_vain_runs_again(void **state)
     play.process[0].immortal = false;
     assert_int_equal(play.count, 1);
     play.count = 0;
-    assert_int_equal(up_files_go_back(&w->files, &hands, &w->err), 0);
+    assert_int_equal(up_files_program_go_back(&w->files, &hands, &w->err), 0);
     assert_int_equal(play_count(&play, MAIN), 1);
     assert_int_equal(w->files.stage.step, UP_FILES_STAGED);
 }
@@ -200,7 +200,7 @@ static void nothing_is_started_in_another_boot(void **state)
     /* What runs now is what is stopped and started again when it goes back. */
     play_run(&play, FRESH, &user7);
     play_run(&play, MAIN, &user7);
-    assert_int_equal(up_files_go_back(&w->files, &hands, &w->err), 0);
+    assert_int_equal(up_files_program_go_back(&w->files, &hands, &w->err), 0);
     assert_tree(w, false);
     assert_int_equal(play.count, 1);
     assert_int_equal(play_count(&play, MAIN), 1);
@@ -215,9 +215,9 @@ static void one_that_runs_the_old_file_is_told(void **state)
     play_run(&play, MAIN, &user7);
     old = play.process[0];
     assert_int_equal(go_on(w, UP_FILES_DONE), 0);
-    assert_int_equal(up_files_are_tried(&w->files, &hands, &w->err), 0);
+    assert_int_equal(up_files_program_are_tried(&w->files, &hands, &w->err), 0);
     play.process[play.count++] = old;
-    assert_int_equal(up_files_are_tried(&w->files, &hands, &w->err), UP_DEFERRED);
+    assert_int_equal(up_files_program_are_tried(&w->files, &hands, &w->err), UP_DEFERRED);
     assert_string_equal(w->err.message, "process 100 still runs the old " MAIN "; restart it, or the device");
 }
 
@@ -248,7 +248,7 @@ static void a_stop_counts_by_its_effect(void **state)
     play.command_status = 5; /* nobody runs it: that is what was wanted */
     assert_int_equal(go_on(w, UP_FILES_NOT_STARTED), UP_WRITE);
     assert_string_equal(w->err.message, MAIN ": command start exited with code 5");
-    assert_int_equal(up_files_go_back(&w->files, &hands, &w->err), 0);
+    assert_int_equal(up_files_program_go_back(&w->files, &hands, &w->err), 0);
 }
 
 static void a_command_that_stops_nothing_is_no_stop(void **state)
@@ -318,7 +318,7 @@ static bool killed_at(const struct world *w, unsigned k, bool back)
     sim_cut_at(sim, k);
     play.storage = there.storage;
     if (up_files_open(&there.files, there.storage, STATE, &there.err) == 0) {
-        (void)!up_files_go_on(&there.files, &hands, &outcome, &there.err);
+        (void)!up_files_program_go_on(&there.files, &hands, &outcome, &there.err);
         up_files_close(&there.files);
     }
     met = sim_is_cut(sim);
@@ -327,7 +327,7 @@ static bool killed_at(const struct world *w, unsigned k, bool back)
     play.storage = there.storage = sim_storage(next);
     assert_int_equal(up_files_open(&there.files, there.storage, STATE, &there.err), 0);
     if (back)
-        assert_int_equal(up_files_go_back(&there.files, &hands, &there.err), 0);
+        assert_int_equal(up_files_program_go_back(&there.files, &hands, &there.err), 0);
     else
         assert_int_equal(go_on(&there, UP_FILES_DONE), 0);
     assert_tree(&there, !back);

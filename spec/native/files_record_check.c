@@ -99,11 +99,11 @@ static void assert_each_went_back(const struct world *w)
     bool is;
 
     for (uint32_t n = 0; n < w->files.plan.op_count; n++) {
-        if (!up_files_is_step(&w->files.plan.op[n]) || !w->files.found[n].there)
+        if (!up_files_plan_is_step(&w->files.plan.op[n]) || !w->files.found[n].there)
             continue;
-        assert_int_equal(up_files_is_done(&work, n, true, &is, &err), 0);
+        assert_int_equal(up_files_op_is_done(&work, n, true, &is, &err), 0);
         assert_false(is);
-        assert_int_equal(up_files_is_done(&work, n, false, &is, &err), 0);
+        assert_int_equal(up_files_op_is_done(&work, n, false, &is, &err), 0);
         assert_true(is);
     }
 }

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "files_switch.h"
+#include "files.h"
 #include "files_tree_fixture.h"
 #include "sim.h"
 #include "storage.h"

@@ -136,7 +136,7 @@ static void a_list_cut_anywhere_is_refused(void **state)
     assert_int_equal(up_keys_parse(&k, text, sizeof text - 1, &err), 0);
     assert_int_equal(k.serial, 1);
     assert_string_equal(k.add[0].name, "a-1.b_C");
-    up_key_id_format(k.revoke[0], id);
+    up_minisign_id_format(k.revoke[0], id);
     assert_string_equal(id, ID_A);
     up_public_key_format(k.add[0].raw, file); /* as minisign writes it, whom people ask by the id */
     assert_string_equal(file, "untrusted comment: minisign public key E7620F1842B4E81F\n" GOOD_KEY "\n");
@@ -204,7 +204,7 @@ static const char *id_of(struct sim *sim, const char *name)
 
     assert_int_equal(up_public_key_parse(raw, key_of(sim, name), &err), 0);
     next = (next + 1) % 4;
-    up_key_id_format(up_public_key_id(raw), ids[next]);
+    up_minisign_id_format(up_public_key_id(raw), ids[next]);
     return ids[next];
 }
 

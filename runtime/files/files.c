@@ -1,4 +1,4 @@
-#include "files_switch.h"
+#include "files.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -132,8 +132,8 @@ static int note_found(struct up_files *f, struct up_error *err)
         return up_fail(err, UP_INTERNAL, "files: out of memory");
     for (uint32_t n = 0; n < f->plan.op_count; n++) {
         up_files_stepped(f);
-        if (up_files_check_staged(&w, n, err) < 0 || up_files_find(&w, n, true, &f->found[n], err) < 0 ||
-            up_files_try_again(&w, n, err) < 0)
+        if (up_files_op_check_staged(&w, n, err) < 0 ||
+            up_files_op_find(&w, n, true, &f->found[n], err) < 0 || up_files_try_again(&w, n, err) < 0)
             return err->code;
     }
     if (up_files_this_boot(f, boot, err) < 0)
@@ -180,7 +180,7 @@ static int look_again(struct up_files *f, struct up_error *err)
     if (up_files_check_here(f, err) < 0)
         return err->code;
     for (uint32_t n = 0; n < f->plan.op_count; n++)
-        if (up_files_is_weak(&w, n) && up_files_forward(&w, n, err) < 0)
+        if (up_files_weak_at(&w, n) && up_files_op_forward(&w, n, err) < 0)
             return err->code;
     memset(next.ran, 0, sizeof next.ran); /* as in note_found() */
     if (up_files_stage_write(&f->record, &next, err) < 0)
@@ -196,7 +196,7 @@ int up_files_switch(struct up_files *f, struct up_error *err)
     if (f->stage.step == UP_FILES_SWITCHED)
         return look_again(f, err);
     if (f->stage.step != UP_FILES_STAGED && f->stage.step != UP_FILES_SWITCHING)
-        return up_fail(err, UP_BUSY, "files: a plan is %s", up_files_step_name(f->stage.step));
+        return up_fail(err, UP_BUSY, "files: a plan is %s", up_files_stage_step_name(f->stage.step));
     if (f->lost)
         return unreadable(err);
     if (up_files_check_here(f, err) < 0 || (f->stage.step == UP_FILES_STAGED && note_found(f, err) < 0))
@@ -204,7 +204,7 @@ int up_files_switch(struct up_files *f, struct up_error *err)
     w = work_of(f);
     for (uint32_t n = 0; n < f->plan.op_count; n++) {
         up_files_stepped(f);
-        if (up_files_forward(&w, n, err) < 0)
+        if (up_files_op_forward(&w, n, err) < 0)
             return err->code;
     }
     return enter(f, UP_FILES_SWITCHED, err);
@@ -219,7 +219,7 @@ static int undo(struct up_files *f, struct up_error *err)
         return err->code;
     for (uint32_t n = f->plan.op_count; n-- > 0;) {
         up_files_stepped(f);
-        if (up_files_back(&w, n, err) < 0)
+        if (up_files_op_back(&w, n, err) < 0)
             return err->code;
     }
     return 0;
@@ -246,7 +246,7 @@ bool up_files_is(const struct up_files *f, bool new_tree)
     bool is = !f->lost && f->found && up_files_check_here(f, &ignored) == 0;
 
     for (uint32_t n = 0; is && n < f->plan.op_count; n++)
-        if (up_files_is_done(&w, n, new_tree, &is, &ignored) < 0)
+        if (up_files_op_is_done(&w, n, new_tree, &is, &ignored) < 0)
             is = false;
     return is;
 }
@@ -275,7 +275,7 @@ void up_files_stuck(const struct up_files *f, char *out, size_t len)
             return;
         }
     for (uint32_t n = f->plan.op_count; n-- > 0;)
-        if (up_files_is_done(&w, n, false, &is, &why) < 0 || !is) {
+        if (up_files_op_is_done(&w, n, false, &is, &why) < 0 || !is) {
             name_target(&f->plan, n, out, len);
             return;
         }
@@ -316,7 +316,7 @@ int up_files_sweep(struct up_files *f, bool new_tree, struct up_error *err)
         return err->code;
     for (uint32_t n = 0; n < f->plan.op_count; n++) {
         up_files_stepped(f);
-        if (up_files_sweep_op(&w, n, err) < 0)
+        if (up_files_op_sweep(&w, n, err) < 0)
             return err->code;
     }
     return forget(f, err);

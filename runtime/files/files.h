@@ -1,5 +1,5 @@
 /*
- * files_switch.h -- an update of files from its plan to its end.
+ * files.h -- an update of files from its plan to its end.
  *
  *     begin -> fill -> switch -> sweep(new)             confirmed
  *                            \-> undo -> sweep(old)     rolled back
@@ -15,8 +15,8 @@
  * Nothing below a root is touched unless the plan's .here file lies there: a
  * partition may be mounted late.
  */
-#ifndef UP_FILES_SWITCH_H
-#define UP_FILES_SWITCH_H
+#ifndef UP_FILES_H
+#define UP_FILES_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -67,12 +67,12 @@ UP_MUST_CHECK int up_files_begin(struct up_files *f, const struct up_files_plan 
 UP_MUST_CHECK int up_files_fill(struct up_files *f, const struct up_files_source *source,
                                 struct up_error *err);
 
-/* Make the new tree, from staged or from where a switch was cut. Errors: those of up_files_forward(); then
+/* Make the new tree, from staged or from where a switch was cut. Errors: those of up_files_op_forward(); then
  * the tree has to be put back. */
 UP_MUST_CHECK int up_files_switch(struct up_files *f, struct up_error *err);
 
 /* Put the tree back as it was found, even if the disk is full by now; does nothing if it was not changed.
- * Errors: those of up_files_back(); the tree is mixed then. */
+ * Errors: those of up_files_op_back(); the tree is mixed then. */
 UP_MUST_CHECK int up_files_undo(struct up_files *f, struct up_error *err);
 
 /* Whether the tree is the new one, or the old one, although the stage says that it is being changed

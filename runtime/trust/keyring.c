@@ -1,3 +1,7 @@
+/*
+ * keyring.c -- of minisign.h: the public keys that are trusted, and whether one
+ * of them made a signature.
+ */
 #include "minisign_private.h"
 
 #include "error.h"
@@ -50,7 +54,7 @@ static int add_file(const struct scan *scan, const char *path, struct up_error *
     if (rc < 0)
         return rc;
     if (up_keyset_revoked(scan->set, raw + 2)) {
-        up_key_id_format(raw + 2, id);
+        up_minisign_id_format(raw + 2, id);
         return up_fail(err, UP_UNTRUSTED, "%s: key %s was revoked", path, id);
     }
     return ring_add(scan->ring, raw, path, err);
@@ -211,13 +215,13 @@ static int parse_signature(struct signature *s, const char *sig, size_t len, str
     return 0;
 }
 
-int up_signature_key_id(const char *sig, size_t len, char out[UP_KEY_ID_TEXT], struct up_error *err)
+int up_minisign_key_id(const char *sig, size_t len, char out[UP_KEY_ID_TEXT], struct up_error *err)
 {
     struct signature s;
     int rc = parse_signature(&s, sig, len, err);
 
     if (rc == 0)
-        up_key_id_format(s.id, out);
+        up_minisign_id_format(s.id, out);
     return rc;
 }
 
@@ -238,7 +242,7 @@ int up_keyring_verify(const struct up_keyring *ring, const void *data, size_t le
     comment_len = (size_t)(s.comment.end - s.comment.at);
     memcpy(global, s.data, SIGNATURE_SIZE);
     memcpy(global + SIGNATURE_SIZE, s.comment.at, comment_len);
-    up_key_id_format(s.id, id);
+    up_minisign_id_format(s.id, id);
     /* Key ids are eight random bytes; two keys may share one. */
     for (size_t i = 0; i < ring->count; i++) {
         const struct public_key *key = &ring->key[i];
