@@ -37,7 +37,7 @@ static int restart(struct up_supervisor *s, struct up_error *err)
         return up_fail(err, UP_RESTART, "a restart of the device is due");
     if (s->config->restart == UP_RESTART_SUPERVISOR)
         return start_over(s, err);
-    up_restart_device(s);
+    up_supervisor_restart_device(s);
     return 1;
 }
 
@@ -50,9 +50,9 @@ static bool hear_all(struct up_supervisor *s)
 {
     bool more;
 
-    up_hear_signals(s);
-    more = up_hear_agent(s);
-    return up_hear_script(s) || more;
+    up_supervisor_hear_signals(s);
+    more = up_supervisor_hear_agent(s);
+    return up_supervisor_hear_script(s) || more;
 }
 
 static void start_agent(struct up_supervisor *s)
@@ -63,13 +63,13 @@ static void start_agent(struct up_supervisor *s)
     if (s->verbosity != UP_NORMAL)
         argv[4] = s->verbosity == UP_QUIET ? "-q" : "-v";
     if (up_child_start(s->agent, argv, up_supervisor_now(s), &err) < 0) {
-        up_warn("agent", &err);
+        up_supervisor_warn("agent", &err);
         return;
     }
-    up_say(s, "agent started (process %d)", (int)up_child_pid(s->agent));
+    up_supervisor_say(s, "agent started (process %d)", (int)up_child_pid(s->agent));
     up_supervisor_refresh(s);
-    up_tell_phase(s);
-    up_tell_script(s);
+    up_supervisor_tell_phase(s);
+    up_supervisor_tell_script(s);
     s->agent_knows = false;
 }
 
@@ -80,12 +80,12 @@ static void look_after_agent(struct up_supervisor *s)
     if (up_child_running(s->agent)) {
         up_child_tick(s->agent, s->begun);
         if (up_child_waits(s->agent))
-            up_tell_alive(s);
+            up_supervisor_tell_alive(s);
         if (up_child_over(s->agent)) {
-            (void)up_hear_agent(s);
+            (void)up_supervisor_hear_agent(s);
             up_child_reap(s->agent, up_supervisor_now(s));
-            up_say(s, "agent %s", up_child_reason(s->agent));
-            up_tell_ready(s);
+            up_supervisor_say(s, "agent %s", up_child_reason(s->agent));
+            up_supervisor_tell_ready(s);
         }
     }
     if (!up_child_running(s->agent) && s->leave == UP_LEAVE_NOT &&
@@ -99,8 +99,8 @@ static void look_after_script(struct up_supervisor *s)
     bool over = up_child_running(s->script) && up_child_over(s->script);
 
     if (over)
-        (void)up_hear_script(s);
-    up_look_after_script(s, over);
+        (void)up_supervisor_hear_script(s);
+    up_supervisor_look_after_script(s, over);
 }
 
 static uint64_t sooner(uint64_t a, uint64_t b)
@@ -115,8 +115,8 @@ static int poll_timeout(const struct up_supervisor *s)
     next = sooner(next, sooner(up_child_next_tick(s->agent), up_child_next_tick(s->script)));
     if (s->leave == UP_LEAVE_NOT && s->device && !up_child_running(s->agent))
         next = sooner(next, up_child_due(s->agent));
-    next = sooner(next, up_script_due(s));
-    next = sooner(next, up_hotfix_due(s));
+    next = sooner(next, up_supervisor_script_due(s));
+    next = sooner(next, up_supervisor_hotfix_due(s));
     if (up_supervisor_phase(s) == UP_TRIAL && s->trial_until > 0)
         next = sooner(next, s->trial_until);
     if (s->look_at > 0)
@@ -168,11 +168,12 @@ static void notice_delay(struct up_supervisor *s)
     s->begun = now;
     if (late < LATE_MS)
         return;
-    up_say(s, "%llu s late, stopped or in a slow write: this time does not count against any process",
-           (unsigned long long)(late / 1000));
+    up_supervisor_say(s,
+                      "%llu s late, stopped or in a slow write: this time does not count against any process",
+                      (unsigned long long)(late / 1000));
     up_child_forgive(s->agent, late, now);
     up_child_forgive(s->script, late, now);
-    up_fix_forgive(s, late, now);
+    up_supervisor_fix_forgive(s, late, now);
     if (s->trial_until > 0)
         s->trial_until += late;
     s->stale = true;
@@ -191,14 +192,14 @@ int up_supervisor_step(struct up_supervisor *s, int *timeout, struct up_error *e
     }
 
     look_after_agent(s);
-    up_look_after_trouble(s);
+    up_supervisor_look_after_trouble(s);
     look_after_script(s);
-    up_look_after_hotfix(s);
-    up_tell_trouble(s);
-    up_look_after_confirm(s);
+    up_supervisor_look_after_hotfix(s);
+    up_supervisor_tell_trouble(s);
+    up_supervisor_look_after_confirm(s);
     if (!s->device || s->leave != UP_LEAVE_NOT || up_supervisor_now(s) >= s->ready_by)
-        up_tell_ready(s);
-    up_look_after_restart(s);
+        up_supervisor_tell_ready(s);
+    up_supervisor_look_after_restart(s);
     s->processes->ops->forget_orphans(s->processes, up_child_pid(s->agent), up_child_pid(s->script),
                                       up_child_pid(s->tester));
     n = follow_leave(s, err);
@@ -214,7 +215,7 @@ static int open_device(struct up_supervisor *s, enum up_start_action *action, st
 
     if (up_device_come_up(&s->device, s->storage, s->config, &s->worker, action, &s->trouble, err) < 0)
         return err->code;
-    if (up_script_path(s, path, sizeof path))
+    if (up_supervisor_script_path(s, path, sizeof path))
         return 0;
     *err = s->trouble.cause;
     return err->code;
@@ -228,20 +229,20 @@ static int open_all(struct up_supervisor *s, struct up_error *err)
         return up_fail(err, UP_INTERNAL, "signals: %s", strerror(errno));
     if (s->processes->ops->adopt_orphans(s->processes) < 0)
         up_log("moult run: processes that the script left behind stay: %s", strerror(errno));
-    up_sweep(s); /* left by the script before we restarted */
+    up_supervisor_sweep(s); /* left by the script before we restarted */
     if (up_child_new(&s->agent, s->processes, "agent", s->config->heartbeat, err) < 0 ||
         up_child_new(&s->script, s->processes, "script", s->config->heartbeat, err) < 0 ||
         up_child_new(&s->helper, s->processes, "files", UP_HELPER_HANG, err) < 0 ||
         up_child_new(&s->tester, s->processes, "test", s->config->hotfix_time, err) < 0 ||
         open_device(s, &action, err) < 0)
         return err->code;
-    up_fix_settle(s, true);
+    up_supervisor_fix_settle(s, true);
     up_child_advise(s->script, "; split the long task, or raise heartbeat in the configuration");
     if ((s->config->script_user || s->config->control_group) &&
         up_rights_open_state(s->storage, s->config->state, err) < 0)
-        up_warn("other users may lack access to what they may use", err);
+        up_supervisor_warn("other users may lack access to what they may use", err);
     if (action == UP_START_RESTART)
-        up_leave_to_restart(s, "the boot loader has to choose again");
+        up_supervisor_leave_to_restart(s, "the boot loader has to choose again");
     s->ready_by = up_supervisor_now(s) + READY_MS;
     return 0;
 }

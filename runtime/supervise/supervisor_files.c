@@ -54,7 +54,7 @@ static void hear_helper(struct up_supervisor *s, struct result *r, struct up_err
     const char *line = up_child_hear(s->helper, up_supervisor_now(s));
 
     for (; line; line = up_child_hear(s->helper, up_supervisor_now(s))) {
-        up_tell_alive(s);
+        up_supervisor_tell_alive(s);
         if (strcmp(line, "done") == 0)
             *r = (struct result){true, 0, UP_FILES_DONE};
         else
@@ -76,11 +76,11 @@ static void attend(struct up_supervisor *s, struct result *r, struct up_error *e
 {
     while (!up_child_over(s->helper)) {
         wait_for_helper(s);
-        up_hear_signals(s);
+        up_supervisor_hear_signals(s);
         hear_helper(s, r, err);
         up_child_tick(s->helper, up_supervisor_now(s));
         if (up_child_waits(s->helper))
-            up_tell_alive(s);
+            up_supervisor_tell_alive(s);
     }
     hear_helper(s, r, err);
     up_child_reap(s->helper, up_supervisor_now(s));
@@ -113,8 +113,8 @@ int up_supervisor_files(void *supervisor, enum up_files_task task, enum up_files
             return err->code;
         attend(s, &r, err);
         if (!r.known)
-            up_say(s, "files: the helper (%s) %s", up_files_program_task_name(task),
-                   up_child_reason(s->helper));
+            up_supervisor_say(s, "files: the helper (%s) %s", up_files_program_task_name(task),
+                              up_child_reason(s->helper));
     }
     if (!r.known)
         return up_fail(err, UP_INTERNAL, "files: the helper (%s) %s, %d times",

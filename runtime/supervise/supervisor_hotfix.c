@@ -58,7 +58,7 @@ static void start_anew(struct up_supervisor *s, enum up_fix_turn turn, const cha
 {
     s->fix.turn = turn;
     s->fix.led = false;
-    up_intend(s, UP_INTENT_FIX, why);
+    up_supervisor_intend(s, UP_INTENT_FIX, why);
 }
 
 /* It is out of force. */
@@ -80,9 +80,9 @@ static void fail(struct up_supervisor *s, const char *why)
 
     up_fail(&cause, UP_ROLLEDBACK, "%s: %s; it is undone", s->fix.name, why);
     if (up_hotfix_failed(s->device, why, &err) < 0)
-        up_warn(s->fix.name, &err);
-    up_say(s, "%s", cause.message);
-    up_tell_answer(s, "hotfix", UP_ROLLEDBACK, &cause);
+        up_supervisor_warn(s->fix.name, &err);
+    up_supervisor_say(s, "%s", cause.message);
+    up_supervisor_tell_answer(s, "hotfix", UP_ROLLEDBACK, &cause);
     take_out(s);
 }
 
@@ -96,7 +96,7 @@ static void pass(struct up_supervisor *s)
         return;
     }
     s->fix.turn = UP_FIX_NONE;
-    up_say(s, "%s: passed its test", s->fix.name);
+    up_supervisor_say(s, "%s: passed its test", s->fix.name);
     up_child_tell(s->agent, "answer hotfix ok %s", up_hotfix_state_name(UP_HOTFIX_FRESH));
     if (s->fix.led)
         s->fix.lived_at = s->fix.led_at + UP_HOTFIX_LIVED_MS;
@@ -120,7 +120,7 @@ static int start_tester(struct up_supervisor *s, struct up_error *err)
     if (s->storage->ops->stat(s->storage, path, &st) < 0)
         return 0;
     up_hotfix_overlays(s->device, s->fix.id, true, s->overlays, sizeof s->overlays);
-    up_script_words(s, up_hotfix_path(s->device, s->fix.id, "", tree, sizeof tree), &words);
+    up_supervisor_script_words(s, up_hotfix_path(s->device, s->fix.id, "", tree, sizeof tree), &words);
     return up_child_start(s->tester, words.argv, up_supervisor_now(s), err) < 0 ? err->code : 1;
 }
 
@@ -152,13 +152,13 @@ static void hear_apply(struct up_supervisor *s, const char *id, bool live)
 
     up_supervisor_refresh(s);
     if (check_order(s, id, &err) < 0 || up_hotfix_test(s->device, id, &err) < 0) {
-        up_tell_answer(s, "hotfix", err.code, &err);
+        up_supervisor_tell_answer(s, "hotfix", err.code, &err);
         return;
     }
     name_it(s, id);
     s->fix.live = live && up_child_running(s->script);
     s->fix.until = up_supervisor_now(s) + (uint64_t)s->config->hotfix_time * 1000;
-    up_say(s, "%s: in force, and on test", s->fix.name);
+    up_supervisor_say(s, "%s: in force, and on test", s->fix.name);
     if (!s->fix.live) {
         start_anew(s, UP_FIX_ANEW, "a hotfix comes");
         return;
@@ -182,12 +182,12 @@ static void hear_undo(struct up_supervisor *s, const char *name, bool all, bool 
         h = up_hotfix_find_active(&ledger, name);
         rc = up_hotfix_undo(s->device, name, all, &err);
     }
-    up_tell_answer(s, "hotfix", rc, &err);
+    up_supervisor_tell_answer(s, "hotfix", rc, &err);
     if (rc < 0)
         return;
     snprintf(s->fix.id, sizeof s->fix.id, "%s", h ? h->id : "");
     s->fix.live = live && !all;
-    up_say(s, "hotfix %s: undone as ordered", name);
+    up_supervisor_say(s, "hotfix %s: undone as ordered", name);
     take_out(s);
 }
 
@@ -220,7 +220,7 @@ static void end_again(struct up_supervisor *s, bool passed, const char *why)
 {
     up_child_kill(s->tester, "is not needed any more");
     s->fix.turn = UP_FIX_NONE;
-    up_say(s, "%s: tested again: %s", s->fix.name, why);
+    up_supervisor_say(s, "%s: tested again: %s", s->fix.name, why);
     up_child_tell(s->agent, "answer hotfix ok %s", passed ? "passed" : "failed");
 }
 
@@ -231,7 +231,7 @@ static void hear_again(struct up_supervisor *s, const char *id)
 
     up_supervisor_refresh(s);
     if (check_order(s, id, &err) < 0 || up_hotfix_check_in_force(s->device, id, &err) < 0) {
-        up_tell_answer(s, "hotfix", err.code, &err);
+        up_supervisor_tell_answer(s, "hotfix", err.code, &err);
         return;
     }
     name_it(s, id);
@@ -242,7 +242,7 @@ static void hear_again(struct up_supervisor *s, const char *id)
         end_again(s, started == 0, started == 0 ? "it has no test.lua" : err.message);
 }
 
-void up_hear_hotfix(struct up_supervisor *s, const char *rest)
+void up_supervisor_hear_hotfix(struct up_supervisor *s, const char *rest)
 {
     char how[8], many[8], word[UP_HOTFIX_ID_SIZE];
     int at = 0;
@@ -261,15 +261,15 @@ void up_hear_hotfix(struct up_supervisor *s, const char *rest)
         hear_handled(s, strcmp(word, "yes") == 0);
 }
 
-void up_fix_settle(struct up_supervisor *s, bool read)
+void up_supervisor_fix_settle(struct up_supervisor *s, bool read)
 {
     struct up_error err;
 
     if (s->device && s->fix.turn == UP_FIX_NONE && up_hotfix_settle(s->device, read, &err) < 0)
-        up_warn("hotfixes", &err);
+        up_supervisor_warn("hotfixes", &err);
 }
 
-void up_fix_before_start(struct up_supervisor *s)
+void up_supervisor_fix_before_start(struct up_supervisor *s)
 {
     bool tested = is_tested(s);
     struct up_error err;
@@ -279,10 +279,10 @@ void up_fix_before_start(struct up_supervisor *s)
     s->fix.lived_at = 0;
     if (!s->device)
         return;
-    up_fix_settle(s, false);
+    up_supervisor_fix_settle(s, false);
     fresh = up_hotfix_count_start(s->device, &err);
     if (fresh < 0)
-        up_warn("hotfixes", &err);
+        up_supervisor_warn("hotfixes", &err);
     up_hotfix_overlays(s->device, tested ? s->fix.id : NULL, fresh > 0, s->overlays, sizeof s->overlays);
     if (fresh > 0)
         s->fix.lived_at = up_supervisor_now(s) + UP_HOTFIX_LIVED_MS;
@@ -290,16 +290,16 @@ void up_fix_before_start(struct up_supervisor *s)
     s->fix.led_at = up_supervisor_now(s);
 }
 
-void up_fix_script_ended(struct up_supervisor *s, bool asked)
+void up_supervisor_fix_script_ended(struct up_supervisor *s, bool asked)
 {
     struct up_error err;
 
     if (s->fix.lived_at > 0 && asked && up_hotfix_uncount_start(s->device, &err) < 0)
-        up_warn("hotfixes", &err);
+        up_supervisor_warn("hotfixes", &err);
     s->fix.lived_at = 0;
 }
 
-void up_fix_forgive(struct up_supervisor *s, uint64_t late, uint64_t now)
+void up_supervisor_fix_forgive(struct up_supervisor *s, uint64_t late, uint64_t now)
 {
     up_child_forgive(s->tester, late, now);
     if (s->fix.turn != UP_FIX_NONE) {
@@ -332,7 +332,7 @@ static void cancel(struct up_supervisor *s)
 
     up_child_kill(s->tester, "is not needed any more");
     if (is_tested(s) && up_hotfix_cancel(s->device, &err) < 0)
-        up_warn("hotfixes", &err);
+        up_supervisor_warn("hotfixes", &err);
     s->fix.turn = UP_FIX_NONE;
 }
 
@@ -375,7 +375,7 @@ static void look_after_again(struct up_supervisor *s, bool tester_over)
         end_again(s, false, "no result in time");
 }
 
-void up_look_after_hotfix(struct up_supervisor *s)
+void up_supervisor_look_after_hotfix(struct up_supervisor *s)
 {
     bool tester_over = look_after_tester(s);
     struct up_error err;
@@ -391,7 +391,7 @@ void up_look_after_hotfix(struct up_supervisor *s)
     if (s->fix.lived_at > 0 && up_supervisor_now(s) >= s->fix.lived_at) {
         s->fix.lived_at = 0;
         if (up_hotfix_lived(s->device, &err) < 0)
-            up_warn("hotfixes", &err);
+            up_supervisor_warn("hotfixes", &err);
     }
 }
 
@@ -400,7 +400,7 @@ static uint64_t sooner(uint64_t a, uint64_t b)
     return b > 0 && b < a ? b : a;
 }
 
-uint64_t up_hotfix_due(const struct up_supervisor *s)
+uint64_t up_supervisor_hotfix_due(const struct up_supervisor *s)
 {
     uint64_t due = sooner(up_child_next_tick(s->tester), s->fix.lived_at);
 

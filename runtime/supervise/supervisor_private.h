@@ -108,32 +108,34 @@ struct up_supervisor {
 };
 
 /* A line on stderr unless quiet; warn() always. */
-void up_say(const struct up_supervisor *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void up_warn(const char *what, const struct up_error *err);
+void up_supervisor_say(const struct up_supervisor *s, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void up_supervisor_warn(const char *what, const struct up_error *err);
 
 uint64_t up_supervisor_now(const struct up_supervisor *s); /* ms, monotonic */
 enum up_phase up_supervisor_phase(const struct up_supervisor *s);
 /* Read the journal again: the agent may have written it. */
 void up_supervisor_refresh(struct up_supervisor *s);
-void up_tell_phase(struct up_supervisor *s);
-void up_tell_script(struct up_supervisor *s);
+void up_supervisor_tell_phase(struct up_supervisor *s);
+void up_supervisor_tell_script(struct up_supervisor *s);
 /* READY=1, once. */
-void up_tell_ready(struct up_supervisor *s);
+void up_supervisor_tell_ready(struct up_supervisor *s);
 /* WATCHDOG=1: the agent sends heartbeats, or waits for the medium. */
-void up_tell_alive(struct up_supervisor *s);
+void up_supervisor_tell_alive(struct up_supervisor *s);
 /* Answer the agent's request for `verb`. err is read if result < 0. */
-void up_tell_answer(struct up_supervisor *s, const char *verb, int result, const struct up_error *err);
+void up_supervisor_tell_answer(struct up_supervisor *s, const char *verb, int result,
+                               const struct up_error *err);
 
 /* Stop both children, then restart the device; does nothing if that was tried and will be retried. Of what
  * is armed without a core only files need that, whatever `why` says. */
-void up_leave_to_restart(struct up_supervisor *s, const char *why);
+void up_supervisor_leave_to_restart(struct up_supervisor *s, const char *why);
 
 /* The children are down: run the command. They run again until the device goes down. */
-void up_restart_device(struct up_supervisor *s);
+void up_supervisor_restart_device(struct up_supervisor *s);
 /* A restart that did not happen is retried when due, without stopping anybody. */
-void up_look_after_restart(struct up_supervisor *s);
+void up_supervisor_look_after_restart(struct up_supervisor *s);
 /* A restart is no longer wanted. */
-void up_forget_restart(struct up_supervisor *s);
+void up_supervisor_forget_restart(struct up_supervisor *s);
 
 /* The arguments of the script's process; there is room for its user and groups, too. With `tree`, those
  * of the process that runs test.lua there. They refer to *s and `tree`. */
@@ -141,45 +143,45 @@ struct up_script_words {
     const char *argv[13 + UP_RIGHTS_GROUPS];
     char heartbeat[16], memory[24];
 };
-void up_script_words(const struct up_supervisor *s, const char *tree, struct up_script_words *w);
+void up_supervisor_script_words(const struct up_supervisor *s, const char *tree, struct up_script_words *w);
 
 /* "hotfix REST" of the agent. */
-void up_hear_hotfix(struct up_supervisor *s, const char *rest);
+void up_supervisor_hear_hotfix(struct up_supervisor *s, const char *rest);
 /* No hotfix is tested: what a cut left, and what does not fit the release, goes out of force. `read`: see
  * up_hotfix_settle(). */
-void up_fix_settle(struct up_supervisor *s, bool read);
+void up_supervisor_fix_settle(struct up_supervisor *s, bool read);
 /* Which hotfixes lead the script that is started next; that start is counted. */
-void up_fix_before_start(struct up_supervisor *s);
+void up_supervisor_fix_before_start(struct up_supervisor *s);
 /* asked: it was stopped in order. */
-void up_fix_script_ended(struct up_supervisor *s, bool asked);
+void up_supervisor_fix_script_ended(struct up_supervisor *s, bool asked);
 /* We were `late` ms late: that counts against no hotfix. */
-void up_fix_forgive(struct up_supervisor *s, uint64_t late, uint64_t now);
-void up_look_after_hotfix(struct up_supervisor *s);
+void up_supervisor_fix_forgive(struct up_supervisor *s, uint64_t late, uint64_t now);
+void up_supervisor_look_after_hotfix(struct up_supervisor *s);
 /* When it has to be looked at again, ms; UINT64_MAX: never. */
-uint64_t up_hotfix_due(const struct up_supervisor *s);
+uint64_t up_supervisor_hotfix_due(const struct up_supervisor *s);
 
 /* Stop the script for `intent`; a stronger earlier intent stays. */
-void up_intend(struct up_supervisor *s, enum up_intent intent, const char *why);
+void up_supervisor_intend(struct up_supervisor *s, enum up_intent intent, const char *why);
 /* Roll back or disarm now, for s->why. The script is down, or only armed is
  * undone. unreached: see up_device_unreached(). */
 void up_supervisor_rollback(struct up_supervisor *s, bool unreached);
 /* When the trouble changes: report it and tell the agent. */
-void up_tell_trouble(struct up_supervisor *s);
+void up_supervisor_tell_trouble(struct up_supervisor *s);
 /* Retry what did not work, now and then. */
-void up_look_after_trouble(struct up_supervisor *s);
+void up_supervisor_look_after_trouble(struct up_supervisor *s);
 /* <state>/script/<n>, or the script for a device that cannot be opened. False: there is none. */
-bool up_script_path(const struct up_supervisor *s, char *buf, size_t len);
+bool up_supervisor_script_path(const struct up_supervisor *s, char *buf, size_t len);
 /* Whether the script was started without being counted as a start on trial. */
-bool up_script_uncounted(const struct up_supervisor *s);
+bool up_supervisor_script_uncounted(const struct up_supervisor *s);
 
 /* Start the script, watch it, and act when it has ended. */
-void up_look_after_script(struct up_supervisor *s, bool over);
+void up_supervisor_look_after_script(struct up_supervisor *s, bool over);
 /* When to start it, ms; UINT64_MAX: it runs, or its leftovers do. */
-uint64_t up_script_due(const struct up_supervisor *s);
+uint64_t up_supervisor_script_due(const struct up_supervisor *s);
 
 /* From now on kill what the script left. Nothing is started before that is gone
  * or UP_SWEEP_MOST_MS passed, because a process may hang in the kernel. */
-void up_sweep(struct up_supervisor *s);
+void up_supervisor_sweep(struct up_supervisor *s);
 
 /* Do this on the tree of files, in the helper, and wait for its end. As up_files_program_do(); also
  * UP_INTERNAL: it cannot be started, or ended without a result again and again. */
@@ -189,14 +191,14 @@ UP_MUST_CHECK int up_supervisor_files(void *supervisor, enum up_files_task task,
  * UP_DEFERRED not yet. */
 UP_MUST_CHECK int up_supervisor_tried(const struct up_supervisor *s, struct up_error *err);
 /* Handle the signals that arrived. */
-void up_hear_signals(struct up_supervisor *s);
+void up_supervisor_hear_signals(struct up_supervisor *s);
 
 /* Decide about a confirm that waits for the first heartbeat. */
-void up_look_after_confirm(struct up_supervisor *s);
+void up_supervisor_look_after_confirm(struct up_supervisor *s);
 
 /* Handle a limited number of lines, so that a flood from one child starves
  * nobody. True: there may be more. */
-bool up_hear_agent(struct up_supervisor *s);
-bool up_hear_script(struct up_supervisor *s);
+bool up_supervisor_hear_agent(struct up_supervisor *s);
+bool up_supervisor_hear_script(struct up_supervisor *s);
 
 #endif

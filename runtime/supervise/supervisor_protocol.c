@@ -18,9 +18,9 @@ static bool go_to_armed(struct up_supervisor *s)
     if (up_supervisor_phase(s) != UP_ARMED)
         return false;
     if (up_device_has_core(s->device))
-        up_leave_to_restart(s, "a new core is armed");
+        up_supervisor_leave_to_restart(s, "a new core is armed");
     else
-        up_intend(s, UP_INTENT_TRIAL, "a new script is armed");
+        up_supervisor_intend(s, UP_INTENT_TRIAL, "a new script is armed");
     return true;
 }
 
@@ -37,10 +37,10 @@ static void confirm(struct up_supervisor *s)
         n = up_fail(&err, UP_DEFERRED, "the script gives no sign of life; confirm again when it works");
     if (n == 0)
         n = up_device_confirm(s->device, &err);
-    up_tell_answer(s, "confirm", n, &err);
-    up_tell_phase(s);
+    up_supervisor_tell_answer(s, "confirm", n, &err);
+    up_supervisor_tell_phase(s);
     if (n == 0)
-        up_say(s, "confirmed");
+        up_supervisor_say(s, "confirmed");
 }
 
 /* Between its start and its first heartbeat a script does not count as hanging.
@@ -55,7 +55,7 @@ static void hear_confirm(struct up_supervisor *s, const char *rest)
         s->confirm_by = up_supervisor_now(s) + (uint64_t)s->config->heartbeat * 500;
 }
 
-void up_look_after_confirm(struct up_supervisor *s)
+void up_supervisor_look_after_confirm(struct up_supervisor *s)
 {
     if (s->confirm_by > 0 && (up_supervisor_phase(s) != UP_TRIAL || up_child_beaten(s->script) ||
                               up_supervisor_now(s) >= s->confirm_by))
@@ -70,15 +70,15 @@ static void hear_rollback(struct up_supervisor *s, const char *why)
     up_supervisor_refresh(s);
     phase = up_supervisor_phase(s);
     if (phase < UP_ARMED) {
-        up_tell_answer(
+        up_supervisor_tell_answer(
             s, "rollback",
             up_fail(&err, UP_NOTHING, "nothing to roll back: the device is %s", up_phase_name(phase)), &err);
         return;
     }
     s->answer_rollback = true;
     /* An uncounted start runs the old script, or needs a restart: there is nothing to stop. */
-    if (phase == UP_TRIAL && !up_script_uncounted(s)) {
-        up_intend(s, UP_INTENT_ROLLBACK, why);
+    if (phase == UP_TRIAL && !up_supervisor_script_uncounted(s)) {
+        up_supervisor_intend(s, UP_INTENT_ROLLBACK, why);
     } else {
         up_printable_copy(s->why, sizeof s->why, why);
         s->intent = s->intent == UP_INTENT_TRIAL ? UP_INTENT_ANEW : s->intent;
@@ -89,15 +89,15 @@ static void hear_rollback(struct up_supervisor *s, const char *why)
 static void hear_failed(struct up_supervisor *s, const char *why)
 {
     up_supervisor_refresh(s);
-    if (up_supervisor_phase(s) == UP_TRIAL && !up_script_uncounted(s))
+    if (up_supervisor_phase(s) == UP_TRIAL && !up_supervisor_script_uncounted(s))
         up_child_kill(s->script, why);
 }
 
 static void hear_unreached(struct up_supervisor *s, const char *why)
 {
     up_supervisor_refresh(s);
-    if (up_supervisor_phase(s) == UP_TRIAL && !up_script_uncounted(s))
-        up_intend(s, UP_INTENT_GIVE_UP, why);
+    if (up_supervisor_phase(s) == UP_TRIAL && !up_supervisor_script_uncounted(s))
+        up_supervisor_intend(s, UP_INTENT_GIVE_UP, why);
 }
 
 static void hear_date(struct up_supervisor *s, const char *seconds)
@@ -109,8 +109,8 @@ static void hear_date(struct up_supervisor *s, const char *seconds)
     before = up_device_time_trusted(s->device);
     agrees = up_device_witness(s->device, strtoull(seconds, NULL, 10));
     if (up_device_time_trusted(s->device) != before)
-        up_say(s, "the clock %s with a server whose certificate was verified",
-               agrees ? "agrees" : "disagrees");
+        up_supervisor_say(s, "the clock %s with a server whose certificate was verified",
+                          agrees ? "agrees" : "disagrees");
 }
 
 /* The rest of a line after `word` and a space; NULL if it begins otherwise. */
@@ -126,16 +126,16 @@ static const char *after(const char *line, const char *word)
 static void hear_beat(struct up_supervisor *s, const char *rest)
 {
     (void)rest;
-    up_tell_ready(s);
-    up_tell_alive(s);
+    up_supervisor_tell_ready(s);
+    up_supervisor_tell_alive(s);
 }
 
 static void hear_armed(struct up_supervisor *s, const char *rest)
 {
     (void)rest;
     up_supervisor_refresh(s);
-    up_say(s, "%s is armed", up_device_state(s->device)->tx.pair.release);
-    up_tell_phase(s);
+    up_supervisor_say(s, "%s is armed", up_device_state(s->device)->tx.pair.release);
+    up_supervisor_tell_phase(s);
 }
 
 static void hear_restart(struct up_supervisor *s, const char *rest)
@@ -148,7 +148,7 @@ static void hear_resume(struct up_supervisor *s, const char *rest)
 {
     (void)rest;
     up_supervisor_refresh(s);
-    up_tell_phase(s);
+    up_supervisor_tell_phase(s);
 }
 
 static void hear_lacks(struct up_supervisor *s, const char *what)
@@ -174,7 +174,7 @@ static void hear_agent(struct up_supervisor *s, const char *line)
         {"confirm", hear_confirm, ""},     {"rollback", hear_rollback, "asked for"},
         {"failed", hear_failed, "failed"}, {"unreached", hear_unreached, "no cloud answered"},
         {"lacks", hear_lacks, ""},         {"vouched", hear_vouched, ""},
-        {"date", hear_date, ""},           {"hotfix", up_hear_hotfix, ""},
+        {"date", hear_date, ""},           {"hotfix", up_supervisor_hear_hotfix, ""},
     };
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
@@ -185,7 +185,7 @@ static void hear_agent(struct up_supervisor *s, const char *line)
             return;
         }
     }
-    up_say(s, "the agent says something unknown: %.80s", line);
+    up_supervisor_say(s, "the agent says something unknown: %.80s", line);
 }
 
 static void hear_script(struct up_supervisor *s, const char *line)
@@ -196,12 +196,12 @@ static void hear_script(struct up_supervisor *s, const char *line)
         return;
     why = after(line, "restart");
     if (!why) {
-        up_say(s, "the script says something unknown: %.80s", line);
+        up_supervisor_say(s, "the script says something unknown: %.80s", line);
         return;
     }
-    up_say(s, "the script asks for a restart: %s", *why ? why : "no reason given");
+    up_supervisor_say(s, "the script asks for a restart: %s", *why ? why : "no reason given");
     if (!go_to_armed(s))
-        up_intend(s, UP_INTENT_ANEW, why);
+        up_supervisor_intend(s, UP_INTENT_ANEW, why);
 }
 
 static bool hear(struct up_supervisor *s, struct up_child *child,
@@ -213,18 +213,18 @@ static bool hear(struct up_supervisor *s, struct up_child *child,
         if (!line)
             return false;
         if (s->verbosity > 0 && strcmp(line, "beat") != 0)
-            up_say(s, "%s: %.200s", child == s->agent ? "agent" : "script", line);
+            up_supervisor_say(s, "%s: %.200s", child == s->agent ? "agent" : "script", line);
         handle(s, line);
     }
     return true;
 }
 
-bool up_hear_agent(struct up_supervisor *s)
+bool up_supervisor_hear_agent(struct up_supervisor *s)
 {
     return hear(s, s->agent, hear_agent);
 }
 
-bool up_hear_script(struct up_supervisor *s)
+bool up_supervisor_hear_script(struct up_supervisor *s)
 {
     return hear(s, s->script, hear_script);
 }

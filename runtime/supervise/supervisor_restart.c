@@ -28,11 +28,11 @@ static void run_command(struct up_supervisor *s)
     if (s->restart_delay > RETRY_MOST_MS)
         s->restart_delay = RETRY_MOST_MS;
     s->restart_at = up_supervisor_now(s) + s->restart_delay;
-    up_say(s, "if the device is still up in %llu s, the restart is tried again",
-           (unsigned long long)(s->restart_delay / 1000));
+    up_supervisor_say(s, "if the device is still up in %llu s, the restart is tried again",
+                      (unsigned long long)(s->restart_delay / 1000));
 }
 
-void up_restart_device(struct up_supervisor *s)
+void up_supervisor_restart_device(struct up_supervisor *s)
 {
     run_command(s);
     s->leave = UP_LEAVE_NOT;
@@ -40,17 +40,17 @@ void up_restart_device(struct up_supervisor *s)
     up_child_hurry(s->script);
 }
 
-void up_look_after_restart(struct up_supervisor *s)
+void up_supervisor_look_after_restart(struct up_supervisor *s)
 {
     if (s->restart_at == 0 || s->leave != UP_LEAVE_NOT || up_supervisor_now(s) < s->restart_at)
         return;
     if (s->no_restart.cause.code == UP_OK)
         will_not_restart(s, "it ran, and nothing happened");
-    up_say(s, "restarting the device: it did not go down the last time");
+    up_supervisor_say(s, "restarting the device: it did not go down the last time");
     run_command(s);
 }
 
-void up_forget_restart(struct up_supervisor *s)
+void up_supervisor_forget_restart(struct up_supervisor *s)
 {
     s->restart_at = s->restart_delay = 0;
     s->no_restart.cause.code = UP_OK;

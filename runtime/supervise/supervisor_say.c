@@ -19,7 +19,7 @@ uint64_t up_supervisor_now(const struct up_supervisor *s)
     return s->storage->ops->monotonic(s->storage);
 }
 
-void up_say(const struct up_supervisor *s, const char *format, ...)
+void up_supervisor_say(const struct up_supervisor *s, const char *format, ...)
 {
     struct up_error line;
     va_list arguments;
@@ -35,7 +35,7 @@ void up_say(const struct up_supervisor *s, const char *format, ...)
     up_log("moult run: %s", line.message);
 }
 
-void up_warn(const char *what, const struct up_error *err)
+void up_supervisor_warn(const char *what, const struct up_error *err)
 {
     up_log("moult run: %s: %s (%s)", what, err->message, up_code_word(err->code));
 }
@@ -45,7 +45,7 @@ enum up_phase up_supervisor_phase(const struct up_supervisor *s)
     return s->device ? up_device_state(s->device)->phase : UP_IDLE;
 }
 
-bool up_script_uncounted(const struct up_supervisor *s)
+bool up_supervisor_script_uncounted(const struct up_supervisor *s)
 {
     return s->device && up_device_uncounted(s->device);
 }
@@ -55,10 +55,10 @@ void up_supervisor_refresh(struct up_supervisor *s)
     struct up_error err;
 
     if (s->device && up_device_reload(s->device, &err) < 0)
-        up_warn("journal", &err);
+        up_supervisor_warn("journal", &err);
 }
 
-void up_tell_phase(struct up_supervisor *s)
+void up_supervisor_tell_phase(struct up_supervisor *s)
 {
     const char *phase = up_phase_name(up_supervisor_phase(s));
 
@@ -76,9 +76,9 @@ static unsigned long long next_start(const struct up_supervisor *s)
     return s->storage->ops->now(s->storage) + (due > now ? (due - now + 999) / 1000 : 0);
 }
 
-void up_tell_script(struct up_supervisor *s)
+void up_supervisor_tell_script(struct up_supervisor *s)
 {
-    bool counted = up_supervisor_phase(s) == UP_TRIAL && !up_script_uncounted(s);
+    bool counted = up_supervisor_phase(s) == UP_TRIAL && !up_supervisor_script_uncounted(s);
     unsigned starts = counted ? up_device_state(s->device)->tx.starts : 0;
 
     if (up_child_running(s->script))
@@ -90,7 +90,8 @@ void up_tell_script(struct up_supervisor *s)
         up_child_tell(s->agent, "script ended %u %llu %s", s->ends.times, next_start(s), s->ends.why);
 }
 
-void up_tell_answer(struct up_supervisor *s, const char *verb, int result, const struct up_error *err)
+void up_supervisor_tell_answer(struct up_supervisor *s, const char *verb, int result,
+                               const struct up_error *err)
 {
     if (result < 0)
         up_child_tell(s->agent, "answer %s %s %s", verb, up_code_word(result), err->message);
@@ -103,7 +104,7 @@ void up_tell_answer(struct up_supervisor *s, const char *verb, int result, const
  * its first heartbeat, before which it listens. But an agent that cannot start
  * must not make us look hung.
  */
-void up_tell_ready(struct up_supervisor *s)
+void up_supervisor_tell_ready(struct up_supervisor *s)
 {
     if (s->ready_by == 0)
         return;
@@ -112,7 +113,7 @@ void up_tell_ready(struct up_supervisor *s)
                    up_phase_name(up_supervisor_phase(s)));
 }
 
-void up_tell_alive(struct up_supervisor *s)
+void up_supervisor_tell_alive(struct up_supervisor *s)
 {
     if (s->notify.watchdog)
         up_notify_send(&s->notify, "WATCHDOG=1");
@@ -133,18 +134,18 @@ static void leave(struct up_supervisor *s, enum up_leave how)
     up_child_stop(s->agent, up_supervisor_now(s));
 }
 
-void up_leave_to_restart(struct up_supervisor *s, const char *why)
+void up_supervisor_leave_to_restart(struct up_supervisor *s, const char *why)
 {
     if (s->restart_at > 0)
         return;
     if (up_supervisor_phase(s) == UP_ARMED && !up_device_has_core(s->device))
         why = "new files wait for it";
-    up_say(s, "restarting the device: %s", why);
+    up_supervisor_say(s, "restarting the device: %s", why);
     leave(s, UP_LEAVE_RESTART);
 }
 
 /* Stop the script for `intent`; a stronger earlier intent stays. */
-void up_intend(struct up_supervisor *s, enum up_intent intent, const char *why)
+void up_supervisor_intend(struct up_supervisor *s, enum up_intent intent, const char *why)
 {
     if (s->leave != UP_LEAVE_NOT || intent < s->intent)
         return;
@@ -158,15 +159,15 @@ static int next_signal(struct up_supervisor *s)
     return s->processes->ops->next_signal(s->processes);
 }
 
-void up_hear_signals(struct up_supervisor *s)
+void up_supervisor_hear_signals(struct up_supervisor *s)
 {
     for (int number = next_signal(s); number != 0; number = next_signal(s)) {
         if (number == SIGHUP) { /* a closed terminal; many daemons reload their files for it */
-            up_say(s, "ignores SIGHUP; the configuration is read at the next start");
+            up_supervisor_say(s, "ignores SIGHUP; the configuration is read at the next start");
             continue;
         }
         if (s->leave != UP_LEAVE_STOP)
-            up_say(s, "stopping: %s", strsignal(number));
+            up_supervisor_say(s, "stopping: %s", strsignal(number));
         leave(s, UP_LEAVE_STOP);
     }
 }

@@ -34,11 +34,11 @@ static bool may_start(struct up_supervisor *s)
         return true;
     }
     if (n == UP_ROLLEDBACK)
-        up_warn("trial", &err);
+        up_supervisor_warn("trial", &err);
     s->trial_until = 0; /* what runs now is not on trial, or its start is not counted */
-    up_tell_phase(s);
+    up_supervisor_tell_phase(s);
     if (action == UP_START_RESTART)
-        up_leave_to_restart(s, "back to the old release");
+        up_supervisor_leave_to_restart(s, "back to the old release");
     return action == UP_START_RUN;
 }
 
@@ -49,16 +49,16 @@ static bool withdraw(struct up_supervisor *s, const struct up_error *why)
     struct up_error err;
     int n;
 
-    up_warn("trial", why);
+    up_supervisor_warn("trial", why);
     n = up_device_withdraw(s->device, why->code, why->message, &action, &err);
-    up_tell_phase(s);
+    up_supervisor_tell_phase(s);
     if (n < 0) {
-        up_warn("trial", &err);
+        up_supervisor_warn("trial", &err);
         return false;
     }
-    up_say(s, "withdrawn: %s", why->message);
+    up_supervisor_say(s, "withdrawn: %s", why->message);
     if (action == UP_START_RESTART)
-        up_leave_to_restart(s, "back to the old release");
+        up_supervisor_leave_to_restart(s, "back to the old release");
     return action == UP_START_RUN;
 }
 
@@ -78,7 +78,7 @@ static bool ready(struct up_supervisor *s)
             up_child_postpone(s->script, up_supervisor_now(s));
             return false;
         }
-        s->checking = up_supervisor_phase(s) == UP_TRIAL && !up_script_uncounted(s);
+        s->checking = up_supervisor_phase(s) == UP_TRIAL && !up_supervisor_script_uncounted(s);
     }
     if (s->checking) {
         n = up_device_inspect(s->device, &err);
@@ -112,10 +112,10 @@ static void look_at_script(struct up_supervisor *s)
     if (n == UP_AGAIN)
         s->look_at = now + LOOK_EVERY_MS;
     else if (n < 0)
-        up_warn("script", &err);
+        up_supervisor_warn("script", &err);
 }
 
-bool up_script_path(const struct up_supervisor *s, char *buf, size_t len)
+bool up_supervisor_script_path(const struct up_supervisor *s, char *buf, size_t len)
 {
     struct up_error ignored;
 
@@ -125,14 +125,14 @@ bool up_script_path(const struct up_supervisor *s, char *buf, size_t len)
     return true;
 }
 
-uint64_t up_script_due(const struct up_supervisor *s)
+uint64_t up_supervisor_script_due(const struct up_supervisor *s)
 {
     if (s->leave != UP_LEAVE_NOT || up_child_running(s->script) || s->sweep_until > 0)
         return UINT64_MAX;
     return up_child_due(s->script);
 }
 
-void up_sweep(struct up_supervisor *s)
+void up_supervisor_sweep(struct up_supervisor *s)
 {
     s->sweep_until = up_supervisor_now(s) + UP_SWEEP_MOST_MS;
 }
@@ -148,7 +148,7 @@ static bool swept(struct up_supervisor *s)
     if (left > 0 && up_supervisor_now(s) < s->sweep_until)
         return false;
     if (left > 0)
-        up_say(s, "%u processes that the script left behind cannot be killed", left);
+        up_supervisor_say(s, "%u processes that the script left behind cannot be killed", left);
     s->sweep_until = 0;
     return true;
 }
@@ -169,25 +169,26 @@ static void start_script(struct up_supervisor *s)
     if ((!is_on_mixture(s) || up_supervisor_phase(s) == UP_TRIAL) && !ready(s))
         return;
     if (is_on_mixture(s)) { /* counting the start may have found out */
-        up_say(s, "the script does not start: the files are neither the old nor the new ones");
+        up_supervisor_say(s, "the script does not start: the files are neither the old nor the new ones");
         up_child_postpone(s->script, now);
         return;
     }
     /* Ask last: counting the start may have rolled back. */
-    if (!up_script_path(s, s->started, sizeof s->started)) {
+    if (!up_supervisor_script_path(s, s->started, sizeof s->started)) {
         up_child_postpone(s->script, now);
         return;
     }
-    up_fix_before_start(s);
-    up_script_words(s, NULL, &words);
+    up_supervisor_fix_before_start(s);
+    up_supervisor_script_words(s, NULL, &words);
     if (up_child_start(s->script, words.argv, now, &err) < 0) {
-        up_warn("script", &err);
+        up_supervisor_warn("script", &err);
         return;
     }
     s->look_at = s->device && up_supervisor_phase(s) != UP_TRIAL ? up_supervisor_now(s) : 0;
-    up_say(s, "script %s started (process %d)%s", s->started, (int)up_child_pid(s->script),
-           up_supervisor_phase(s) == UP_TRIAL && !up_script_uncounted(s) ? ", on trial" : "");
-    up_tell_script(s);
+    up_supervisor_say(s, "script %s started (process %d)%s", s->started, (int)up_child_pid(s->script),
+                      up_supervisor_phase(s) == UP_TRIAL && !up_supervisor_script_uncounted(s) ? ", on trial"
+                                                                                               : "");
+    up_supervisor_tell_script(s);
 }
 
 void up_supervisor_rollback(struct up_supervisor *s, bool unreached)
@@ -199,17 +200,17 @@ void up_supervisor_rollback(struct up_supervisor *s, bool unreached)
                       : up_device_rollback(s->device, trial, s->why, &action, &err);
 
     if (s->answer_rollback)
-        up_tell_answer(s, "rollback", n, &err);
+        up_supervisor_tell_answer(s, "rollback", n, &err);
     s->answer_rollback = false;
-    up_tell_phase(s);
+    up_supervisor_tell_phase(s);
     if (n < 0)
-        up_warn("rollback", &err);
+        up_supervisor_warn("rollback", &err);
     else
-        up_say(s, "%s: %s", trial ? "rolled back" : "disarmed", s->why);
+        up_supervisor_say(s, "%s: %s", trial ? "rolled back" : "disarmed", s->why);
     if (action == UP_START_RESTART)
-        up_leave_to_restart(s, "back to the old release");
+        up_supervisor_leave_to_restart(s, "back to the old release");
     else if (!trial)
-        up_forget_restart(s);
+        up_supervisor_forget_restart(s);
 }
 
 static void do_trial(struct up_supervisor *s)
@@ -217,12 +218,12 @@ static void do_trial(struct up_supervisor *s)
     struct up_error err;
     int n = up_device_begin_trial(s->device, &err);
 
-    up_tell_phase(s);
+    up_supervisor_tell_phase(s);
     s->trial_until = 0;
     if (n == UP_RESTART)
-        up_leave_to_restart(s, "a new core is armed");
+        up_supervisor_leave_to_restart(s, "a new core is armed");
     else if (n < 0)
-        up_warn("trial", &err);
+        up_supervisor_warn("trial", &err);
 }
 
 /* The script is down: do what it was stopped for. */
@@ -265,26 +266,26 @@ static void script_ended(struct up_supervisor *s)
 
     up_child_reap(s->script, up_supervisor_now(s));
     s->lacks_cloud = s->vouched = false;
-    up_sweep(s);
-    up_say(s, "script %s", up_child_reason(s->script));
-    up_fix_script_ended(s, asked);
+    up_supervisor_sweep(s);
+    up_supervisor_say(s, "script %s", up_child_reason(s->script));
+    up_supervisor_fix_script_ended(s, asked);
     if (!asked && s->device) {
         up_supervisor_refresh(s);
-        trial = up_supervisor_phase(s) == UP_TRIAL && !up_script_uncounted(s);
+        trial = up_supervisor_phase(s) == UP_TRIAL && !up_supervisor_script_uncounted(s);
         if (!trial)
             count_end(s);
     }
-    up_tell_script(s);
+    up_supervisor_tell_script(s);
     if (!trial)
         return;
     /* Even with code 0: on trial a script has to run until it is confirmed. */
     if (up_device_trial_failed(s->device, up_child_reason(s->script), &err) < 0)
-        up_warn("trial", &err);
+        up_supervisor_warn("trial", &err);
     if (up_device_state(s->device)->tx.starts >= UP_TRIAL_STARTS)
         up_child_hurry(s->script); /* to the old release */
 }
 
-void up_look_after_script(struct up_supervisor *s, bool over)
+void up_supervisor_look_after_script(struct up_supervisor *s, bool over)
 {
     uint64_t now = up_supervisor_now(s);
 
@@ -292,9 +293,10 @@ void up_look_after_script(struct up_supervisor *s, bool over)
         now >= s->trial_until) {
         s->trial_until = 0;
         if (s->lacks_cloud)
-            up_intend(s, UP_INTENT_GIVE_UP, "not confirmed before the deadline: no cloud answered");
+            up_supervisor_intend(s, UP_INTENT_GIVE_UP,
+                                 "not confirmed before the deadline: no cloud answered");
         else
-            up_intend(s, UP_INTENT_ROLLBACK, "not confirmed before the deadline");
+            up_supervisor_intend(s, UP_INTENT_ROLLBACK, "not confirmed before the deadline");
     }
     if (up_child_running(s->script)) {
         up_child_tick(s->script, s->begun);
@@ -309,6 +311,6 @@ void up_look_after_script(struct up_supervisor *s, bool over)
     if (!swept(s))
         return;
     follow_intent(s);
-    if (up_supervisor_now(s) >= up_script_due(s))
+    if (up_supervisor_now(s) >= up_supervisor_script_due(s))
         start_script(s);
 }

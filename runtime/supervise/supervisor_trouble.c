@@ -36,16 +36,17 @@ static void say(struct up_supervisor *s, const struct up_trouble *t)
     bool without = t->cause.code != UP_OK && !t->updates;
 
     if (s->without_updates && !without)
-        up_say(s, "updates work again");
+        up_supervisor_say(s, "updates work again");
     s->without_updates = without;
     s->agent_knows = false;
     if (without)
-        up_warn(!s->device && t->cause.code == UP_STATELOST
-                    ? "STATE LOST: the script runs WITHOUT UPDATES until the device is provisioned again"
-                    : "the script runs WITHOUT UPDATES",
-                &t->cause);
+        up_supervisor_warn(
+            !s->device && t->cause.code == UP_STATELOST
+                ? "STATE LOST: the script runs WITHOUT UPDATES until the device is provisioned again"
+                : "the script runs WITHOUT UPDATES",
+            &t->cause);
     else if (t->cause.code != UP_OK)
-        up_warn("not in the way of updates", &t->cause);
+        up_supervisor_warn("not in the way of updates", &t->cause);
 }
 
 /* Where the tree of files is stuck is read from the medium, so it is not asked more than needed. */
@@ -84,7 +85,7 @@ static bool same(const char *a, const char *b)
     }
 }
 
-void up_tell_trouble(struct up_supervisor *s)
+void up_supervisor_tell_trouble(struct up_supervisor *s)
 {
     const struct up_trouble *t = trouble(s);
     const char *message = t->cause.code == UP_OK ? "" : t->cause.message;
@@ -110,24 +111,24 @@ static void change_script(struct up_supervisor *s, bool trial_begun)
 {
     char dir[UP_SAID_SIZE];
 
-    if (!up_child_running(s->script) || !up_script_path(s, dir, sizeof dir))
+    if (!up_child_running(s->script) || !up_supervisor_script_path(s, dir, sizeof dir))
         return;
     if (strcmp(dir, s->started) != 0 ||
-        (!trial_begun && !up_script_uncounted(s) && up_supervisor_phase(s) == UP_TRIAL))
-        up_intend(s, UP_INTENT_ANEW, "another generation is to run");
+        (!trial_begun && !up_supervisor_script_uncounted(s) && up_supervisor_phase(s) == UP_TRIAL))
+        up_supervisor_intend(s, UP_INTENT_ANEW, "another generation is to run");
 }
 
-void up_look_after_trouble(struct up_supervisor *s)
+void up_supervisor_look_after_trouble(struct up_supervisor *s)
 {
     enum up_start_action action = UP_START_RUN;
-    bool trial_begun = s->device && !up_script_uncounted(s) && up_supervisor_phase(s) == UP_TRIAL;
+    bool trial_begun = s->device && !up_supervisor_script_uncounted(s) && up_supervisor_phase(s) == UP_TRIAL;
     bool mixed = s->device && up_device_mixed(s->device);
     struct up_error err;
 
     if (s->retry_at == 0 || s->leave != UP_LEAVE_NOT || s->restart_at > 0 ||
         up_supervisor_now(s) < s->retry_at)
         return;
-    s->retry_at = 0; /* up_tell_trouble() sets the next time */
+    s->retry_at = 0; /* up_supervisor_tell_trouble() sets the next time */
     if (s->retry_delay == 0) {
         up_device_check(s->device);
         return;
@@ -138,11 +139,11 @@ void up_look_after_trouble(struct up_supervisor *s)
         (void)!up_device_retry(s->device, &action, &err);
     else if (up_device_come_up(&s->device, s->storage, s->config, &s->worker, &action, &s->trouble, &err) < 0)
         s->trouble = (struct up_trouble){false, err};
-    up_tell_phase(s);
+    up_supervisor_tell_phase(s);
     if (mixed && s->device && !up_device_mixed(s->device))
         up_child_hurry(s->script);
     if (action == UP_START_RESTART)
-        up_leave_to_restart(s, "the boot loader has to choose again");
+        up_supervisor_leave_to_restart(s, "the boot loader has to choose again");
     else
         change_script(s, trial_begun);
 }

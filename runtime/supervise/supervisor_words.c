@@ -11,7 +11,7 @@ static const char *word_of(const char *path)
     return path ? path : "";
 }
 
-void up_script_words(const struct up_supervisor *s, const char *tree, struct up_script_words *w)
+void up_supervisor_script_words(const struct up_supervisor *s, const char *tree, struct up_script_words *w)
 {
     const struct up_config *config = s->config;
     unsigned n = 0;
