@@ -126,12 +126,12 @@ static int f_settle(lua_State *L)
     up_check_config(L, 1, &h->config);
     if (up_device_settle(&settled, up_storage_system(), &h->config, &err) < 0)
         return up_push_fail(L, &err);
-    lua_pushstring(L, up_settled_name(settled));
+    lua_pushstring(L, up_device_settled_name(settled));
     return 1;
 }
 
 /* clean_files(config, remove) -> number, path of one of them ("" of none) | nil, message, code: see
- * up_device_clean_files() */
+ * up_device_settle_files() */
 static int f_clean_files(lua_State *L)
 {
     struct handle *h;
@@ -142,7 +142,7 @@ static int f_clean_files(lua_State *L)
     luaL_checktype(L, 1, LUA_TTABLE);
     h = new_handle(L);
     up_check_config(L, 1, &h->config);
-    if (up_device_clean_files(removes, &strays, up_storage_system(), &h->config, &err) < 0)
+    if (up_device_settle_files(removes, &strays, up_storage_system(), &h->config, &err) < 0)
         return up_push_fail(L, &err);
     lua_pushinteger(L, strays.count);
     lua_pushstring(L, strays.first);

@@ -68,7 +68,7 @@ static void push_entry(lua_State *L, const struct up_device *d, const struct up_
     up_set_string(L, "id", h->id);
     up_set_string(L, "name", h->name);
     up_set_string(L, "version", h->version);
-    up_set_string(L, "state", up_hotfix_state_name(h->state));
+    up_set_string(L, "state", up_hotfix_ledger_state_name(h->state));
     up_set_sequence(L, h->sequence);
     up_set_integer(L, "time", h->time);
     if (h->why[0])

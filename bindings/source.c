@@ -94,9 +94,9 @@ static int f_copying(lua_State *L)
     h = new_handle(L);
     lua_pushvalue(L, 2);
     lua_setiuservalue(L, -2, ANCHOR_PACKAGE);
-    if (up_copy_open(&h->copy, source, package, up_storage_system(), spool, from, &err) < 0)
+    if (up_package_copy_open(&h->copy, source, package, up_storage_system(), spool, from, &err) < 0)
         return up_push_fail(L, &err);
-    h->source = up_copy_source(h->copy);
+    h->source = up_package_copy_source(h->copy);
     h->is_http = below->is_http;
     below->source = NULL;
     return 1;
@@ -177,7 +177,7 @@ static int m_take(lua_State *L)
     long n;
 
     luaL_argcheck(L, max > 0 && max <= READ_MAX, 3, "between 1 byte and 1 MiB");
-    n = up_copy_take(c, offset, &data, &err);
+    n = up_package_copy_take(c, offset, &data, &err);
     if (n < 0)
         return up_push_fail(L, &err);
     lua_pushlstring(L, (const char *)data, n < max ? (size_t)n : (size_t)max);
@@ -187,7 +187,7 @@ static int m_take(lua_State *L)
 /* source:leave(): the source below is closed */
 static int m_leave(lua_State *L)
 {
-    up_copy_leave(check_copy(L));
+    up_package_copy_leave(check_copy(L));
     return 0;
 }
 
@@ -199,7 +199,7 @@ static int m_join(lua_State *L)
     struct up_source *source = up_check_source(L, 2);
 
     luaL_argcheck(L, !below->copy, 2, "is being copied");
-    up_copy_join(c, source);
+    up_package_copy_join(c, source);
     below->source = NULL;
     return 0;
 }
@@ -207,14 +207,14 @@ static int m_join(lua_State *L)
 /* source:waits() -> whether there are bytes that were not taken */
 static int m_waits(lua_State *L)
 {
-    lua_pushboolean(L, up_copy_waits(check_copy(L)));
+    lua_pushboolean(L, up_package_copy_waits(check_copy(L)));
     return 1;
 }
 
 /* source:release(): nobody takes any more */
 static int m_release(lua_State *L)
 {
-    up_copy_release(check_copy(L));
+    up_package_copy_release(check_copy(L));
     return 0;
 }
 
@@ -295,7 +295,7 @@ static struct up_source *proper(lua_State *L)
     struct up_source *s = up_check_source(L, 1);
 
     if (h->copy)
-        s = up_copy_below(h->copy);
+        s = up_package_copy_below(h->copy);
     luaL_argcheck(L, s, 1, "has no source below");
     return s;
 }

@@ -127,7 +127,7 @@ void up_push_status(lua_State *L, const struct up_device *d)
     const struct up_pair *pair = up_status_running(d);
 
     lua_createtable(L, 0, 11);
-    up_set_string(L, "phase", up_phase_name(s->phase));
+    up_set_string(L, "phase", up_journal_phase_name(s->phase));
     up_set_string(L, "release", pair->release);
     set_core(L, pair);
     if (lua_getfield(L, -1, "core") == LUA_TTABLE) {

@@ -89,7 +89,7 @@ int up_device_judge(struct up_device *d, bool reached, struct up_error *err)
         return up_fail(err, UP_NOTHING, "nothing to judge: no release waits for it");
     if (d->state.phase >= UP_ARMED)
         return up_fail(err, UP_BUSY, "nothing is judged while the device is %s",
-                       up_phase_name(d->state.phase));
+                       up_journal_phase_name(d->state.phase));
     for (int i = 0; i < UP_QUARANTINE_MAX; i++)
         if (is_open(&next.quarantine[i]))
             tell(d, &next, next.quarantine[i].sequence, why);

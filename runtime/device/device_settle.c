@@ -118,7 +118,8 @@ static int clean(struct up_device *d, bool remove, struct up_files_strays *out, 
     enum up_files_step step;
 
     if (d->state.phase != UP_IDLE)
-        return up_fail(err, UP_BUSY, "files: an update is under way: %s", up_phase_name(d->state.phase));
+        return up_fail(err, UP_BUSY, "files: an update is under way: %s",
+                       up_journal_phase_name(d->state.phase));
     if (up_device_look_at_tree(d, &ignored, &step, err) < 0)
         return err->code;
     if (step != UP_FILES_NONE)
@@ -126,8 +127,8 @@ static int clean(struct up_device *d, bool remove, struct up_files_strays *out, 
     return up_files_clean(d->storage, d->config->files.root, d->config->files.root_count, remove, out, err);
 }
 
-int up_device_clean_files(bool remove, struct up_files_strays *out, struct up_storage *storage,
-                          const struct up_config *config, struct up_error *err)
+int up_device_settle_files(bool remove, struct up_files_strays *out, struct up_storage *storage,
+                           const struct up_config *config, struct up_error *err)
 {
     struct up_device *d;
     int rc;
@@ -139,7 +140,7 @@ int up_device_clean_files(bool remove, struct up_files_strays *out, struct up_st
     return rc;
 }
 
-const char *up_settled_name(enum up_settled settled)
+const char *up_device_settled_name(enum up_settled settled)
 {
     static const char *const names[] = {"whole", "waits", "old", "new", "trial"};
 

@@ -32,9 +32,9 @@ UP_MUST_CHECK int up_device_settle(enum up_settled *out, struct up_storage *stor
                                    const struct up_config *config, struct up_error *err);
 /* Temporary names that belong to no plan (files_clean.h); `remove`: remove them, which takes the lock.
  * Errors: UP_BUSY another process holds it, or an update is under way; UP_MISSING, UP_WRITE. */
-UP_MUST_CHECK int up_device_clean_files(bool remove, struct up_files_strays *out, struct up_storage *storage,
-                                        const struct up_config *config, struct up_error *err);
+UP_MUST_CHECK int up_device_settle_files(bool remove, struct up_files_strays *out, struct up_storage *storage,
+                                         const struct up_config *config, struct up_error *err);
 /* "whole", "waits", "old", "new", "trial" */
-const char *up_settled_name(enum up_settled settled);
+const char *up_device_settled_name(enum up_settled settled);
 
 #endif

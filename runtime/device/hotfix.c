@@ -41,7 +41,7 @@ static int record(struct up_device *d, const struct up_hotfix_ledger *ledger, co
     if (!h)
         return 0;
     snprintf(what, sizeof what, "%s %s", h->name, h->version);
-    snprintf(message, sizeof message, "%s%s%s", up_hotfix_state_name(h->state), h->why[0] ? ": " : "",
+    snprintf(message, sizeof message, "%s%s%s", up_hotfix_ledger_state_name(h->state), h->why[0] ? ": " : "",
              h->why);
     up_device_note(d, "hotfix", h->state == UP_HOTFIX_QUARANTINED ? UP_ROLLEDBACK : UP_OK, what, h->sequence,
                    message);
@@ -58,13 +58,13 @@ static int enter(struct up_device *d, const struct up_manifest *m, const char *i
 
     if (up_hotfix_ledger(d, &ledger, err) < 0)
         return err->code;
-    highest = up_hotfix_highest(&ledger, m->hotfix_name);
-    h = up_hotfix_find(&ledger, m->hotfix_name, m->hotfix_version);
+    highest = up_hotfix_ledger_highest(&ledger, m->hotfix_name);
+    h = up_hotfix_ledger_find(&ledger, m->hotfix_name, m->hotfix_version);
     if (h) {
         cuts = h->cuts;
-        up_hotfix_forget(&ledger, h);
+        up_hotfix_ledger_forget(&ledger, h);
     }
-    if (up_hotfix_add(&ledger, m->hotfix_name, &h, err) < 0)
+    if (up_hotfix_ledger_add(&ledger, m->hotfix_name, &h, err) < 0)
         return err->code;
     snprintf(h->id, sizeof h->id, "%s", id);
     snprintf(h->name, sizeof h->name, "%s", m->hotfix_name);
@@ -97,7 +97,7 @@ static int tested_entry(const struct up_device *d, struct up_hotfix_ledger *ledg
 {
     if (up_hotfix_ledger(d, ledger, err) < 0)
         return err->code;
-    *out = (struct up_hotfix *)up_hotfix_tested(ledger);
+    *out = (struct up_hotfix *)up_hotfix_gate_tested(ledger);
     return *out ? 0 : up_fail(err, UP_NOTHING, "no hotfix is being tested");
 }
 
@@ -142,7 +142,7 @@ int up_hotfix_cancel(struct up_device *d, struct up_error *err)
 static bool is_replaced(const struct up_hotfix_ledger *ledger, const struct up_hotfix *h, const char *tested)
 {
     for (const struct up_hotfix *o = h + 1; o < &ledger->entry[ledger->count]; o++)
-        if (strcmp(o->name, h->name) == 0 && up_hotfix_is_active(o) &&
+        if (strcmp(o->name, h->name) == 0 && up_hotfix_ledger_is_active(o) &&
             (o->state != UP_HOTFIX_TESTING || (tested && strcmp(tested, o->id) == 0)))
             return true;
     return false;
@@ -159,11 +159,11 @@ static int change_starts(struct up_device *d, int by, struct up_error *err)
 
     if (up_hotfix_ledger(d, &ledger, err) < 0)
         return err->code;
-    tested = up_hotfix_tested(&ledger);
+    tested = up_hotfix_gate_tested(&ledger);
     for (uint32_t i = 0; i < ledger.count; i++) {
         struct up_hotfix *h = &ledger.entry[i];
 
-        if (h->state != UP_HOTFIX_FRESH || !up_hotfix_fits(h, up_device_pair(d)) ||
+        if (h->state != UP_HOTFIX_FRESH || !up_hotfix_gate_fits(h, up_device_pair(d)) ||
             (by < 0 ? h->starts == 0 : is_replaced(&ledger, h, tested ? tested->id : NULL)))
             continue;
         if (by > 0 && h->starts >= UP_HOTFIX_STARTS) {
@@ -193,7 +193,7 @@ int up_hotfix_uncount_start(struct up_device *d, struct up_error *err)
 static void drop_lower(const struct up_device *d, struct up_hotfix_ledger *ledger, const struct up_hotfix *h)
 {
     for (struct up_hotfix *o = ledger->entry; o < h; o++)
-        if (up_hotfix_is_active(o) && strcmp(o->name, h->name) == 0)
+        if (up_hotfix_ledger_is_active(o) && strcmp(o->name, h->name) == 0)
             set(d, o, UP_HOTFIX_DROPPED, "a higher version took its place");
 }
 
@@ -234,14 +234,14 @@ int up_hotfix_undo(struct up_device *d, const char *name, bool all_above, struct
 
     if (up_hotfix_ledger(d, &ledger, err) < 0)
         return err->code;
-    if (up_hotfix_tested(&ledger))
+    if (up_hotfix_gate_tested(&ledger))
         return up_fail(err, UP_BUSY, "hotfix %s: %s is being tested; try again later", name,
-                       up_hotfix_tested(&ledger)->name);
-    h = up_hotfix_find_active(&ledger, name);
+                       up_hotfix_gate_tested(&ledger)->name);
+    h = up_hotfix_ledger_find_active(&ledger, name);
     if (!h)
         return up_fail(err, UP_NOTHING, "hotfix %s: it is not applied", name);
     for (struct up_hotfix *o = &ledger.entry[ledger.count]; --o > h;) {
-        int overlaps = up_hotfix_is_active(o) ? up_hotfix_overlaps(d, h, o, err) : 0;
+        int overlaps = up_hotfix_ledger_is_active(o) ? up_hotfix_overlaps(d, h, o, err) : 0;
 
         if (overlaps < 0)
             return overlaps;
@@ -269,15 +269,15 @@ static bool settle_entry(const struct up_device *d, struct up_hotfix *h, bool re
             again ? "the power failed during its test" : "the power failed during its test, twice");
         return true;
     }
-    if (!up_hotfix_is_active(h))
+    if (!up_hotfix_ledger_is_active(h))
         return false;
     if (up_hotfix_is_lost(d, h->id))
         set(d, h, UP_HOTFIX_DROPPED, "its folder is lost");
     else if (read && up_hotfix_is_changed(d, h->id))
         set(d, h, UP_HOTFIX_DROPPED, "its files are not what was signed");
-    else if (d->state.phase == UP_IDLE && !up_hotfix_fits(h, up_device_pair(d)))
+    else if (d->state.phase == UP_IDLE && !up_hotfix_gate_fits(h, up_device_pair(d)))
         set(d, h, UP_HOTFIX_DROPPED, "the release is not the one that it was made for");
-    return !up_hotfix_is_active(h);
+    return !up_hotfix_ledger_is_active(h);
 }
 
 int up_hotfix_settle(struct up_device *d, bool read, struct up_error *err)
@@ -308,7 +308,7 @@ void up_hotfix_overlays(const struct up_device *d, const char *tested, bool fres
     if (!up_device_has_file(d, "hotfix") || up_hotfix_ledger(d, &ledger, &ignored) < 0)
         return;
     for (const struct up_hotfix *h = &ledger.entry[ledger.count]; h-- > ledger.entry;) {
-        if (!up_hotfix_is_active(h) || !up_hotfix_fits(h, up_device_pair(d)) ||
+        if (!up_hotfix_ledger_is_active(h) || !up_hotfix_gate_fits(h, up_device_pair(d)) ||
             !up_hotfix_is_there(d, h->id) ||
             (h->state == UP_HOTFIX_TESTING && !(tested && strcmp(tested, h->id) == 0)) ||
             (h->state == UP_HOTFIX_FRESH && !fresh) || is_replaced(&ledger, h, tested))

@@ -26,7 +26,7 @@ static bool fits(const char base[UP_RELEASE_PARTS][UP_RANGE_SIZE], const struct 
     return true;
 }
 
-bool up_hotfix_fits(const struct up_hotfix *h, const struct up_pair *pair)
+bool up_hotfix_gate_fits(const struct up_hotfix *h, const struct up_pair *pair)
 {
     char has[UP_VERSION_SIZE];
     enum up_part_kind wrong;
@@ -34,7 +34,7 @@ bool up_hotfix_fits(const struct up_hotfix *h, const struct up_pair *pair)
     return fits(h->base, pair, &wrong, has);
 }
 
-const struct up_hotfix *up_hotfix_tested(const struct up_hotfix_ledger *ledger)
+const struct up_hotfix *up_hotfix_gate_tested(const struct up_hotfix_ledger *ledger)
 {
     for (uint32_t i = 0; i < ledger->count; i++)
         if (ledger->entry[i].state == UP_HOTFIX_TESTING)
@@ -47,8 +47,8 @@ static int gate_known(const struct up_manifest *m, const struct up_hotfix_ledger
                       struct up_error *err)
 {
     const struct up_hotfix *known =
-        up_hotfix_find((struct up_hotfix_ledger *)ledger, m->hotfix_name, m->hotfix_version);
-    uint64_t highest = up_hotfix_highest(ledger, m->hotfix_name);
+        up_hotfix_ledger_find((struct up_hotfix_ledger *)ledger, m->hotfix_name, m->hotfix_version);
+    uint64_t highest = up_hotfix_ledger_highest(ledger, m->hotfix_name);
 
     if (known && (known->state == UP_HOTFIX_APPLIED || known->state == UP_HOTFIX_FRESH))
         return up_fail(err, UP_NOTHING, "%s %s is applied already", known->name, known->version);
@@ -67,14 +67,15 @@ static int gate_known(const struct up_manifest *m, const struct up_hotfix_ledger
 int up_hotfix_gate(const struct up_manifest *m, const struct up_hotfix_ledger *ledger,
                    const struct up_journal_state *state, const struct up_pair *pair, struct up_error *err)
 {
-    const struct up_hotfix *tested = ledger ? up_hotfix_tested(ledger) : NULL;
+    const struct up_hotfix *tested = ledger ? up_hotfix_gate_tested(ledger) : NULL;
     char has[UP_VERSION_SIZE];
     enum up_part_kind wrong;
 
     if (!ledger)
         return up_fail(err, UP_STATELOST, "the ledger of hotfixes cannot be read");
     if (state->phase > UP_FETCHING)
-        return up_fail(err, UP_BUSY, "release %s is %s", state->tx.pair.release, up_phase_name(state->phase));
+        return up_fail(err, UP_BUSY, "release %s is %s", state->tx.pair.release,
+                       up_journal_phase_name(state->phase));
     if (tested)
         return up_fail(err, UP_BUSY, "%s %s is being tested", tested->name, tested->version);
     if (!fits(m->base, pair, &wrong, has))

@@ -12,9 +12,9 @@
 #include "journal.h"
 
 /* Whether the pair consists of what the hotfix is made for. */
-bool up_hotfix_fits(const struct up_hotfix *h, const struct up_pair *pair);
+bool up_hotfix_gate_fits(const struct up_hotfix *h, const struct up_pair *pair);
 /* The one that is being tested; NULL: none. */
-const struct up_hotfix *up_hotfix_tested(const struct up_hotfix_ledger *ledger);
+const struct up_hotfix *up_hotfix_gate_tested(const struct up_hotfix_ledger *ledger);
 
 /* Whether the ledger allows this package now: 0, or the code with a clause in err. `ledger` NULL: it cannot
  * be read. UP_BUSY a release is being installed or is on trial, or another hotfix is tested; UP_NOTHING it

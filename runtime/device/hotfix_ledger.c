@@ -17,7 +17,7 @@ static const char *const state_names[] = {
     [UP_HOTFIX_APPLIED] = "applied", [UP_HOTFIX_UNDONE] = "undone",
     [UP_HOTFIX_DROPPED] = "dropped", [UP_HOTFIX_QUARANTINED] = "quarantined"};
 
-const char *up_hotfix_state_name(enum up_hotfix_state state)
+const char *up_hotfix_ledger_state_name(enum up_hotfix_state state)
 {
     return state_names[state];
 }
@@ -31,26 +31,26 @@ static void walk_entry(struct up_walk *w, struct up_hotfix *h)
 {
     uint8_t state = (uint8_t)h->state;
 
-    up_walk_u8(w, &state);
+    up_record_walk_u8(w, &state);
     w->bad = w->bad || !is_state(state);
     h->state = w->bad ? UP_HOTFIX_DROPPED : (enum up_hotfix_state)state;
-    up_walk_text(w, h->id, sizeof h->id);
-    up_walk_text(w, h->name, sizeof h->name);
-    up_walk_text(w, h->version, sizeof h->version);
+    up_record_walk_text(w, h->id, sizeof h->id);
+    up_record_walk_text(w, h->name, sizeof h->name);
+    up_record_walk_text(w, h->version, sizeof h->version);
     for (int i = 0; i < UP_RELEASE_PARTS; i++)
-        up_walk_text(w, h->base[i], sizeof h->base[i]);
-    up_walk_u64(w, &h->sequence);
-    up_walk_u64(w, &h->highest);
-    up_walk_u64(w, &h->time);
-    up_walk_u8(w, &h->starts);
-    up_walk_u8(w, &h->cuts);
-    up_walk_flag(w, &h->by_owner);
-    up_walk_text(w, h->why, sizeof h->why);
+        up_record_walk_text(w, h->base[i], sizeof h->base[i]);
+    up_record_walk_u64(w, &h->sequence);
+    up_record_walk_u64(w, &h->highest);
+    up_record_walk_u64(w, &h->time);
+    up_record_walk_u8(w, &h->starts);
+    up_record_walk_u8(w, &h->cuts);
+    up_record_walk_flag(w, &h->by_owner);
+    up_record_walk_text(w, h->why, sizeof h->why);
 }
 
 static void walk_ledger(struct up_walk *w, struct up_hotfix_ledger *ledger)
 {
-    up_walk_u32(w, &ledger->count);
+    up_record_walk_u32(w, &ledger->count);
     w->bad = w->bad || ledger->count > UP_HOTFIXES;
     for (uint32_t i = 0; !w->bad && i < ledger->count; i++)
         walk_entry(w, &ledger->entry[i]);
@@ -62,7 +62,7 @@ static int decode(struct up_hotfix_ledger *ledger, const uint8_t *in, size_t len
     uint32_t form = 0;
 
     memset(ledger, 0, sizeof *ledger);
-    up_walk_u32(&w, &form);
+    up_record_walk_u32(&w, &form);
     if (!w.bad && form > FORM)
         return up_fail(err, UP_INCOMPATIBLE, "hotfix ledger: format %u is newer than this program", form);
     walk_ledger(&w, ledger);
@@ -127,7 +127,7 @@ int up_hotfix_ledger_write(const struct up_hotfix_ledger *ledger, struct up_stor
 
     if (rc == 0) {
         *copy = *ledger;
-        up_walk_u32(&w, &form);
+        up_record_walk_u32(&w, &form);
         walk_ledger(&w, copy);
         rc = up_record_write(&r, w.out, w.at, err);
         if (rc == UP_NOTHING)
@@ -158,7 +158,8 @@ int up_hotfix_ledger_inspect(struct up_storage *s, const char *state, struct up_
     return init(&r, path, s, state, err) < 0 ? err->code : up_record_inspect(&r, out, err);
 }
 
-struct up_hotfix *up_hotfix_find(struct up_hotfix_ledger *ledger, const char *name, const char *version)
+struct up_hotfix *up_hotfix_ledger_find(struct up_hotfix_ledger *ledger, const char *name,
+                                        const char *version)
 {
     for (uint32_t i = ledger->count; i > 0; i--) {
         struct up_hotfix *h = &ledger->entry[i - 1];
@@ -169,15 +170,15 @@ struct up_hotfix *up_hotfix_find(struct up_hotfix_ledger *ledger, const char *na
     return NULL;
 }
 
-struct up_hotfix *up_hotfix_find_active(struct up_hotfix_ledger *ledger, const char *name)
+struct up_hotfix *up_hotfix_ledger_find_active(struct up_hotfix_ledger *ledger, const char *name)
 {
     for (struct up_hotfix *h = &ledger->entry[ledger->count]; h-- > ledger->entry;)
-        if (up_hotfix_is_active(h) && strcmp(h->name, name) == 0)
+        if (up_hotfix_ledger_is_active(h) && strcmp(h->name, name) == 0)
             return h;
     return NULL;
 }
 
-uint64_t up_hotfix_highest(const struct up_hotfix_ledger *ledger, const char *name)
+uint64_t up_hotfix_ledger_highest(const struct up_hotfix_ledger *ledger, const char *name)
 {
     uint64_t highest = 0;
 
@@ -187,7 +188,7 @@ uint64_t up_hotfix_highest(const struct up_hotfix_ledger *ledger, const char *na
     return highest;
 }
 
-void up_hotfix_forget(struct up_hotfix_ledger *ledger, struct up_hotfix *h)
+void up_hotfix_ledger_forget(struct up_hotfix_ledger *ledger, struct up_hotfix *h)
 {
     size_t after = (size_t)(&ledger->entry[ledger->count] - (h + 1));
 
@@ -202,17 +203,17 @@ static struct up_hotfix *first_to_go(struct up_hotfix_ledger *ledger, const char
     for (uint32_t i = 0; i < ledger->count; i++) {
         struct up_hotfix *h = &ledger->entry[i];
 
-        if (!up_hotfix_is_active(h) &&
-            (strcmp(h->name, name) == 0 || up_hotfix_find(ledger, h->name, NULL) != h))
+        if (!up_hotfix_ledger_is_active(h) &&
+            (strcmp(h->name, name) == 0 || up_hotfix_ledger_find(ledger, h->name, NULL) != h))
             return h;
     }
     return NULL;
 }
 
-int up_hotfix_add(struct up_hotfix_ledger *ledger, const char *name, struct up_hotfix **out,
-                  struct up_error *err)
+int up_hotfix_ledger_add(struct up_hotfix_ledger *ledger, const char *name, struct up_hotfix **out,
+                         struct up_error *err)
 {
-    uint64_t highest = up_hotfix_highest(ledger, name);
+    uint64_t highest = up_hotfix_ledger_highest(ledger, name);
     struct up_hotfix *go;
 
     if (ledger->count == UP_HOTFIXES) {
@@ -220,7 +221,7 @@ int up_hotfix_add(struct up_hotfix_ledger *ledger, const char *name, struct up_h
         if (!go)
             return up_fail(err, UP_NOSPACE, "hotfix %s: the ledger holds %d names already", name,
                            UP_HOTFIXES);
-        up_hotfix_forget(ledger, go);
+        up_hotfix_ledger_forget(ledger, go);
     }
     *out = &ledger->entry[ledger->count++];
     memset(*out, 0, sizeof **out);

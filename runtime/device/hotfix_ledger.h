@@ -58,9 +58,9 @@ struct up_hotfix_ledger {
 struct up_storage;
 
 /* "testing", "fresh", ... */
-const char *up_hotfix_state_name(enum up_hotfix_state state);
+const char *up_hotfix_ledger_state_name(enum up_hotfix_state state);
 /* Whether it is in force, or tried. */
-static inline bool up_hotfix_is_active(const struct up_hotfix *h)
+static inline bool up_hotfix_ledger_is_active(const struct up_hotfix *h)
 {
     return h->state <= UP_HOTFIX_APPLIED;
 }
@@ -79,16 +79,17 @@ UP_MUST_CHECK int up_hotfix_ledger_inspect(struct up_storage *s, const char *sta
                                            struct up_record_view *out, struct up_error *err);
 
 /* The newest entry with that name, and with that version unless it is NULL; NULL: there is none. */
-struct up_hotfix *up_hotfix_find(struct up_hotfix_ledger *ledger, const char *name, const char *version);
+struct up_hotfix *up_hotfix_ledger_find(struct up_hotfix_ledger *ledger, const char *name,
+                                        const char *version);
 /* The newest one of that name that is in force or tried; NULL: there is none. */
-struct up_hotfix *up_hotfix_find_active(struct up_hotfix_ledger *ledger, const char *name);
+struct up_hotfix *up_hotfix_ledger_find_active(struct up_hotfix_ledger *ledger, const char *name);
 /* The highest sequence of that name that ever passed; 0: none did. */
-uint64_t up_hotfix_highest(const struct up_hotfix_ledger *ledger, const char *name);
+uint64_t up_hotfix_ledger_highest(const struct up_hotfix_ledger *ledger, const char *name);
 /* Remove one. */
-void up_hotfix_forget(struct up_hotfix_ledger *ledger, struct up_hotfix *h);
+void up_hotfix_ledger_forget(struct up_hotfix_ledger *ledger, struct up_hotfix *h);
 /* Make room for one more of that name: the last entry, zeroed. If all are taken, an ended one whose name has
  * another entry is removed. Errors: UP_NOSPACE. */
-UP_MUST_CHECK int up_hotfix_add(struct up_hotfix_ledger *ledger, const char *name, struct up_hotfix **out,
-                                struct up_error *err);
+UP_MUST_CHECK int up_hotfix_ledger_add(struct up_hotfix_ledger *ledger, const char *name,
+                                       struct up_hotfix **out, struct up_error *err);
 
 #endif

@@ -214,7 +214,7 @@ static bool is_kept(const struct walk *w, const char *id)
         const struct up_hotfix *h = &w->ledger->entry[i];
 
         if (strcmp(h->id, id) == 0)
-            return up_hotfix_is_active(h) || (!w->all && h->state == UP_HOTFIX_UNDONE && !h->by_owner);
+            return up_hotfix_ledger_is_active(h) || (!w->all && h->state == UP_HOTFIX_UNDONE && !h->by_owner);
     }
     return !w->all;
 }
@@ -262,7 +262,7 @@ static int find_waiting(void *user, const char *name, enum up_node_kind kind)
     if (!is_id(name) || !is_kept(w, name) || !up_hotfix_is_there(w->d, name))
         return 0;
     for (uint32_t i = 0; i < w->ledger->count; i++)
-        if (strcmp(w->ledger->entry[i].id, name) == 0 && up_hotfix_is_active(&w->ledger->entry[i]))
+        if (strcmp(w->ledger->entry[i].id, name) == 0 && up_hotfix_ledger_is_active(&w->ledger->entry[i]))
             return 0;
     strcpy(w->waiting, name);
     return 1;

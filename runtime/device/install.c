@@ -148,7 +148,7 @@ static int make_way(struct up_device *d, const struct up_manifest *m, bool same,
         return err->code;
     if (d->state.phase > UP_ARMING || (d->state.phase == UP_ARMING && !same))
         return up_fail(err, UP_BUSY, "release %s: release %s is %s; confirm it or roll it back first",
-                       up_manifest_name(m), d->state.tx.pair.release, up_phase_name(d->state.phase));
+                       up_manifest_name(m), d->state.tx.pair.release, up_journal_phase_name(d->state.phase));
     return 0;
 }
 
@@ -207,7 +207,7 @@ int up_device_abandon(struct up_device *d, int code, const char *why, struct up_
         return stop_arming(d, code, why, err);
     if (d->state.phase != UP_FETCHING && d->state.phase != UP_INSTALLING)
         return up_fail(err, UP_NOTHING, "no transaction to abandon: the device is %s",
-                       up_phase_name(d->state.phase));
+                       up_journal_phase_name(d->state.phase));
     up_device_finish_free(d);
     up_device_forget_kept(d);
     next.tx.plan.known = false;

@@ -18,7 +18,7 @@ struct up_journal {
 static const char *const phase_names[UP_PHASES] = {"idle",  "fetching", "installing", "arming",
                                                    "armed", "trial",    "confirming", "rolling_back"};
 
-const char *up_phase_name(enum up_phase phase)
+const char *up_journal_phase_name(enum up_phase phase)
 {
     return phase < UP_PHASES ? phase_names[phase] : "unknown";
 }
@@ -76,55 +76,55 @@ void up_journal_permit_remember(struct up_journal_state *s, const struct up_perm
 
 static void walk_pair(struct up_walk *w, struct up_pair *p)
 {
-    up_walk_flag(w, &p->present);
-    up_walk_bytes(w, p->digest, sizeof p->digest);
-    up_walk_text(w, p->release, sizeof p->release);
-    up_walk_text(w, p->core_name, sizeof p->core_name);
-    up_walk_u64(w, &p->core_version);
-    up_walk_u64(w, &p->core_size);
-    up_walk_text(w, p->script_version, sizeof p->script_version);
-    up_walk_u32(w, &p->generation);
+    up_record_walk_flag(w, &p->present);
+    up_record_walk_bytes(w, p->digest, sizeof p->digest);
+    up_record_walk_text(w, p->release, sizeof p->release);
+    up_record_walk_text(w, p->core_name, sizeof p->core_name);
+    up_record_walk_u64(w, &p->core_version);
+    up_record_walk_u64(w, &p->core_size);
+    up_record_walk_text(w, p->script_version, sizeof p->script_version);
+    up_record_walk_u32(w, &p->generation);
 }
 
 static void walk_mark(struct up_walk *w, struct up_permit_mark *m)
 {
-    up_walk_bytes(w, m->digest, sizeof m->digest);
-    up_walk_u64(w, &m->not_after);
+    up_record_walk_bytes(w, m->digest, sizeof m->digest);
+    up_record_walk_u64(w, &m->not_after);
 }
 
 static void walk_digest(struct up_walk *w, struct up_known_digest *d)
 {
-    up_walk_flag(w, &d->known);
-    up_walk_bytes(w, d->bytes, sizeof d->bytes);
+    up_record_walk_flag(w, &d->known);
+    up_record_walk_bytes(w, d->bytes, sizeof d->bytes);
 }
 
 /* What form 3 adds to a pair. */
 static void walk_pair_3(struct up_walk *w, struct up_pair *p)
 {
     walk_digest(w, &p->script);
-    up_walk_text(w, p->identity, sizeof p->identity);
+    up_record_walk_text(w, p->identity, sizeof p->identity);
 }
 
 static void walk_transaction(struct up_walk *w, struct up_transaction *t)
 {
-    up_walk_u32(w, &t->id);
-    up_walk_u8(w, &t->parts);
-    up_walk_u8(w, &t->target);
+    up_record_walk_u32(w, &t->id);
+    up_record_walk_u8(w, &t->parts);
+    up_record_walk_u8(w, &t->target);
     w->bad = w->bad || t->target >= UP_SLOTS;
-    up_walk_u32(w, &t->generation);
-    up_walk_u64(w, &t->sequence);
-    up_walk_u64(w, &t->issued);
-    up_walk_u32(w, &t->deadline);
+    up_record_walk_u32(w, &t->generation);
+    up_record_walk_u64(w, &t->sequence);
+    up_record_walk_u64(w, &t->issued);
+    up_record_walk_u32(w, &t->deadline);
     walk_pair(w, &t->pair);
-    up_walk_text(w, t->project, sizeof t->project);
-    up_walk_text(w, t->boot_id, sizeof t->boot_id);
-    up_walk_text(w, t->fetch_id, sizeof t->fetch_id);
-    up_walk_u64(w, &t->hint);
-    up_walk_u8(w, &t->starts);
-    up_walk_u8(w, &t->failures);
-    up_walk_u8(w, &t->restarts);
-    up_walk_flag(w, &t->failed);
-    up_walk_text(w, t->why, sizeof t->why);
+    up_record_walk_text(w, t->project, sizeof t->project);
+    up_record_walk_text(w, t->boot_id, sizeof t->boot_id);
+    up_record_walk_text(w, t->fetch_id, sizeof t->fetch_id);
+    up_record_walk_u64(w, &t->hint);
+    up_record_walk_u8(w, &t->starts);
+    up_record_walk_u8(w, &t->failures);
+    up_record_walk_u8(w, &t->restarts);
+    up_record_walk_flag(w, &t->failed);
+    up_record_walk_text(w, t->why, sizeof t->why);
 }
 
 /* Form 2 in one piece. */
@@ -137,10 +137,10 @@ static void walk_permits(struct up_walk *w, struct up_journal_state *s)
 
 static void walk_kept_out(struct up_walk *w, struct up_kept_out *k)
 {
-    up_walk_u32(w, &k->days);
-    up_walk_u64(w, &k->day);
-    up_walk_u64(w, &k->uptime);
-    up_walk_text(w, k->boot_id, sizeof k->boot_id);
+    up_record_walk_u32(w, &k->days);
+    up_record_walk_u64(w, &k->day);
+    up_record_walk_u64(w, &k->uptime);
+    up_record_walk_text(w, k->boot_id, sizeof k->boot_id);
 }
 
 /* Form 3 in one piece; what is added to it comes last. */
@@ -149,61 +149,61 @@ static void walk_form_3(struct up_walk *w, struct up_journal_state *s)
     for (int i = 0; i < UP_SLOTS; i++)
         walk_pair_3(w, &s->slot[i]);
     walk_pair_3(w, &s->tx.pair);
-    up_walk_u64(w, &s->proven);
-    up_walk_u64(w, &s->permits_over);
+    up_record_walk_u64(w, &s->proven);
+    up_record_walk_u64(w, &s->permits_over);
     walk_kept_out(w, &s->kept_out);
-    up_walk_flag(w, &s->tx.unreached);
-    up_walk_flag(w, &s->tx.let_in);
+    up_record_walk_flag(w, &s->tx.unreached);
+    up_record_walk_flag(w, &s->tx.let_in);
 }
 
 static void walk_pair_4(struct up_walk *w, struct up_pair *p)
 {
     walk_digest(w, &p->files);
-    up_walk_text(w, p->files_version, sizeof p->files_version);
-    up_walk_u32(w, &p->reads);
+    up_record_walk_text(w, p->files_version, sizeof p->files_version);
+    up_record_walk_u32(w, &p->reads);
 }
 
 /* Form 4 in one piece. */
 static void walk_form_4(struct up_walk *w, struct up_journal_state *s)
 {
     for (int i = FLOORS_BEFORE_4; i < UP_FLOORS; i++)
-        up_walk_u64(w, &s->floor[i]);
+        up_record_walk_u64(w, &s->floor[i]);
     for (int i = 0; i < UP_SLOTS; i++)
         walk_pair_4(w, &s->slot[i]);
     walk_pair_4(w, &s->tx.pair);
-    up_walk_u32(w, &s->tree);
+    up_record_walk_u32(w, &s->tree);
     walk_digest(w, &s->tx.plan);
-    up_walk_flag(w, &s->tx.restart);
-    up_walk_text(w, s->tx.armed_boot, sizeof s->tx.armed_boot);
+    up_record_walk_flag(w, &s->tx.restart);
+    up_record_walk_text(w, s->tx.armed_boot, sizeof s->tx.armed_boot);
 }
 
 static void walk_state(struct up_walk *w, struct up_journal_state *s)
 {
     uint32_t phase = s->phase, code = (uint32_t)s->last.code;
 
-    up_walk_u32(w, &phase);
+    up_record_walk_u32(w, &phase);
     w->bad = w->bad || phase >= UP_PHASES;
     s->phase = w->bad ? UP_IDLE : (enum up_phase)phase;
     for (int i = 0; i < UP_SLOTS; i++)
         walk_pair(w, &s->slot[i]);
     for (int i = 0; i < FLOORS_BEFORE_4; i++)
-        up_walk_u64(w, &s->floor[i]);
-    up_walk_u64(w, &s->issued);
-    up_walk_u32(w, &s->next_generation);
-    up_walk_u32(w, &s->next_transaction);
+        up_record_walk_u64(w, &s->floor[i]);
+    up_record_walk_u64(w, &s->issued);
+    up_record_walk_u32(w, &s->next_generation);
+    up_record_walk_u32(w, &s->next_transaction);
     for (int i = 0; i < UP_QUARANTINE_MAX; i++) {
-        up_walk_u64(w, &s->quarantine[i].sequence);
-        up_walk_u8(w, &s->quarantine[i].parts);
-        up_walk_u8(w, &s->quarantine[i].strikes);
-        up_walk_text(w, s->quarantine[i].project, sizeof s->quarantine[i].project);
+        up_record_walk_u64(w, &s->quarantine[i].sequence);
+        up_record_walk_u8(w, &s->quarantine[i].parts);
+        up_record_walk_u8(w, &s->quarantine[i].strikes);
+        up_record_walk_text(w, s->quarantine[i].project, sizeof s->quarantine[i].project);
     }
     walk_transaction(w, &s->tx);
-    up_walk_flag(w, &s->has_last);
-    up_walk_u32(w, &code);
+    up_record_walk_flag(w, &s->has_last);
+    up_record_walk_u32(w, &code);
     s->last.code = (int32_t)code;
-    up_walk_u64(w, &s->last.sequence);
-    up_walk_u64(w, &s->last.time);
-    up_walk_text(w, s->last.message, sizeof s->last.message);
+    up_record_walk_u64(w, &s->last.sequence);
+    up_record_walk_u64(w, &s->last.time);
+    up_record_walk_text(w, s->last.message, sizeof s->last.message);
     if (s->form >= 2)
         walk_permits(w, s);
     if (s->form >= 3)
@@ -219,7 +219,7 @@ size_t up_journal_encode(const struct up_journal_state *s, uint8_t out[UP_JOURNA
 
     if (copy.form == 0)
         copy.form = UP_JOURNAL_FORM;
-    up_walk_u32(&w, &copy.form);
+    up_record_walk_u32(&w, &copy.form);
     walk_state(&w, &copy);
     return w.at;
 }
@@ -254,7 +254,7 @@ int up_journal_decode(struct up_journal_state *s, const uint8_t *in, size_t len,
     struct up_walk w = {.in = in, .len = len};
 
     memset(s, 0, sizeof *s);
-    up_walk_u32(&w, &s->form);
+    up_record_walk_u32(&w, &s->form);
     if (!w.bad && s->form > UP_JOURNAL_FORM)
         return up_fail(err, UP_INCOMPATIBLE,
                        "journal: format %u is newer than this program, which reads up to format %d", s->form,

@@ -165,7 +165,7 @@ struct up_journal_state {
 struct up_storage;
 struct up_journal; /* the open record; released with up_journal_close() */
 
-const char *up_phase_name(enum up_phase phase);
+const char *up_journal_phase_name(enum up_phase phase);
 
 /*
  * The newest form that the Moult of every present pair reads. It never goes

@@ -260,7 +260,7 @@ static void copy_close(struct up_source *s)
 {
     struct up_copy *c = (struct up_copy *)s;
 
-    up_copy_leave(c);
+    up_package_copy_leave(c);
     up_blocks_close(c->blocks);
     up_digest_free(c->digest);
     free(c->bytes);
@@ -279,8 +279,8 @@ static size_t room_for(const struct up_manifest *m)
     return size;
 }
 
-int up_copy_open(struct up_copy **out, struct up_source *below, const struct up_package *package,
-                 struct up_storage *storage, const char *spool, uint64_t from, struct up_error *err)
+int up_package_copy_open(struct up_copy **out, struct up_source *below, const struct up_package *package,
+                         struct up_storage *storage, const char *spool, uint64_t from, struct up_error *err)
 {
     struct up_copy *c;
 
@@ -300,38 +300,38 @@ int up_copy_open(struct up_copy **out, struct up_source *below, const struct up_
         copy_close(&c->base);
         return up_fail(err, UP_INTERNAL, "copy of a package: out of memory");
     }
-    up_copy_join(c, below);
+    up_package_copy_join(c, below);
     *out = c;
     return 0;
 }
 
-struct up_source *up_copy_source(struct up_copy *c)
+struct up_source *up_package_copy_source(struct up_copy *c)
 {
     return &c->base;
 }
 
-void up_copy_leave(struct up_copy *c)
+void up_package_copy_leave(struct up_copy *c)
 {
     if (c->below)
         c->below->ops->close(c->below);
     c->below = NULL;
 }
 
-void up_copy_join(struct up_copy *c, struct up_source *below)
+void up_package_copy_join(struct up_copy *c, struct up_source *below)
 {
-    up_copy_leave(c);
+    up_package_copy_leave(c);
     c->below = below;
     c->base.size = below->size;
     c->base.received = below->received;
     c->want_end = 0;
 }
 
-struct up_source *up_copy_below(struct up_copy *c)
+struct up_source *up_package_copy_below(struct up_copy *c)
 {
     return c->below;
 }
 
-long up_copy_take(struct up_copy *c, uint64_t offset, const uint8_t **data, struct up_error *err)
+long up_package_copy_take(struct up_copy *c, uint64_t offset, const uint8_t **data, struct up_error *err)
 {
     uint64_t had = c->ready ? end_of(c) : c->taken;
 
@@ -347,12 +347,12 @@ long up_copy_take(struct up_copy *c, uint64_t offset, const uint8_t **data, stru
     return (long)(had - offset);
 }
 
-bool up_copy_waits(const struct up_copy *c)
+bool up_package_copy_waits(const struct up_copy *c)
 {
     return !c->ended && c->ready && c->taken < end_of(c);
 }
 
-void up_copy_release(struct up_copy *c)
+void up_package_copy_release(struct up_copy *c)
 {
     c->ended = true;
 }

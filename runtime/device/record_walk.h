@@ -18,12 +18,12 @@ struct up_walk {
     bool bad; /* there is no room, or a value that cannot have been written */
 };
 
-void up_walk_bytes(struct up_walk *w, void *field, size_t size);
-void up_walk_u64(struct up_walk *w, uint64_t *field);
-void up_walk_u32(struct up_walk *w, uint32_t *field);
-void up_walk_u8(struct up_walk *w, uint8_t *field);
-void up_walk_flag(struct up_walk *w, bool *field);
+void up_record_walk_bytes(struct up_walk *w, void *field, size_t size);
+void up_record_walk_u64(struct up_walk *w, uint64_t *field);
+void up_record_walk_u32(struct up_walk *w, uint32_t *field);
+void up_record_walk_u8(struct up_walk *w, uint8_t *field);
+void up_record_walk_flag(struct up_walk *w, bool *field);
 /* Of a fixed size; it must end in NUL. */
-void up_walk_text(struct up_walk *w, char *field, size_t size);
+void up_record_walk_text(struct up_walk *w, char *field, size_t size);
 
 #endif

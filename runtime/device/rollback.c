@@ -182,7 +182,7 @@ int up_device_trial_failed(struct up_device *d, const char *why, struct up_error
     struct up_journal_state next = d->state;
 
     if (d->state.phase != UP_TRIAL)
-        return up_fail(err, UP_NOTHING, "no trial: the device is %s", up_phase_name(d->state.phase));
+        return up_fail(err, UP_NOTHING, "no trial: the device is %s", up_journal_phase_name(d->state.phase));
     if (next.tx.failures < UINT8_MAX)
         next.tx.failures++;
     up_printable_copy(next.tx.why, sizeof next.tx.why, why);
@@ -208,7 +208,7 @@ int up_device_rollback(struct up_device *d, bool failed, const char *why, enum u
                        d->state.tx.pair.release);
     default:
         return up_fail(err, UP_NOTHING, "nothing to roll back: the device is %s",
-                       up_phase_name(d->state.phase));
+                       up_journal_phase_name(d->state.phase));
     }
 }
 
@@ -243,7 +243,7 @@ int up_device_withdraw(struct up_device *d, int code, const char *why, enum up_s
     *action = UP_START_RUN;
     if (d->state.phase != UP_ARMING && d->state.phase != UP_ARMED && d->state.phase != UP_TRIAL)
         return up_fail(err, UP_NOTHING, "nothing to withdraw: the device is %s",
-                       up_phase_name(d->state.phase));
+                       up_journal_phase_name(d->state.phase));
     up_device_check_free(d);
     up_device_image_free(d);
     if (up_device_give_up(d, code, why, action, err) == 0)

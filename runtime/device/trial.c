@@ -71,7 +71,7 @@ int up_device_confirm(struct up_device *d, struct up_error *err)
 
     if (d->state.phase != UP_TRIAL && d->state.phase != UP_CONFIRMING)
         return up_fail(err, UP_NOTHING, "nothing to confirm: the device is %s",
-                       up_phase_name(d->state.phase));
+                       up_journal_phase_name(d->state.phase));
     if (!up_device_on_target(d))
         return up_fail(err, UP_NOTHING, "nothing to confirm: release %s is not what runs",
                        d->state.tx.pair.release);
@@ -98,7 +98,8 @@ int up_device_begin_trial(struct up_device *d, struct up_error *err)
     struct up_error why;
 
     if (d->state.phase != UP_ARMED)
-        return up_fail(err, UP_NOTHING, "nothing is armed: the device is %s", up_phase_name(d->state.phase));
+        return up_fail(err, UP_NOTHING, "nothing is armed: the device is %s",
+                       up_journal_phase_name(d->state.phase));
     if (up_device_check_armed(d, &why) < 0)
         return up_device_withdraw(d, why.code, why.message, &action, err) < 0
                    ? err->code
@@ -144,7 +145,7 @@ int up_device_count_start(struct up_device *d, enum up_start_action *action, str
 
     *action = UP_START_RUN;
     if (d->state.phase != UP_TRIAL)
-        return up_fail(err, UP_NOTHING, "no trial: the device is %s", up_phase_name(d->state.phase));
+        return up_fail(err, UP_NOTHING, "no trial: the device is %s", up_journal_phase_name(d->state.phase));
     if (!up_device_on_target(d)) {
         up_fail(err, UP_DEFERRED, "the other slot runs");
         return up_device_not_counted(d, action, err);

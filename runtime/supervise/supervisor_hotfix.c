@@ -97,7 +97,7 @@ static void pass(struct up_supervisor *s)
     }
     s->fix.turn = UP_FIX_NONE;
     up_supervisor_say(s, "%s: passed its test", s->fix.name);
-    up_child_tell(s->agent, "answer hotfix ok %s", up_hotfix_state_name(UP_HOTFIX_FRESH));
+    up_child_tell(s->agent, "answer hotfix ok %s", up_hotfix_ledger_state_name(UP_HOTFIX_FRESH));
     if (s->fix.led)
         s->fix.lived_at = s->fix.led_at + UP_HOTFIX_LIVED_MS;
 }
@@ -179,7 +179,7 @@ static void hear_undo(struct up_supervisor *s, const char *name, bool all, bool 
     if (rc == 0)
         rc = up_hotfix_ledger(s->device, &ledger, &err);
     if (rc == 0) {
-        h = up_hotfix_find_active(&ledger, name);
+        h = up_hotfix_ledger_find_active(&ledger, name);
         rc = up_hotfix_undo(s->device, name, all, &err);
     }
     up_supervisor_tell_answer(s, "hotfix", rc, &err);

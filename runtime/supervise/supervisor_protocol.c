@@ -72,7 +72,8 @@ static void hear_rollback(struct up_supervisor *s, const char *why)
     if (phase < UP_ARMED) {
         up_supervisor_tell_answer(
             s, "rollback",
-            up_fail(&err, UP_NOTHING, "nothing to roll back: the device is %s", up_phase_name(phase)), &err);
+            up_fail(&err, UP_NOTHING, "nothing to roll back: the device is %s", up_journal_phase_name(phase)),
+            &err);
         return;
     }
     s->answer_rollback = true;

@@ -60,7 +60,7 @@ void up_supervisor_refresh(struct up_supervisor *s)
 
 void up_supervisor_tell_phase(struct up_supervisor *s)
 {
-    const char *phase = up_phase_name(up_supervisor_phase(s));
+    const char *phase = up_journal_phase_name(up_supervisor_phase(s));
 
     up_child_tell(s->agent, "phase %s", phase);
     up_notify_send(&s->notify, "STATUS=%s %s", s->config->project, phase);
@@ -110,7 +110,7 @@ void up_supervisor_tell_ready(struct up_supervisor *s)
         return;
     s->ready_by = 0;
     up_notify_send(&s->notify, "READY=1\nSTATUS=%s %s", s->config->project,
-                   up_phase_name(up_supervisor_phase(s)));
+                   up_journal_phase_name(up_supervisor_phase(s)));
 }
 
 void up_supervisor_tell_alive(struct up_supervisor *s)

@@ -213,7 +213,7 @@ static void check_start(struct life *l)
         return;
     }
     if (l->log->passed && !l->log->undoing) {
-        const struct up_hotfix *h = up_hotfix_find(&ledger, "clock", version_of(l->flow));
+        const struct up_hotfix *h = up_hotfix_ledger_find(&ledger, "clock", version_of(l->flow));
 
         if (!h || (h->state != UP_HOTFIX_FRESH && h->state != UP_HOTFIX_APPLIED))
             bad(l->log, "it passed, and is out of force");
@@ -237,7 +237,7 @@ static int boot(struct life *l, bool online)
     for (rc = rc == 0 ? 1 : rc; rc == 1 && online && !l->log->bad[0];) {
         rc = up_hotfix_ledger(l->device, &ledger, &l->err);
         if (rc == 0)
-            rc = go_on(l, up_hotfix_find(&ledger, "clock", version_of(l->flow)));
+            rc = go_on(l, up_hotfix_ledger_find(&ledger, "clock", version_of(l->flow)));
     }
     if (rc == 0 && online) /* what it left is removed at the next start at the latest */
         rc = up_hotfix_settle(l->device, true, &l->err);
@@ -299,7 +299,7 @@ static void check_folders(const struct sim *sim, const struct up_hotfix_ledger *
         for (uint32_t i = 0; name && i < ledger->count; i++)
             if (strncmp(name + 8, ledger->entry[i].id, UP_HOTFIX_ID_SIZE - 1) == 0) {
                 entered = true;
-                known = up_hotfix_is_active(&ledger->entry[i]) ||
+                known = up_hotfix_ledger_is_active(&ledger->entry[i]) ||
                         (!online && ledger->entry[i].state == UP_HOTFIX_UNDONE && !ledger->entry[i].by_owner);
             }
         /* A complete folder that was not on test yet. */
@@ -321,20 +321,20 @@ static void check_goal(const struct hotfixes_flow *flow, const struct up_hotfix 
     bool spent_by_cuts = h && h->state == UP_HOTFIX_QUARANTINED && log->tests > 1 && !log->passed;
 
     if (!h || (h->state != states[flow->end] && !spent_by_cuts))
-        bad(log, "it ended %s", h ? up_hotfix_state_name(h->state) : "without an entry");
+        bad(log, "it ended %s", h ? up_hotfix_ledger_state_name(h->state) : "without an entry");
 }
 
 static void check_entry(const struct sim *sim, const struct hotfixes_flow *flow,
                         struct up_hotfix_ledger *ledger, struct hotfixes_log *log)
 {
-    struct up_hotfix *h = up_hotfix_find(ledger, "clock", version_of(flow));
-    struct up_hotfix *lower = is_higher(flow) ? up_hotfix_find(ledger, "clock", "1") : NULL;
-    bool in_force = h && up_hotfix_is_active(h);
+    struct up_hotfix *h = up_hotfix_ledger_find(ledger, "clock", version_of(flow));
+    struct up_hotfix *lower = is_higher(flow) ? up_hotfix_ledger_find(ledger, "clock", "1") : NULL;
+    bool in_force = h && up_hotfix_ledger_is_active(h);
 
     for (uint32_t i = 0; i < ledger->count; i++)
         if (ledger->entry[i].state == UP_HOTFIX_TESTING)
             bad(log, "still on test after a start");
-        else if (up_hotfix_is_active(&ledger->entry[i]) && !is_whole(sim, &ledger->entry[i]))
+        else if (up_hotfix_ledger_is_active(&ledger->entry[i]) && !is_whole(sim, &ledger->entry[i]))
             bad(log, "%s is in force, and not whole", ledger->entry[i].version);
     if (in_force && !begins_applied(flow) && !log->passing)
         bad(log, "in force without a test");
@@ -342,8 +342,8 @@ static void check_entry(const struct sim *sim, const struct hotfixes_flow *flow,
         bad(log, "in force again");
     if (begins_applied(flow) && !is_higher(flow) && !in_force && !log->undoing)
         bad(log, "what was applied is out of force");
-    if (lower && up_hotfix_is_active(lower) == (h && h->state == UP_HOTFIX_APPLIED))
-        bad(log, "the lower version is %s", up_hotfix_state_name(lower->state));
+    if (lower && up_hotfix_ledger_is_active(lower) == (h && h->state == UP_HOTFIX_APPLIED))
+        bad(log, "the lower version is %s", up_hotfix_ledger_state_name(lower->state));
 }
 
 void hotfixes_check(const struct sim *from, const struct hotfixes_flow *flow, bool online,
@@ -361,7 +361,7 @@ void hotfixes_check(const struct sim *from, const struct hotfixes_flow *flow, bo
         check_entry(sim, flow, &ledger, log);
         check_folders(sim, &ledger, online, log);
         if (online)
-            check_goal(flow, up_hotfix_find(&ledger, "clock", version_of(flow)), log);
+            check_goal(flow, up_hotfix_ledger_find(&ledger, "clock", version_of(flow)), log);
     }
     if (flow->end == HOTFIXES_DROPPED) {
         /* The release moves it. */

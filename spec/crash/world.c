@@ -628,7 +628,7 @@ static bool settle(struct life *l)
     if (rc < 0 && rc != UP_USAGE && rc != UP_MISSING && !l->log->faulty)
         return failed(l, "settle"), false;
     if (rc == 0 && world_files_tree(l->sim, false) == WORLD_TREE_NEITHER)
-        bad(l->log, "settled (%s), and the tree is neither old nor new", up_settled_name(settled));
+        bad(l->log, "settled (%s), and the tree is neither old nor new", up_device_settled_name(settled));
     return true;
 }
 
@@ -769,7 +769,7 @@ static void check_outcome(struct life *l, bool online)
     if (s->phase != UP_IDLE) {
         /* Alone, without a server, an open transfer waits for it. */
         if (online || (s->phase != UP_FETCHING && s->phase != UP_INSTALLING))
-            bad(l->log, "settled in phase %s", up_phase_name(s->phase));
+            bad(l->log, "settled in phase %s", up_journal_phase_name(s->phase));
         return;
     }
     check_leftovers(l->sim, l);

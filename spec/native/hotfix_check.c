@@ -67,7 +67,7 @@ static void must_be(enum up_hotfix_state state, const char *why)
     assert_true(ledger.count > 0);
     h += ledger.count - 1;
     if (h->state != state || !strstr(h->why, why))
-        fail_msg("it is %s: %s\n%s", up_hotfix_state_name(h->state), h->why, play_done());
+        fail_msg("it is %s: %s\n%s", up_hotfix_ledger_state_name(h->state), h->why, play_done());
 }
 
 static void must_do(const char *text)
@@ -338,7 +338,7 @@ static void add_other(void)
     sim_put_dir(play_sim, STATE "/hotfix/0123456789abcdef/tree/lua", 0755);
     sim_put_text(play_sim, STATE "/hotfix/0123456789abcdef/tree/lua/other.lua", "return 1\n");
     if (up_hotfix_ledger_read(&ledger, sim_storage(play_sim), STATE, &err) < 0 ||
-        up_hotfix_add(&ledger, "other", &h, &err) < 0)
+        up_hotfix_ledger_add(&ledger, "other", &h, &err) < 0)
         return;
     h->state = UP_HOTFIX_FRESH;
     strcpy(h->id, "0123456789abcdef");
@@ -460,7 +460,7 @@ static void test_known(void **state)
         ledger.entry[0].state = cases[i].state;
         ledger.entry[0].by_owner = cases[i].by_owner;
         if (up_hotfix_gate(&m, &ledger, &idle, &idle.slot[0], &err) != cases[i].code)
-            fail_msg("%s: %s", up_hotfix_state_name(cases[i].state), err.message);
+            fail_msg("%s: %s", up_hotfix_ledger_state_name(cases[i].state), err.message);
     }
 }
 

@@ -419,11 +419,12 @@ static void a_record_that_is_none_of_ours_leaves_the_older_one(void **state)
 static void every_phase_has_a_name_of_its_own(void **state)
 {
     (void)state;
-    assert_string_equal(up_phase_name(UP_IDLE), "idle");
+    assert_string_equal(up_journal_phase_name(UP_IDLE), "idle");
     for (unsigned i = 0; i < UP_PHASES; i++)
         for (unsigned k = i + 1; k <= UP_PHASES; k++)
-            assert_string_not_equal(up_phase_name((enum up_phase)i), up_phase_name((enum up_phase)k));
-    assert_string_equal(up_phase_name(UP_PHASES), "unknown");
+            assert_string_not_equal(up_journal_phase_name((enum up_phase)i),
+                                    up_journal_phase_name((enum up_phase)k));
+    assert_string_equal(up_journal_phase_name(UP_PHASES), "unknown");
 }
 
 static struct up_boot *boot_of(struct sim *sim, struct up_config *config)

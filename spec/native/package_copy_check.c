@@ -38,10 +38,11 @@ static void open_copy(struct bench *b, uint64_t from)
 {
     struct up_error err;
 
-    must(up_copy_open(&b->copy, &b->memory.base, b->package, b->scratch->storage, b->spool, from, &err),
+    must(up_package_copy_open(&b->copy, &b->memory.base, b->package, b->scratch->storage, b->spool, from,
+                              &err),
          &err);
-    b->source = up_copy_source(b->copy);
-    assert_ptr_equal(up_copy_below(b->copy), &b->memory.base);
+    b->source = up_package_copy_source(b->copy);
+    assert_ptr_equal(up_package_copy_below(b->copy), &b->memory.base);
     b->have = (size_t)from;
 }
 
@@ -80,7 +81,7 @@ static size_t take(struct bench *b, size_t most)
 {
     const uint8_t *data;
     struct up_error err;
-    long n = up_copy_take(b->copy, b->have, &data, &err);
+    long n = up_package_copy_take(b->copy, b->have, &data, &err);
 
     if (n < 0)
         fail_msg("%s", err.message);
@@ -118,7 +119,7 @@ static void take_rest(struct bench *b)
 {
     while (take(b, 1000) > 0)
         ;
-    assert_false(up_copy_waits(b->copy));
+    assert_false(up_package_copy_waits(b->copy));
 }
 
 static void has_all(const struct bench *b)
@@ -167,12 +168,12 @@ static void test_links_die(void **state)
             at += (uint64_t)n;
         } else {
             assert_int_equal(n, UP_NETWORK);
-            up_copy_leave(b.copy);
-            assert_null(up_copy_below(b.copy));
+            up_package_copy_leave(b.copy);
+            assert_null(up_package_copy_below(b.copy));
             take(&b, 10);
             memory_init(&b.memory, b.sample.data, b.sample.size);
             b.memory.base.ops = &dying_ops;
-            up_copy_join(b.copy, &b.memory.base);
+            up_package_copy_join(b.copy, &b.memory.base);
             assert_int_equal(b.source->received, 0); /* it counts its own */
             lives++;
         }
@@ -182,7 +183,7 @@ static void test_links_die(void **state)
     assert_true(lives > 5);
     take_rest(&b);
     has_all(&b);
-    up_copy_leave(b.copy);
+    up_package_copy_leave(b.copy);
     assert_int_equal(b.source->ops->read(b.source, 0, buf, 1, &err), UP_INTERNAL);
     tear_down(&b);
 }
@@ -212,21 +213,21 @@ static void test_pace(void **state)
 
     set_up(&b, *state, 0);
     at = up_package_layout(b.package)->data_offset[0];
-    assert_false(up_copy_waits(b.copy));
+    assert_false(up_package_copy_waits(b.copy));
     assert_int_equal(take(&b, 10), 0); /* nobody has read yet */
     for (int i = 0; i < 3; i++)
         assert_int_equal(b.source->ops->read(b.source, at, &byte, 1, &err), UP_AGAIN);
-    assert_true(up_copy_waits(b.copy));
+    assert_true(up_package_copy_waits(b.copy));
     take(&b, 100);
     assert_int_equal(b.source->ops->read(b.source, at, &byte, 1, &err), UP_AGAIN);
 
     /* An answer that is lost is asked for again; what it has, it cannot. */
     b.have -= 100;
     take(&b, 60);
-    assert_true(up_copy_take(b.copy, 60, &data, &err) > 0);
-    assert_int_equal(up_copy_take(b.copy, 59, &data, &err), UP_USAGE);
+    assert_true(up_package_copy_take(b.copy, 60, &data, &err) > 0);
+    assert_int_equal(up_package_copy_take(b.copy, 59, &data, &err), UP_USAGE);
     assert_non_null(strstr(err.message, "byte 59 is not where it stopped, at byte 60"));
-    assert_int_equal(up_copy_take(b.copy, b.sample.size, &data, &err), UP_USAGE);
+    assert_int_equal(up_package_copy_take(b.copy, b.sample.size, &data, &err), UP_USAGE);
 
     read_through(&b, at, b.sample.size);
     take_rest(&b);
@@ -239,8 +240,8 @@ static void has_ended(struct bench *b)
     const uint8_t *data;
     struct up_error err;
 
-    assert_int_equal(up_copy_take(b->copy, b->have, &data, &err), UP_NOTHING);
-    assert_false(up_copy_waits(b->copy));
+    assert_int_equal(up_package_copy_take(b->copy, b->have, &data, &err), UP_NOTHING);
+    assert_false(up_package_copy_waits(b->copy));
 }
 
 static void test_release(void **state)
@@ -250,7 +251,7 @@ static void test_release(void **state)
     set_up(&b, *state, 0);
     read_through(&b, up_package_layout(b.package)->data_offset[0],
                  up_package_layout(b.package)->data_offset[1]);
-    up_copy_release(b.copy);
+    up_package_copy_release(b.copy);
     has_ended(&b);
     read_through(&b, up_package_layout(b.package)->data_offset[0], b.sample.size);
     tear_down(&b);
@@ -368,8 +369,8 @@ static void test_refusals(void **state)
     set_up(&b, *state, 0);
     memset(path, 'x', sizeof path - 1);
     path[sizeof path - 1] = '\0';
-    assert_int_equal(up_copy_open(&copy, &b.memory.base, b.package, b.scratch->storage, path, 0, &err),
-                     UP_USAGE);
+    assert_int_equal(
+        up_package_copy_open(&copy, &b.memory.base, b.package, b.scratch->storage, path, 0, &err), UP_USAGE);
     tear_down(&b);
 }
 

@@ -83,7 +83,7 @@ static const char *settle(void)
 
     if (up_device_settle(&settled, sim_storage(sim), &config, &err) < 0)
         return up_code_word(err.code);
-    return up_settled_name(settled);
+    return up_device_settled_name(settled);
 }
 
 static unsigned starts(void)
@@ -486,15 +486,15 @@ static void names_of_no_plan_go_on_order(void **state)
         sim_put_text(sim, others[i], "not ours");
     assert_string_equal(settle(), "whole");
     assert_int_equal(count_of(ours, 4), 4);
-    assert_int_equal(up_device_clean_files(false, &strays, sim_storage(sim), &config, &err), 0);
+    assert_int_equal(up_device_settle_files(false, &strays, sim_storage(sim), &config, &err), 0);
     assert_int_equal(strays.count, 4);
     assert_int_equal(count_of(ours, 4), 4);
     assert_true(count_of((const char *const[]){strays.first}, 1) && strstr(strays.first, "/.moult-0123"));
-    assert_int_equal(up_device_clean_files(true, &strays, sim_storage(sim), &config, &err), 0);
+    assert_int_equal(up_device_settle_files(true, &strays, sim_storage(sim), &config, &err), 0);
     assert_int_equal(strays.count, 4);
     assert_int_equal(count_of(ours, 4), 0);
     assert_int_equal(count_of(others, 5), 5);
-    assert_int_equal(up_device_clean_files(true, &strays, sim_storage(sim), &config, &err), 0);
+    assert_int_equal(up_device_settle_files(true, &strays, sim_storage(sim), &config, &err), 0);
     assert_int_equal(strays.count, 0);
     assert_string_equal(strays.first, "");
 }
@@ -514,7 +514,7 @@ static void what_lies_too_deep_stays(void **state)
         sim_put_dir(sim, path, 0755);
         strcat(path, "/.moult-0123456789abcdef-0.new");
         sim_put_text(sim, path, "ours");
-        assert_int_equal(up_device_clean_files(true, &strays, sim_storage(sim), &config, &err), 0);
+        assert_int_equal(up_device_settle_files(true, &strays, sim_storage(sim), &config, &err), 0);
         assert_int_equal(strays.count, deep == 32);
     }
 }
@@ -538,7 +538,8 @@ static bool is_said(enum sim_op op, unsigned n)
 
     sim = sim_clone(whole);
     sim_fail(sim, op, n, EIO, false);
-    if (up_device_clean_files(true, &strays, sim_storage(sim), &config, &err) == 0 && sim_fault_hits(sim) > 0)
+    if (up_device_settle_files(true, &strays, sim_storage(sim), &config, &err) == 0 &&
+        sim_fault_hits(sim) > 0)
         fail_msg("%s %u failed unsaid", sim_op_name(op), n);
     met = sim_fault_hits(sim) > 0;
     sim_free(sim);
@@ -571,7 +572,7 @@ static void names_of_a_plan_stay(void **state)
 
     (void)state;
     arm(false);
-    assert_int_equal(up_device_clean_files(true, &strays, sim_storage(sim), &config, &err), UP_BUSY);
+    assert_int_equal(up_device_settle_files(true, &strays, sim_storage(sim), &config, &err), UP_BUSY);
     assert_string_equal(settle(), "waits");
     assert_int_equal(run(1), 0);
     assert_tree(WORLD_TREE_NEW);

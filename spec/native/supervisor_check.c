@@ -210,7 +210,7 @@ static const char *last_phase(void)
 /* It was told the phase, unless it made it so itself. */
 static void agent_must_know_the_phase(void)
 {
-    const char *told = last_phase(), *is = told ? up_phase_name(phase()) : NULL;
+    const char *told = last_phase(), *is = told ? up_journal_phase_name(phase()) : NULL;
 
     if (told && (int)phase() != made_by_agent && strncmp(told, is, strlen(is)) != 0)
         fail_msg("the phase is %s, but:\n%s", is, play_done());

@@ -130,10 +130,10 @@ static void check_start(struct look *l, const struct up_journal_state *s, unsign
     bool verdict_open = s->phase >= UP_ARMED;
 
     trace("script %u on core %u and files %u, the device is %s", script, core, tree(),
-          up_phase_name(s->phase));
+          up_journal_phase_name(s->phase));
     if (!may_run(script, core, verdict_open))
         bad("script %u is started on core %u and files %u (0: broken), and the device is %s: %s", script,
-            core, tree(), up_phase_name(s->phase),
+            core, tree(), up_journal_phase_name(s->phase),
             truth.released[script][core][tree()] ? "never confirmed" : "no such pair was released");
     check_floors(s);
 }
@@ -299,7 +299,7 @@ void judge_end(void)
     } else {
         check_floors(s);
         if (s->phase != UP_IDLE)
-            bad("in the end the device is %s: %s", up_phase_name(s->phase), s->tx.why);
+            bad("in the end the device is %s: %s", up_journal_phase_name(s->phase), s->tx.why);
         else if (!has(s, &stage.parcel[PARCELS - 1]))
             bad("in the end the last release, a good one, is not installed: %s", s->last.message);
         if (!stage.player[SCRIPT].alive)
