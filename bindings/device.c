@@ -325,7 +325,7 @@ static int m_finish(lua_State *L)
     if (rc < 0)
         return up_push_fail(L, &err);
     lua_pushstring(L, up_device_state(d)->phase == UP_ARMED ? "armed" : "provisioned");
-    lua_pushstring(L, up_read_back_text(up_device_read_back(d)));
+    lua_pushstring(L, up_storage_read_back_text(up_device_read_back(d)));
     return 2;
 }
 

@@ -281,7 +281,7 @@ static int arm(struct up_device *d, struct up_error *err)
     next.phase = UP_ARMED;
     if (up_device_save(d, &next, err) < 0)
         return err->code;
-    snprintf(message, sizeof message, "read back %s", up_read_back_text(d->read_back));
+    snprintf(message, sizeof message, "read back %s", up_storage_read_back_text(d->read_back));
     up_device_note(d, "armed", UP_OK, t->pair.release, t->sequence, message);
     return 0;
 }

@@ -32,7 +32,7 @@ static int both_read(const struct up_record *r, struct both *b, struct up_error 
         b->half[i].bytes = malloc(r->capacity);
     if (!b->bytes || !b->half[0].bytes || !b->half[1].bytes)
         return up_fail(err, UP_INTERNAL, "%s: out of memory", r->path);
-    if (up_half_read(r, 0, &b->half[0], err) < 0 || up_half_read(r, 1, &b->half[1], err) < 0)
+    if (up_record_half_read(r, 0, &b->half[0], err) < 0 || up_record_half_read(r, 1, &b->half[1], err) < 0)
         return err->code;
     return 0;
 }
@@ -106,14 +106,14 @@ int up_record_create(struct up_record *r, const void *data, size_t len, struct u
     if (!bytes || !scratch.bytes)
         rc = up_fail(err, UP_INTERNAL, "%s: out of memory", r->path);
     if (rc == 0) {
-        up_half_format(r, 2, data, len, bytes);
-        rc = up_half_replace(r, 0, bytes, &scratch, err);
+        up_record_half_format(r, 2, data, len, bytes);
+        rc = up_record_half_replace(r, 0, bytes, &scratch, err);
     }
     /* The index of the older one, which is overwritten next. */
     if (rc == 0) {
-        r->durable = up_half_crc(bytes);
-        up_half_format(r, 1, data, len, bytes);
-        (void)!up_half_replace(r, 1, bytes, &scratch, &ignored);
+        r->durable = up_record_half_crc(bytes);
+        up_record_half_format(r, 1, data, len, bytes);
+        (void)!up_record_half_replace(r, 1, bytes, &scratch, &ignored);
     }
     free(bytes);
     free(scratch.bytes);
@@ -126,7 +126,7 @@ static void secure(const struct up_record *r, struct both *b)
 {
     int at = newest(b);
 
-    if (whole(b, !at) && b->half[at].crc != r->durable && up_half_sync(r, at) < 0)
+    if (whole(b, !at) && b->half[at].crc != r->durable && up_record_half_sync(r, at) < 0)
         b->half[at].unsure = true;
 }
 
@@ -138,9 +138,9 @@ static void make_amends(struct up_record *r, struct both *b, int i)
     struct up_error ignored;
 
     r->failed = (uint8_t)(i + 1);
-    r->failed_crc = up_half_crc(b->bytes);
+    r->failed_crc = up_record_half_crc(b->bytes);
     if (good->state == UP_HALF_WHOLE && !good->unsure &&
-        up_half_replace(r, i, good->bytes, bad, &ignored) == 0)
+        up_record_half_replace(r, i, good->bytes, bad, &ignored) == 0)
         r->failed = 0;
 }
 
@@ -151,13 +151,14 @@ static int put(struct up_record *r, struct both *b, int i, struct up_error *err)
     bool missing = h->state == UP_HALF_ABSENT || h->state == UP_HALF_UNREADABLE;
     bool ours = r->failed == i + 1;
     bool anew = missing || ours || h->unsure || h->astray;
-    int rc = anew ? up_half_replace(r, i, b->bytes, h, err) : up_half_overwrite(r, i, b->bytes, h, err);
+    int rc = anew ? up_record_half_replace(r, i, b->bytes, h, err)
+                  : up_record_half_overwrite(r, i, b->bytes, h, err);
 
     /* No room for a new file, and the old one holds nothing that was acknowledged. */
     if (rc == UP_NOSPACE && (ours || h->state == UP_HALF_UNREADABLE))
-        rc = up_half_overwrite(r, i, b->bytes, h, err);
+        rc = up_record_half_overwrite(r, i, b->bytes, h, err);
     if (rc < 0 && missing)
-        return up_half_replace(r, !i, b->bytes, &b->half[!i], err);
+        return up_record_half_replace(r, !i, b->bytes, &b->half[!i], err);
     if (rc < 0)
         make_amends(r, b, i);
     else if (ours)
@@ -173,12 +174,12 @@ static int write_next(struct up_record *r, struct both *b, const void *data, siz
     for (int i = 0; i < 2; i++)
         if (whole(b, i) && b->half[i].sequence > sequence)
             sequence = b->half[i].sequence;
-    up_half_format(r, sequence + 1, data, len, b->bytes);
+    up_record_half_format(r, sequence + 1, data, len, b->bytes);
     secure(r, b);
     at = newest(b);
     rc = put(r, b, !at, err);
     if (rc == 0)
-        r->durable = up_half_crc(b->bytes);
+        r->durable = up_record_half_crc(b->bytes);
     return rc;
 }
 
@@ -220,11 +221,11 @@ static int tend_half(struct up_record *r, struct both *b, int i, struct up_error
     struct up_half *h = &b->half[i];
     char path[UP_RECORD_PATH];
 
-    if (up_half_path(r, i, path, err) < 0)
+    if (up_record_half_path(r, i, path, err) < 0)
         return err->code;
     if (whole(b, i) && !h->unsure && (h->astray || size_of(r, path) < UP_RECORD_SPREAD)) {
         memcpy(b->bytes, h->bytes, r->capacity);
-        if (up_half_replace(r, i, b->bytes, h, err) < 0)
+        if (up_record_half_replace(r, i, b->bytes, h, err) < 0)
             return err->code;
     }
     remove_remains(r, path);
@@ -259,7 +260,7 @@ int up_record_inspect(const struct up_record *r, struct up_record_view out[2], s
     int rc = both_read(r, &b, err);
 
     for (int i = 0; rc == 0 && i < 2; i++) {
-        rc = up_half_path(r, i, out[i].path, err);
+        rc = up_record_half_path(r, i, out[i].path, err);
         out[i].state = states[b.half[i].state];
         if (rc == 0)
             out[i].size = size_of(r, out[i].path);

@@ -23,7 +23,7 @@ static int beside(const struct up_record *r, int i, char out[UP_RECORD_PATH], st
     return 0;
 }
 
-int up_half_path(const struct up_record *r, int i, char out[UP_RECORD_PATH], struct up_error *err)
+int up_record_half_path(const struct up_record *r, int i, char out[UP_RECORD_PATH], struct up_error *err)
 {
     if (i == 0 || !r->second)
         return beside(r, i, out, err);
@@ -47,7 +47,7 @@ static uint32_t record_crc(const uint8_t *bytes, size_t len)
     return up_crc32c(head, 8);
 }
 
-uint32_t up_half_crc(const uint8_t *bytes)
+uint32_t up_record_half_crc(const uint8_t *bytes)
 {
     return up_get32(bytes + 28);
 }
@@ -59,7 +59,7 @@ static void classify(const struct up_record *r, int i, struct up_half *h, size_t
         return;
     h->sequence = up_get64(h->bytes + 8);
     h->len = up_get32(h->bytes + 16);
-    h->crc = up_half_crc(h->bytes);
+    h->crc = up_record_half_crc(h->bytes);
     if (h->len > got - UP_RECORD_HEAD || h->crc != record_crc(h->bytes, h->len) ||
         (r->fits && !r->fits(h->bytes + UP_RECORD_HEAD, h->len)))
         return;
@@ -101,12 +101,12 @@ static bool is_ours(int error)
     return error == EACCES || error == EPERM || error == EMFILE || error == ENFILE || error == ENOMEM;
 }
 
-int up_half_read(const struct up_record *r, int i, struct up_half *h, struct up_error *err)
+int up_record_half_read(const struct up_record *r, int i, struct up_half *h, struct up_error *err)
 {
     char path[UP_RECORD_PATH];
     long long got = -1;
 
-    if (up_half_path(r, i, path, err) < 0)
+    if (up_record_half_path(r, i, path, err) < 0)
         return err->code;
     h->state = UP_HALF_UNREADABLE;
     h->unsure = h->astray = false;
@@ -130,7 +130,8 @@ int up_half_read(const struct up_record *r, int i, struct up_half *h, struct up_
     return 0;
 }
 
-void up_half_format(const struct up_record *r, uint64_t sequence, const void *value, size_t len, uint8_t *out)
+void up_record_half_format(const struct up_record *r, uint64_t sequence, const void *value, size_t len,
+                           uint8_t *out)
 {
     memset(out, 0, r->capacity);
     memcpy(out, r->magic, 8);
@@ -154,21 +155,21 @@ static int read_back(const struct up_record *r, int i, const uint8_t *bytes, str
 {
     char path[UP_RECORD_PATH];
 
-    if (up_half_path(r, i, path, err) < 0 || up_half_read(r, i, scratch, err) < 0)
+    if (up_record_half_path(r, i, path, err) < 0 || up_record_half_read(r, i, scratch, err) < 0)
         return err->code;
     if (scratch->state != UP_HALF_WHOLE || memcmp(scratch->bytes, bytes, front(r, bytes)) != 0)
         return up_fail(err, UP_WRITE, "%s: read back differs from what was written", path);
     return 0;
 }
 
-int up_half_sync(const struct up_record *r, int i)
+int up_record_half_sync(const struct up_record *r, int i)
 {
     struct up_storage *s = r->storage;
     char path[UP_RECORD_PATH];
     struct up_error ignored;
     int file, rc;
 
-    if (up_half_path(r, i, path, &ignored) < 0)
+    if (up_record_half_path(r, i, path, &ignored) < 0)
         return -1;
     file = s->ops->open(s, path, UP_READ, 0);
     if (file < 0 && errno == ENOENT && i == 1 && r->second && beside(r, i, path, &ignored) == 0)
@@ -180,14 +181,14 @@ int up_half_sync(const struct up_record *r, int i)
     return rc;
 }
 
-int up_half_overwrite(const struct up_record *r, int i, const uint8_t *bytes, struct up_half *scratch,
-                      struct up_error *err)
+int up_record_half_overwrite(const struct up_record *r, int i, const uint8_t *bytes, struct up_half *scratch,
+                             struct up_error *err)
 {
     struct up_storage *s = r->storage;
     char path[UP_RECORD_PATH];
     int file, rc = 0;
 
-    if (up_half_path(r, i, path, err) < 0)
+    if (up_record_half_path(r, i, path, err) < 0)
         return err->code;
     file = s->ops->open(s, path, UP_UPDATE, 0);
     if (file < 0)
@@ -216,8 +217,8 @@ static void fill(const struct up_record *r, const char *path, uint8_t *out, size
     }
 }
 
-int up_half_replace(const struct up_record *r, int i, const uint8_t *bytes, struct up_half *scratch,
-                    struct up_error *err)
+int up_record_half_replace(const struct up_record *r, int i, const uint8_t *bytes, struct up_half *scratch,
+                           struct up_error *err)
 {
     size_t start = (r->capacity + SECTOR - 1) / SECTOR * SECTOR;
     size_t len = start > UP_RECORD_SPREAD ? r->capacity : UP_RECORD_SPREAD;
@@ -227,7 +228,7 @@ int up_half_replace(const struct up_record *r, int i, const uint8_t *bytes, stru
 
     if (!whole)
         return up_fail(err, UP_INTERNAL, "%s: out of memory", r->path);
-    rc = up_half_path(r, i, path, err);
+    rc = up_record_half_path(r, i, path, err);
     if (rc == 0) {
         memcpy(whole, bytes, r->capacity);
         if (len > start)

@@ -35,30 +35,31 @@ struct up_half {
 };
 
 /* The path of file i. Errors: UP_USAGE too long. */
-UP_MUST_CHECK int up_half_path(const struct up_record *r, int i, char out[UP_RECORD_PATH],
-                               struct up_error *err);
+UP_MUST_CHECK int up_record_half_path(const struct up_record *r, int i, char out[UP_RECORD_PATH],
+                                      struct up_error *err);
 
 /* Read from the medium, past the cache. Whatever is wrong with the file becomes
  * its state. Errors: UP_WRITE we may not look (rights, memory, open files). */
-UP_MUST_CHECK int up_half_read(const struct up_record *r, int i, struct up_half *h, struct up_error *err);
+UP_MUST_CHECK int up_record_half_read(const struct up_record *r, int i, struct up_half *h,
+                                      struct up_error *err);
 
 /* Write the record's bytes, at most capacity, to `out`. */
-void up_half_format(const struct up_record *r, uint64_t sequence, const void *value, size_t len,
-                    uint8_t *out);
-uint32_t up_half_crc(const uint8_t *bytes);
+void up_record_half_format(const struct up_record *r, uint64_t sequence, const void *value, size_t len,
+                           uint8_t *out);
+uint32_t up_record_half_crc(const uint8_t *bytes);
 
 /* Make the cached content of a file that was read durable. 0 or -1. */
-int up_half_sync(const struct up_record *r, int i);
+int up_record_half_sync(const struct up_record *r, int i);
 
 /* Write the record over the beginning of the file, sync, and compare what the
  * medium returns; `scratch` is overwritten. Errors: UP_WRITE, UP_NOSPACE. */
-UP_MUST_CHECK int up_half_overwrite(const struct up_record *r, int i, const uint8_t *bytes,
-                                    struct up_half *scratch, struct up_error *err);
+UP_MUST_CHECK int up_record_half_overwrite(const struct up_record *r, int i, const uint8_t *bytes,
+                                           struct up_half *scratch, struct up_error *err);
 
 /* The same with a new file, which replaces the old one when it is complete and
  * durable; until then the old one is untouched. Needs UP_RECORD_SPREAD bytes,
  * or only the record's length if there is no more room. */
-UP_MUST_CHECK int up_half_replace(const struct up_record *r, int i, const uint8_t *bytes,
-                                  struct up_half *scratch, struct up_error *err);
+UP_MUST_CHECK int up_record_half_replace(const struct up_record *r, int i, const uint8_t *bytes,
+                                         struct up_half *scratch, struct up_error *err);
 
 #endif

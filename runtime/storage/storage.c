@@ -227,7 +227,7 @@ int up_storage_make_dir(struct up_storage *s, const char *path, unsigned mode, s
     return up_storage_sync_parent(s, path, err);
 }
 
-const char *up_read_back_text(enum up_read_back how)
+const char *up_storage_read_back_text(enum up_read_back how)
 {
     switch (how) {
     case UP_READ_DIRECT:

@@ -255,7 +255,7 @@ struct up_storage {
 struct up_storage *up_storage_system(void);
 
 /* "past the cache" and the like, for a log and for people. */
-const char *up_read_back_text(enum up_read_back how);
+const char *up_storage_read_back_text(enum up_read_back how);
 
 /*
  * Helper functions on top of the table. They fill err with the path and the

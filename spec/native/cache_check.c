@@ -193,7 +193,8 @@ static void nothing_is_read_from_the_cache(void **state)
         int how = s->ops->drop_cache(s, file, 0, sizes[i]);
 
         if (how != UP_READ_DIRECT)
-            print_message("O_DIRECT is not honoured here: %s\n", up_read_back_text((enum up_read_back)how));
+            print_message("O_DIRECT is not honoured here: %s\n",
+                          up_storage_read_back_text((enum up_read_back)how));
         assert_int_not_equal(how, UP_READ_CACHED);
         assert_int_equal(cached(file, sizes[i]), 0);
         assert_reads(file, sizes[i], CHUNK, 0);
