@@ -352,7 +352,7 @@ static int m_parts(lua_State *L)
     for (int kind = 0; kind < UP_PART_KINDS; kind++) {
         if (!(parts & 1u << kind))
             continue;
-        lua_pushstring(L, up_part_name((enum up_part_kind)kind));
+        lua_pushstring(L, up_manifest_part_name((enum up_part_kind)kind));
         lua_rawseti(L, -2, ++n);
     }
     return 1;

@@ -176,8 +176,8 @@ void up_set_sequence(lua_State *L, uint64_t sequence)
     char text[15];
     uint8_t bytes[8];
 
-    up_set_integer(L, "sequence", up_sequence_is_unsigned(sequence) ? 0 : sequence);
-    if (!up_sequence_is_unsigned(sequence))
+    up_set_integer(L, "sequence", up_manifest_sequence_is_unsigned(sequence) ? 0 : sequence);
+    if (!up_manifest_sequence_is_unsigned(sequence))
         return;
     up_put64(bytes, sequence);
     up_hex(bytes, 7, text);

@@ -23,7 +23,7 @@ static void push_part(lua_State *L, const struct up_part *part)
     char digest[2 * UP_SHA256_SIZE + 1];
 
     lua_createtable(L, 0, 8);
-    up_set_string(L, "kind", up_part_name(part->kind));
+    up_set_string(L, "kind", up_manifest_part_name(part->kind));
     up_set_integer(L, "size", part->size);
     up_set_integer(L, "block_size", part->block_size);
     up_set_integer(L, "index_size", part->index_size);
@@ -68,7 +68,7 @@ static void set_hotfix(lua_State *L, const struct up_manifest *m)
     up_set_string(L, "version", m->hotfix_version);
     lua_createtable(L, 0, UP_RELEASE_PARTS);
     for (int kind = 0; kind < UP_RELEASE_PARTS; kind++)
-        set_text(L, up_part_name((enum up_part_kind)kind), m->base[kind]);
+        set_text(L, up_manifest_part_name((enum up_part_kind)kind), m->base[kind]);
     lua_setfield(L, -2, "base");
     lua_setfield(L, -2, "hotfix");
 }

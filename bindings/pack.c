@@ -112,7 +112,7 @@ static void copy_part(lua_State *L, const char *path, struct up_pack_part *part)
     part->path = up_field_string(L, -1, path, NULL);
     if (!part->path)
         luaL_error(L, "field '%s' is missing", path);
-    part->encoding = up_encoding_find(up_field_string(L, -1, "encoding", "zstd"));
+    part->encoding = up_index_encoding_find(up_field_string(L, -1, "encoding", "zstd"));
     part->block_size = (uint32_t)up_field_integer(L, -1, "block_size", 0);
     part->trim = up_field_boolean(L, -1, "trim", false);
     part->from = up_field_string(L, -1, "from", NULL);
@@ -126,7 +126,8 @@ static void copy_hotfix(lua_State *L, struct up_manifest *m)
     copy_text(L, -1, "version", m->hotfix_version, sizeof m->hotfix_version);
     if (push_table(L, -1, "base"))
         for (int kind = 0; kind < UP_RELEASE_PARTS; kind++)
-            copy_text(L, -1, up_part_name((enum up_part_kind)kind), m->base[kind], sizeof m->base[kind]);
+            copy_text(L, -1, up_manifest_part_name((enum up_part_kind)kind), m->base[kind],
+                      sizeof m->base[kind]);
     lua_pop(L, 1);
 }
 

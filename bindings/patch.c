@@ -44,7 +44,7 @@ static struct handle *new_handle(lua_State *L)
 static int f_make(lua_State *L)
 {
     const char *old = luaL_checkstring(L, 1), *fresh = luaL_checkstring(L, 2), *out = luaL_checkstring(L, 3);
-    enum up_encoding encoding = up_encoding_find(luaL_optstring(L, 4, "lzma"));
+    enum up_encoding encoding = up_index_encoding_find(luaL_optstring(L, 4, "lzma"));
     struct handle *h = new_handle(L);
     struct up_error err;
 

@@ -132,13 +132,13 @@ static int m_push(lua_State *L)
     const char *bytes = luaL_checklstring(L, 2, &len);
     struct up_error err;
 
-    return up_push_done(L, up_source_push(s, bytes, len, &err), &err);
+    return up_push_done(L, up_source_pushed_put(s, bytes, len, &err), &err);
 }
 
 /* source:starves() -> whether what was pushed is used up, and more is wanted */
 static int m_starves(lua_State *L)
 {
-    lua_pushboolean(L, up_source_starves(check_pushed(L)));
+    lua_pushboolean(L, up_source_pushed_starves(check_pushed(L)));
     return 1;
 }
 
@@ -150,7 +150,7 @@ static int m_fail(lua_State *L)
     const struct up_code_info *info = up_code_find(luaL_checkstring(L, 3));
 
     luaL_argcheck(L, info && info->code < 0, 3, "no code word");
-    up_source_end(s, info->code, message);
+    up_source_pushed_end(s, info->code, message);
     return 0;
 }
 

@@ -35,7 +35,7 @@ static void set_floor(lua_State *L, const struct up_journal_state *s)
 {
     lua_createtable(L, 0, UP_RELEASE_PARTS);
     for (int i = 0; i < UP_RELEASE_PARTS; i++)
-        up_set_integer(L, up_part_name((enum up_part_kind)i), s->floor[i]);
+        up_set_integer(L, up_manifest_part_name((enum up_part_kind)i), s->floor[i]);
     lua_setfield(L, -2, "floor");
 }
 
@@ -50,7 +50,7 @@ static void set_transaction(lua_State *L, const struct up_device *d)
     if (up_status_progress(d, &progress, &err) < 0)
         progress = (struct up_status_progress){.part = t->parts & 1u << UP_SCRIPT ? UP_SCRIPT : UP_CORE};
     lua_createtable(L, 0, 14);
-    up_set_string(L, "part", up_part_name(progress.part));
+    up_set_string(L, "part", up_manifest_part_name(progress.part));
     up_set_integer(L, "done", progress.done);
     up_set_integer(L, "total", progress.total);
     up_set_integer(L, "id", t->id);

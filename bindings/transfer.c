@@ -109,7 +109,7 @@ static int m_progress(lua_State *L)
     up_transfer_progress(check_open(L), &progress);
     lua_pushinteger(L, (lua_Integer)progress.done);
     lua_pushinteger(L, (lua_Integer)progress.total);
-    lua_pushstring(L, up_part_name(progress.part));
+    lua_pushstring(L, up_manifest_part_name(progress.part));
     lua_pushinteger(L, (lua_Integer)progress.reused);
     lua_pushinteger(L, (lua_Integer)progress.wasted);
     return 5;

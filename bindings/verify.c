@@ -89,7 +89,7 @@ static int m_blocks(lua_State *L)
     lua_createtable(L, 0, UP_ENCODINGS);
     for (int i = 0; i < UP_ENCODINGS; i++)
         if (counts.blocks[i])
-            up_set_integer(L, up_encoding_name((enum up_encoding)i), counts.blocks[i]);
+            up_set_integer(L, up_index_encoding_name((enum up_encoding)i), counts.blocks[i]);
     return 1;
 }
 

@@ -40,7 +40,8 @@ int up_blocks_open(struct up_blocks **out, struct up_storage *storage, const cha
     b->storage = storage;
     b->kind = part->kind;
     b->file = -1;
-    if (snprintf(path, sizeof path, "%s/%s.idx", spool, up_part_name(part->kind)) >= (int)sizeof path) {
+    if (snprintf(path, sizeof path, "%s/%s.idx", spool, up_manifest_part_name(part->kind)) >=
+        (int)sizeof path) {
         up_fail(err, UP_USAGE, "%s: path too long", spool);
         goto fail;
     }
@@ -100,11 +101,13 @@ int up_blocks_get(struct up_blocks *b, uint32_t i, struct up_block *out, struct 
 
         b->held = 0;
         if (got < 0)
-            return up_fail(err, UP_WRITE, "%s index: read: %s", up_part_name(b->kind), strerror(errno));
+            return up_fail(err, UP_WRITE, "%s index: read: %s", up_manifest_part_name(b->kind),
+                           strerror(errno));
         b->first = i;
         b->held = (uint32_t)(got / UP_INDEX_ENTRY);
         if (b->held == 0)
-            return up_fail(err, UP_CORRUPT, "%s index: ends before entry %u", up_part_name(b->kind), i);
+            return up_fail(err, UP_CORRUPT, "%s index: ends before entry %u", up_manifest_part_name(b->kind),
+                           i);
     }
     return up_index_get_block(out, b->ahead + (size_t)(i - b->first) * UP_INDEX_ENTRY, &b->head, i, err);
 }
@@ -138,7 +141,7 @@ int up_blocks_intact(struct up_blocks *b, uint32_t i, struct up_slot *target, st
     if (!b->content)
         b->content = malloc(b->head.block_size);
     if (!b->content)
-        return up_fail(err, UP_INTERNAL, "%s: out of memory", up_part_name(b->kind));
+        return up_fail(err, UP_INTERNAL, "%s: out of memory", up_manifest_part_name(b->kind));
     got = up_slot_read(target, b->content, block.length, (uint64_t)i * b->head.block_size, err);
     if (got < 0)
         return (int)got;

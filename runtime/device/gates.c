@@ -214,7 +214,7 @@ static void ask_floor(struct up_gate_report *r, const struct up_manifest *m, con
     const char *joint = flaw ? "; the permit " : "";
 
     flaw = flaw ? flaw : "";
-    if (up_sequence_is_unsigned(m->sequence)) {
+    if (up_manifest_sequence_is_unsigned(m->sequence)) {
         add(r, "floor", UP_OK, "unsigned: it has no sequence, and moves no floor");
         return;
     }
@@ -236,10 +236,10 @@ static void ask_floor(struct up_gate_report *r, const struct up_manifest *m, con
             continue;
         if (r->permitted)
             add(r, "floor", UP_OK, "a permit allows sequence %" PRIu64 " under the %s floor %" PRIu64,
-                m->sequence, up_part_name(kind), floor);
+                m->sequence, up_manifest_part_name(kind), floor);
         else
             add(r, "floor", UP_INCOMPATIBLE, "sequence %" PRIu64 " is not above the %s floor %" PRIu64 "%s%s",
-                m->sequence, up_part_name(kind), floor, joint, flaw);
+                m->sequence, up_manifest_part_name(kind), floor, joint, flaw);
         return;
     }
     add(r, "floor", UP_OK, "sequence %" PRIu64 "%s%s", m->sequence, joint, flaw);
@@ -255,7 +255,7 @@ static void ask_requires(struct up_gate_report *r, const struct up_manifest *m, 
         name = m->core_name;
         version = m->core_version;
     }
-    if (up_sequence_is_unsigned(m->sequence))
+    if (up_manifest_sequence_is_unsigned(m->sequence))
         add(r, "requires", UP_OK, "unsigned: it says nothing of what it needs");
     else if (!m->requires_core[0])
         add(r, "requires", UP_OK, "nothing");
@@ -275,7 +275,7 @@ static void ask_quarantine(struct up_gate_report *r, const struct up_manifest *m
 
         if (q->sequence == m->sequence && q->strikes == UP_STRIKE_FAILED &&
             strcmp(q->project, m->project) == 0) {
-            if (up_sequence_is_unsigned(m->sequence))
+            if (up_manifest_sequence_is_unsigned(m->sequence))
                 add(r, "quarantine", UP_INCOMPATIBLE, "this archive failed its trial on this device");
             else
                 add(r, "quarantine", UP_INCOMPATIBLE, "sequence %" PRIu64 " failed its trial on this device",

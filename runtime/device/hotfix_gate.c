@@ -79,7 +79,7 @@ int up_hotfix_gate(const struct up_manifest *m, const struct up_hotfix_ledger *l
     if (tested)
         return up_fail(err, UP_BUSY, "%s %s is being tested", tested->name, tested->version);
     if (!fits(m->base, pair, &wrong, has))
-        return up_fail(err, UP_INCOMPATIBLE, "it is for %s %s, this device has %s", up_part_name(wrong),
-                       m->base[wrong], has);
+        return up_fail(err, UP_INCOMPATIBLE, "it is for %s %s, this device has %s",
+                       up_manifest_part_name(wrong), m->base[wrong], has);
     return gate_known(m, ledger, err);
 }

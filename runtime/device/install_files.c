@@ -60,7 +60,7 @@ static int begin(struct up_device *d, struct up_files *f, const struct up_files_
                  struct up_error *err)
 {
     struct up_journal_state next = d->state;
-    bool signed_by_nobody = up_sequence_is_unsigned(next.tx.sequence);
+    bool signed_by_nobody = up_manifest_sequence_is_unsigned(next.tx.sequence);
     struct up_files_plan plan;
 
     if (check_targets(d, &part->archive.ini, err) < 0)

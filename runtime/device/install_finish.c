@@ -132,7 +132,7 @@ static int read_back(struct up_device *d, const struct up_part *part, struct up_
             return match;
         if (match == 0)
             return up_fail(err, UP_WRITE, "%s: block %u reads back differently from what was written",
-                           up_part_name(part->kind), f->block);
+                           up_manifest_part_name(part->kind), f->block);
     }
     return f->block < up_blocks_count(f->blocks) ? UP_AGAIN : 0;
 }

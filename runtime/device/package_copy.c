@@ -129,7 +129,7 @@ static int put_plain(struct up_copy *c, struct up_error *err)
         put_member(c, "manifest.minisig", signature, l->signature_size, err) < 0)
         return err->code;
     for (unsigned i = 0; i < c->manifest->part_count; i++) {
-        snprintf(name, sizeof name, "%s.idx", up_part_name(c->manifest->part[i].kind));
+        snprintf(name, sizeof name, "%s.idx", up_manifest_part_name(c->manifest->part[i].kind));
         if (put_member(c, name, l->index_offset[i], c->manifest->part[i].index_size, err) < 0)
             return err->code;
     }

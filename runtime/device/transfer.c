@@ -139,7 +139,7 @@ static int decode_old(struct up_transfer *t, const struct up_block *block, struc
 static int decode(struct up_transfer *t, const struct up_block *block, const uint8_t **out,
                   struct up_error *err)
 {
-    const char *name = up_part_name(t->part[t->at_part].info->kind);
+    const char *name = up_manifest_part_name(t->part[t->at_part].info->kind);
 
     if (block->stored > 0 && !up_transfer_matches(t, t->stored, block->stored, block->stored_digest))
         return up_fail(err, UP_CORRUPT, "%s: block %u does not have its signed digest", name, t->at_block);

@@ -47,7 +47,7 @@ static int end_confirm(struct up_device *d, struct up_error *err)
     next.slot[t->target] = t->pair;
     up_device_confirm_tree(&next);
     for (int i = 0; i < UP_FLOORS; i++)
-        if (t->parts & 1u << i && up_sequence_raises(t->sequence, next.floor[i]))
+        if (t->parts & 1u << i && up_manifest_sequence_raises(t->sequence, next.floor[i]))
             next.floor[i] = t->sequence;
     up_device_learn_time(d, &next, t->issued);
     memset(&next.kept_out, 0, sizeof next.kept_out);

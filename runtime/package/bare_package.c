@@ -134,7 +134,7 @@ static int step_hash(struct up_bare_package *b, struct up_error *err)
     close_file(b);
     up_digest_final(b->digest, whole);
     memcpy(b->manifest.digest, whole, sizeof b->manifest.digest);
-    b->manifest.sequence = up_sequence_unsigned(b->manifest.digest);
+    b->manifest.sequence = up_manifest_sequence_unsigned(b->manifest.digest);
     b->state = UNPACK;
     return up_bare_unpack_start(&b->unpack, b->storage, b->program, b->user[0] ? b->user : NULL, b->archive,
                                 b->dir, err);

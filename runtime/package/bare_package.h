@@ -6,7 +6,7 @@
  * the content, complete and durable, and files.idx its index. There is no manifest
  * and no signature; the package's manifest is made from the caller's values. Its
  * digest is the SHA-256 of the archive's bytes, which identifies the payload for
- * ever. Its sequence is made from that digest (up_sequence_unsigned()), and is
+ * ever. Its sequence is made from that digest (up_manifest_sequence_unsigned()), and is
  * compared with no floor.
  *
  *     open -> step until 0 -> take -> close

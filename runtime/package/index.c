@@ -9,12 +9,12 @@ static const char magic[8] = "MOULTIX1";
 static const uint8_t zeros[32];
 static const char *const names[UP_ENCODINGS] = {"zeros", "raw", "zstd", "lzma", "copy", "delta"};
 
-const char *up_encoding_name(enum up_encoding encoding)
+const char *up_index_encoding_name(enum up_encoding encoding)
 {
     return names[encoding];
 }
 
-enum up_encoding up_encoding_find(const char *name)
+enum up_encoding up_index_encoding_find(const char *name)
 {
     int i = 0;
 
@@ -51,7 +51,7 @@ void up_index_put_block(uint8_t out[UP_INDEX_ENTRY], const struct up_block *bloc
 int up_index_get_head(struct up_index_head *head, const uint8_t in[UP_INDEX_HEAD], const struct up_part *part,
                       struct up_error *err)
 {
-    const char *name = up_part_name(part->kind);
+    const char *name = up_manifest_part_name(part->kind);
 
     if (memcmp(in, magic, 8) != 0)
         return up_fail(err, UP_UNTRUSTED, "%s.idx: not an index of version 1", name);

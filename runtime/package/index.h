@@ -52,9 +52,9 @@ struct up_block {
     uint8_t digest[32];
 };
 
-const char *up_encoding_name(enum up_encoding encoding);
+const char *up_index_encoding_name(enum up_encoding encoding);
 /* The encoding with that name; UP_ENCODINGS: there is none. */
-enum up_encoding up_encoding_find(const char *name);
+enum up_encoding up_index_encoding_find(const char *name);
 
 void up_index_put_head(uint8_t out[UP_INDEX_HEAD], const struct up_index_head *head);
 void up_index_put_block(uint8_t out[UP_INDEX_ENTRY], const struct up_block *block);

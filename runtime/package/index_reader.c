@@ -58,7 +58,7 @@ void up_index_reader_feed(struct up_index_reader *c, const void *data, size_t le
 
 int up_index_reader_end(struct up_index_reader *c, struct up_error *err)
 {
-    const char *name = up_part_name(c->part->kind);
+    const char *name = up_manifest_part_name(c->part->kind);
     uint8_t digest[UP_DIGEST_MAX];
 
     up_digest_final(c->digest, digest);

@@ -370,12 +370,12 @@ int up_manifest_parse(struct up_manifest *m, const char *text, size_t len, struc
     return up_json_fields_close(&f);
 }
 
-uint64_t up_sequence_unsigned(const uint8_t digest[32])
+uint64_t up_manifest_sequence_unsigned(const uint8_t digest[32])
 {
     return up_get64(digest) | UP_SEQUENCE_UNSIGNED;
 }
 
-const char *up_part_name(enum up_part_kind kind)
+const char *up_manifest_part_name(enum up_part_kind kind)
 {
     return part_names[kind];
 }

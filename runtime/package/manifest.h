@@ -54,15 +54,15 @@
 /* An unsigned payload has no sequence. Where a number is needed, on record and in
  * memory, it is made from the payload's digest and one that no signed package can have. */
 #define UP_SEQUENCE_UNSIGNED ((uint64_t)1 << 63)
-static inline bool up_sequence_is_unsigned(uint64_t sequence)
+static inline bool up_manifest_sequence_is_unsigned(uint64_t sequence)
 {
     return (sequence & UP_SEQUENCE_UNSIGNED) != 0;
 }
-uint64_t up_sequence_unsigned(const uint8_t digest[32]);
+uint64_t up_manifest_sequence_unsigned(const uint8_t digest[32]);
 /* Whether a floor rises to it once it is confirmed. */
-static inline bool up_sequence_raises(uint64_t sequence, uint64_t floor)
+static inline bool up_manifest_sequence_raises(uint64_t sequence, uint64_t floor)
 {
-    return sequence > floor && !up_sequence_is_unsigned(sequence);
+    return sequence > floor && !up_manifest_sequence_is_unsigned(sequence);
 }
 
 /* Devices store these numbers. In a package the parts have another order: script, files, hotfix, core. */
@@ -115,7 +115,7 @@ struct up_manifest {
 };
 
 /* "script", "core", "files" and "hotfix", also the stem of the member names. */
-const char *up_part_name(enum up_part_kind kind);
+const char *up_manifest_part_name(enum up_part_kind kind);
 /* The part of that kind; NULL: the package has none. */
 const struct up_part *up_manifest_part(const struct up_manifest *m, enum up_part_kind kind);
 

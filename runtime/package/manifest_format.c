@@ -43,7 +43,7 @@ static json_t *part_object(const struct up_part *part)
 {
     json_t *object = json_object();
 
-    put_string(object, "kind", up_part_name(part->kind));
+    put_string(object, "kind", up_manifest_part_name(part->kind));
     put_integer(object, "size", part->size);
     put_integer(object, "block_size", part->block_size);
     put_integer(object, "index_size", part->index_size);
@@ -103,7 +103,7 @@ static void put_hotfix(json_t *object, const struct up_manifest *m)
     put_string(inner, "name", m->hotfix_name);
     put_string(inner, "version", m->hotfix_version);
     for (int kind = 0; kind < UP_RELEASE_PARTS; kind++)
-        put_string(base, up_part_name((enum up_part_kind)kind), m->base[kind]);
+        put_string(base, up_manifest_part_name((enum up_part_kind)kind), m->base[kind]);
     json_object_set_new(inner, "base", base);
     json_object_set_new(object, "hotfix", inner);
 }
@@ -114,9 +114,9 @@ static void put_needs(json_t *object, const struct up_manifest *m)
     json_t *list = json_array();
 
     if (m->files_version[0])
-        json_array_append_new(list, json_string(up_part_name(UP_FILES)));
+        json_array_append_new(list, json_string(up_manifest_part_name(UP_FILES)));
     if (m->hotfix_name[0])
-        json_array_append_new(list, json_string(up_part_name(UP_HOTFIX)));
+        json_array_append_new(list, json_string(up_manifest_part_name(UP_HOTFIX)));
     if (json_array_size(list) > 0)
         json_object_set(object, "needs", list);
     json_decref(list);

@@ -252,7 +252,7 @@ static int step_part(struct up_package *p, struct up_error *err)
     up_package_layout_fill(&p->layout, &p->manifest, p->offset, expected, sizeof expected);
     if (memcmp(expected, p->buffer, sizeof expected) != 0)
         return up_fail(err, UP_UNTRUSTED, "package: the header of %s.idx differs from what was signed",
-                       up_part_name(part->kind));
+                       up_manifest_part_name(part->kind));
     rc = p->spool.path ? up_package_spool_begin(&p->spool, part, err) : 0;
     if (rc < 0)
         return rc;

@@ -65,7 +65,7 @@ void up_package_layout_fill(const struct up_package_layout *layout, const struct
     fill_header(at, "manifest", ".minisig", layout->signature_size, offset, out, len);
     for (unsigned i = 0; i < m->part_count; i++) {
         const struct up_part *part = &m->part[i];
-        const char *name = up_part_name(part->kind);
+        const char *name = up_manifest_part_name(part->kind);
 
         fill_header(layout->index_offset[i], name, ".idx", part->index_size, offset, out, len);
         fill_header(layout->data_offset[i], name, ".dat", part->data_size, offset, out, len);

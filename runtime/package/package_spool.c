@@ -44,7 +44,7 @@ int up_package_spool_manifest(const struct up_package_spool *s, const struct up_
     for (int kind = 0; rc == 0 && kind < UP_PART_KINDS; kind++) {
         char path[UP_PATH_SIZE];
 
-        path_of(s->path, up_part_name((enum up_part_kind)kind), ".idx", path);
+        path_of(s->path, up_manifest_part_name((enum up_part_kind)kind), ".idx", path);
         if (!up_manifest_part(m, (enum up_part_kind)kind) && s->storage->ops->unlink(s->storage, path) < 0 &&
             errno != ENOENT)
             rc = up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
@@ -93,7 +93,7 @@ int up_package_spool_begin(struct up_package_spool *s, const struct up_part *par
 {
     char path[UP_PATH_SIZE];
 
-    path_of(s->path, up_part_name(part->kind), ".idx", path);
+    path_of(s->path, up_manifest_part_name(part->kind), ".idx", path);
     if (check_index(s->storage, path, part, NULL) == 0 && make_durable(s->storage, path))
         return 1;
     /* Not written over: a file whose sync failed once stays unsure. */
@@ -120,7 +120,7 @@ int up_package_spool_end(struct up_package_spool *s, const struct up_part *part,
     int rc = 0;
 
     if (s->storage->ops->sync(s->storage, s->file) < 0) {
-        path_of(s->path, up_part_name(part->kind), ".idx", path);
+        path_of(s->path, up_manifest_part_name(part->kind), ".idx", path);
         rc = up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: sync: %s", path, strerror(errno));
         s->storage->ops->unlink(s->storage, path);
     }
@@ -168,7 +168,7 @@ int up_package_check_index(struct up_storage *storage, const char *spool, const 
 {
     char path[UP_PATH_SIZE];
 
-    return check_index(storage, path_of(spool, up_part_name(part->kind), ".idx", path), part, err);
+    return check_index(storage, path_of(spool, up_manifest_part_name(part->kind), ".idx", path), part, err);
 }
 
 int up_package_load(struct up_manifest *m, struct up_package_layout *layout, struct up_storage *storage,
@@ -190,6 +190,6 @@ int up_package_load_part(struct up_manifest *m, struct up_storage *storage, cons
     if (rc < 0)
         return rc;
     if (!up_manifest_part(m, kind))
-        return up_fail(err, UP_MISSING, "%s: the package has no %s", spool, up_part_name(kind));
+        return up_fail(err, UP_MISSING, "%s: the package has no %s", spool, up_manifest_part_name(kind));
     return up_package_check_index(storage, spool, up_manifest_part(m, kind), err);
 }

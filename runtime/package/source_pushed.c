@@ -69,7 +69,7 @@ int up_source_pushed(struct up_source **out, uint64_t size, struct up_error *err
     return 0;
 }
 
-int up_source_push(struct up_source *s, const void *data, size_t len, struct up_error *err)
+int up_source_pushed_put(struct up_source *s, const void *data, size_t len, struct up_error *err)
 {
     struct pushed *p = (struct pushed *)s;
     uint8_t *piece;
@@ -92,12 +92,12 @@ int up_source_push(struct up_source *s, const void *data, size_t len, struct up_
     return 0;
 }
 
-bool up_source_starves(const struct up_source *s)
+bool up_source_pushed_starves(const struct up_source *s)
 {
     return ((const struct pushed *)s)->starves;
 }
 
-void up_source_end(struct up_source *s, int code, const char *message)
+void up_source_pushed_end(struct up_source *s, int code, const char *message)
 {
     struct pushed *p = (struct pushed *)s;
 

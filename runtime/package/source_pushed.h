@@ -23,12 +23,13 @@ UP_MUST_CHECK int up_source_pushed(struct up_source **out, uint64_t size, struct
 
 /* The next piece, copied. Errors: UP_BUSY the last one is not used up;
  * UP_CORRUPT more than the size; UP_INTERNAL. */
-UP_MUST_CHECK int up_source_push(struct up_source *s, const void *data, size_t len, struct up_error *err);
+UP_MUST_CHECK int up_source_pushed_put(struct up_source *s, const void *data, size_t len,
+                                       struct up_error *err);
 
 /* Whether the reader has used up the pushed bytes and wants more. */
-bool up_source_starves(const struct up_source *s);
+bool up_source_pushed_starves(const struct up_source *s);
 
 /* No more will come: read() fails like this once the piece in memory is used up. */
-void up_source_end(struct up_source *s, int code, const char *message);
+void up_source_pushed_end(struct up_source *s, int code, const char *message);
 
 #endif

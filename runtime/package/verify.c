@@ -176,7 +176,7 @@ static int check_digest(struct up_verify *v, const void *data, size_t len, const
     up_sha256(data, len, digest);
     if (memcmp(digest, expected, sizeof digest) != 0)
         return up_fail(err, UP_CORRUPT, "%s.dat: block %u: the %s bytes differ from the index",
-                       up_part_name(v->manifest->part[v->part].kind), v->block, what);
+                       up_manifest_part_name(v->manifest->part[v->part].kind), v->block, what);
     return 0;
 }
 

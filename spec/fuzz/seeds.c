@@ -208,7 +208,7 @@ static void package_seed(struct up_storage *s, struct sim *sim, const char *name
     up_package_layout_of(&layout, &m, manifest_size,
                          strtoul((char *)data + UP_TAR_BLOCK + up_tar_padded(manifest_size) + 124, NULL, 8));
     for (unsigned i = 0; i < m.part_count; i++) {
-        snprintf(index_name, sizeof index_name, "%s-%s", name, up_part_name(m.part[i].kind));
+        snprintf(index_name, sizeof index_name, "%s-%s", name, up_manifest_part_name(m.part[i].kind));
         index_seed(index_name, data, &m.part[i], layout.index_offset[i]);
     }
     put_number(b, 3, 1);
@@ -482,7 +482,7 @@ static void codec_seeds(void)
         put_number(b, encoding, 1);
         put_number(b, 1499, 2);
         put(b, out, len);
-        save("codec", up_encoding_name(encoding), b->data, b->len);
+        save("codec", up_index_encoding_name(encoding), b->data, b->len);
         free(b);
     }
     save("codec", "zeros", "\0\377\17", 3);

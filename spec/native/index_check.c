@@ -178,9 +178,9 @@ static void test_digests(void **state)
     assert_memory_equal(got.stored_digest, block.stored_digest, 32);
     assert_int_equal(got.length, 4096);
     assert_int_equal(got.stored, 17);
-    assert_string_equal(up_encoding_name(got.encoding), "lzma");
-    assert_int_equal(up_encoding_find("lzma"), UP_LZMA);
-    assert_int_equal(up_encoding_find("rar"), UP_ENCODINGS);
+    assert_string_equal(up_index_encoding_name(got.encoding), "lzma");
+    assert_int_equal(up_index_encoding_find("lzma"), UP_LZMA);
+    assert_int_equal(up_index_encoding_find("rar"), UP_ENCODINGS);
 }
 
 static void make_index(uint8_t raw[])

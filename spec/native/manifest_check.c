@@ -466,15 +466,15 @@ static void test_format_loses_nothing(void **state)
 static void test_unsigned(void **state)
 {
     uint8_t digest[32] = {1, 2, 3, 4, 5, 6, 7, 8, 9}, other[32] = {1, 2, 3, 4, 5, 6, 8, 8, 9};
-    uint64_t sequence = up_sequence_unsigned(digest);
+    uint64_t sequence = up_manifest_sequence_unsigned(digest);
 
     (void)state;
-    assert_true(up_sequence_is_unsigned(sequence));
-    assert_true(sequence != up_sequence_unsigned(other));
-    assert_false(up_sequence_is_unsigned(INT64_MAX)); /* the highest that a manifest can say */
-    assert_false(up_sequence_raises(sequence, 0));
-    assert_true(up_sequence_raises(2, 1));
-    assert_false(up_sequence_raises(1, 1));
+    assert_true(up_manifest_sequence_is_unsigned(sequence));
+    assert_true(sequence != up_manifest_sequence_unsigned(other));
+    assert_false(up_manifest_sequence_is_unsigned(INT64_MAX)); /* the highest that a manifest can say */
+    assert_false(up_manifest_sequence_raises(sequence, 0));
+    assert_true(up_manifest_sequence_raises(2, 1));
+    assert_false(up_manifest_sequence_raises(1, 1));
 }
 
 int main(void)

@@ -41,16 +41,16 @@ static void gives_what_was_pushed_and_waits_for_more(void **state)
     (void)state;
     assert_true(source->size == 10 && source->remote);
     assert_int_equal(read_at(0, got, sizeof got), UP_AGAIN);
-    assert_true(up_source_starves(source));
-    assert_int_equal(up_source_push(source, "abcd", 4, &err), 0);
-    assert_false(up_source_starves(source));
+    assert_true(up_source_pushed_starves(source));
+    assert_int_equal(up_source_pushed_put(source, "abcd", 4, &err), 0);
+    assert_false(up_source_pushed_starves(source));
     assert_int_equal(read_at(0, got, 3), 3);
     assert_memory_equal(got, "abc", 3);
     assert_int_equal(read_at(1, got, sizeof got), 3);
     assert_memory_equal(got, "bcd", 3);
-    assert_false(up_source_starves(source));
+    assert_false(up_source_pushed_starves(source));
     assert_int_equal(read_at(4, got, sizeof got), UP_AGAIN);
-    assert_true(up_source_starves(source));
+    assert_true(up_source_pushed_starves(source));
     assert_int_equal(source->received, 4);
 }
 
@@ -60,12 +60,12 @@ static void starves_only_at_the_end_of_the_piece(void **state)
     char got[8];
 
     (void)state;
-    assert_int_equal(up_source_push(source, "abcd", 4, &err), 0);
+    assert_int_equal(up_source_pushed_put(source, "abcd", 4, &err), 0);
     assert_int_equal(read_at(4, got, 1), UP_AGAIN);
-    assert_true(up_source_starves(source));
+    assert_true(up_source_pushed_starves(source));
     assert_int_equal(read_at(2, got, 1), 1);
-    assert_false(up_source_starves(source));
-    assert_int_equal(up_source_push(source, "", 0, &err), 0);
+    assert_false(up_source_pushed_starves(source));
+    assert_int_equal(up_source_pushed_put(source, "", 0, &err), 0);
     assert_int_equal(read_at(3, got, 1), 1);
     assert_int_equal(got[0], 'd');
 }
@@ -75,12 +75,12 @@ static void takes_a_piece_before_anybody_reads_and_no_second(void **state)
     char got[8];
 
     (void)state;
-    assert_int_equal(up_source_push(source, "abcd", 4, &err), 0);
-    assert_int_equal(up_source_push(source, "efgh", 4, &err), UP_BUSY);
+    assert_int_equal(up_source_pushed_put(source, "abcd", 4, &err), 0);
+    assert_int_equal(up_source_pushed_put(source, "efgh", 4, &err), UP_BUSY);
     assert_int_equal(read_at(0, got, 4), 4);
-    assert_int_equal(up_source_push(source, "efgh", 4, &err), UP_BUSY);
+    assert_int_equal(up_source_pushed_put(source, "efgh", 4, &err), UP_BUSY);
     assert_int_equal(read_at(4, got, 4), UP_AGAIN);
-    assert_int_equal(up_source_push(source, "efgh", 4, &err), 0);
+    assert_int_equal(up_source_pushed_put(source, "efgh", 4, &err), 0);
     assert_int_equal(read_at(4, got, 4), 4);
     assert_memory_equal(got, "efgh", 4);
 }
@@ -91,10 +91,10 @@ static void passes_over_what_nobody_wants(void **state)
 
     (void)state;
     assert_int_equal(read_at(7, got, 1), UP_AGAIN);
-    assert_int_equal(up_source_push(source, "abcd", 4, &err), 0);
-    assert_true(up_source_starves(source));
-    assert_int_equal(up_source_push(source, "efgh", 4, &err), 0);
-    assert_false(up_source_starves(source));
+    assert_int_equal(up_source_pushed_put(source, "abcd", 4, &err), 0);
+    assert_true(up_source_pushed_starves(source));
+    assert_int_equal(up_source_pushed_put(source, "efgh", 4, &err), 0);
+    assert_false(up_source_pushed_starves(source));
     assert_int_equal(read_at(7, got, sizeof got), 1);
     assert_int_equal(got[0], 'h');
 }
@@ -105,8 +105,8 @@ static void does_not_go_back(void **state)
 
     (void)state;
     assert_int_equal(read_at(4, got, 1), UP_AGAIN);
-    assert_int_equal(up_source_push(source, "abcd", 4, &err), 0);
-    assert_int_equal(up_source_push(source, "efgh", 4, &err), 0);
+    assert_int_equal(up_source_pushed_put(source, "abcd", 4, &err), 0);
+    assert_int_equal(up_source_pushed_put(source, "efgh", 4, &err), 0);
     assert_int_equal(read_at(3, got, 1), UP_CORRUPT);
     assert_non_null(strstr(err.message, "byte 3"));
 }
@@ -116,13 +116,13 @@ static void ends_at_its_size(void **state)
     char got[16];
 
     (void)state;
-    assert_int_equal(up_source_push(source, "abcdefghijk", 11, &err), UP_CORRUPT);
+    assert_int_equal(up_source_pushed_put(source, "abcdefghijk", 11, &err), UP_CORRUPT);
     assert_non_null(strstr(err.message, "announced 10"));
-    assert_int_equal(up_source_push(source, "abcdefghij", 10, &err), 0);
+    assert_int_equal(up_source_pushed_put(source, "abcdefghij", 10, &err), 0);
     assert_int_equal(read_at(0, got, sizeof got), 10);
     assert_int_equal(read_at(10, got, sizeof got), 0);
-    assert_false(up_source_starves(source));
-    up_source_end(source, UP_NETWORK, "gone");
+    assert_false(up_source_pushed_starves(source));
+    up_source_pushed_end(source, UP_NETWORK, "gone");
     assert_int_equal(read_at(10, got, sizeof got), 0);
 }
 
@@ -131,8 +131,8 @@ static void fails_as_told_once_it_is_used_up(void **state)
     char got[8];
 
     (void)state;
-    assert_int_equal(up_source_push(source, "abcd", 4, &err), 0);
-    up_source_end(source, UP_NETWORK, "the cloud went away");
+    assert_int_equal(up_source_pushed_put(source, "abcd", 4, &err), 0);
+    up_source_pushed_end(source, UP_NETWORK, "the cloud went away");
     assert_int_equal(read_at(0, got, 4), 4);
     assert_int_equal(read_at(4, got, 4), UP_NETWORK);
     assert_string_equal(err.message, "the cloud went away");
