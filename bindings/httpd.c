@@ -140,7 +140,7 @@ static void push_query(lua_State *L, const char *text)
     char *name, *value;
 
     lua_newtable(L);
-    while (up_query_next(&rest, &name, &value)) {
+    while (up_http_text_query_next(&rest, &name, &value)) {
         bool known = lua_getfield(L, -1, name) != LUA_TNIL;
 
         lua_pop(L, 1);

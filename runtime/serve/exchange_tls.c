@@ -85,13 +85,13 @@ ssize_t up_exchange_tls_receive(SSL *ssl, void *out, size_t size)
 {
     size_t got = 0;
     sigset_t before;
-    bool pending = up_sigpipe_hold(&before); /* the handshake writes */
+    bool pending = up_http_listen_hold_sigpipe(&before); /* the handshake writes */
     int why;
 
     ERR_clear_error();
     why = SSL_get_error(ssl, SSL_read_ex(ssl, out, size, &got));
     ERR_clear_error();
-    up_sigpipe_release(&before, pending);
+    up_http_listen_release_sigpipe(&before, pending);
     if (why == SSL_ERROR_NONE)
         return (ssize_t)got;
     if (why == SSL_ERROR_ZERO_RETURN)
@@ -105,12 +105,12 @@ bool up_exchange_tls_finish(SSL *ssl, const void *bytes, size_t len)
 {
     size_t sent = 0;
     sigset_t before;
-    bool pending = up_sigpipe_hold(&before), fine;
+    bool pending = up_http_listen_hold_sigpipe(&before), fine;
 
     ERR_clear_error();
     fine = len == 0 || SSL_write_ex(ssl, bytes, len, &sent) == 1;
     SSL_shutdown(ssl);
     ERR_clear_error();
-    up_sigpipe_release(&before, pending);
+    up_http_listen_release_sigpipe(&before, pending);
     return fine;
 }

@@ -11,7 +11,7 @@
 #include "error.h"
 #include "http_text.h"
 
-int up_http_add_header(struct MHD_Response *response, const char *line)
+int up_http_answer_add_header(struct MHD_Response *response, const char *line)
 {
     const char *colon = strchr(line, ':');
     char name[64];
@@ -47,15 +47,15 @@ static int open_served(const char *path, struct stat *st, struct up_error *err)
 static int make(struct up_http_answer *out, int fd, uint64_t size, const char *tag,
                 const struct up_http_conditions *asked)
 {
-    bool ranged = asked->get && up_if_range_holds(asked->if_range, tag);
-    struct up_range range = up_range_parse(ranged ? asked->range : NULL, size);
+    bool ranged = asked->get && up_http_text_if_range_holds(asked->if_range, tag);
+    struct up_range range = up_http_text_range_parse(ranged ? asked->range : NULL, size);
     char where[80];
     int rc = 0;
 
     out->length = 0;
     out->fd = -1;
     out->end = range.offset + range.length;
-    if (up_tag_listed(asked->if_none_match, tag))
+    if (up_http_text_tag_listed(asked->if_none_match, tag))
         out->status = 304;
     else if (range.kind == UP_RANGE_OUTSIDE)
         out->status = 416;
@@ -80,7 +80,7 @@ static int make(struct up_http_answer *out, int fd, uint64_t size, const char *t
     else
         snprintf(where, sizeof where, "Content-Range: bytes */%" PRIu64, size);
     if (out->status == 206 || out->status == 416)
-        rc = up_http_add_header(out->response, where);
+        rc = up_http_answer_add_header(out->response, where);
     if (rc == 0 && (MHD_add_response_header(out->response, "ETag", tag) != MHD_YES ||
                     MHD_add_response_header(out->response, "Accept-Ranges", "bytes") != MHD_YES))
         rc = -1;

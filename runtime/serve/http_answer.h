@@ -25,7 +25,7 @@ struct up_http_answer {
 };
 
 /* Add "Name: value"; -1 if it is malformed or has control characters. */
-int up_http_add_header(struct MHD_Response *response, const char *line);
+int up_http_answer_add_header(struct MHD_Response *response, const char *line);
 
 /*
  * The response for the regular file at `path`. `tag` is its strong entity tag

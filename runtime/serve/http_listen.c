@@ -105,7 +105,7 @@ int up_http_listen(const char *text, char *address, size_t len, struct up_error 
     return rc < 0 ? rc : fd;
 }
 
-unsigned up_http_fit_connections(unsigned wanted)
+unsigned up_http_listen_fit(unsigned wanted)
 {
     rlim_t needed = (rlim_t)wanted * 2 + OTHER_FILES; /* socket and file */
     struct rlimit limit;
@@ -122,7 +122,7 @@ unsigned up_http_fit_connections(unsigned wanted)
     return limit.rlim_cur > OTHER_FILES + 2 ? (unsigned)((limit.rlim_cur - OTHER_FILES) / 2) : 1;
 }
 
-bool up_sigpipe_hold(sigset_t *before)
+bool up_http_listen_hold_sigpipe(sigset_t *before)
 {
     sigset_t pipe_only, pending;
 
@@ -133,7 +133,7 @@ bool up_sigpipe_hold(sigset_t *before)
     return sigismember(&pending, SIGPIPE);
 }
 
-void up_sigpipe_release(const sigset_t *before, bool was_pending)
+void up_http_listen_release_sigpipe(const sigset_t *before, bool was_pending)
 {
     static const struct timespec at_once;
     sigset_t pipe_only;

@@ -20,14 +20,14 @@ UP_MUST_CHECK int up_http_listen(const char *text, char *address, size_t len, st
 
 /* How many of `wanted` connections, each with a socket and a file, the limit of
  * open files allows, after raising the soft limit as far as needed. */
-unsigned up_http_fit_connections(unsigned wanted);
+unsigned up_http_listen_fit(unsigned wanted);
 
 /*
  * sendfile to a closed connection raises SIGPIPE in the calling thread. Block
  * it, and on release consume a pending one, so that the rest of the process
  * never sees it: pending = hold(&before); ...; release(&before, pending).
  */
-bool up_sigpipe_hold(sigset_t *before);
-void up_sigpipe_release(const sigset_t *before, bool was_pending);
+bool up_http_listen_hold_sigpipe(sigset_t *before);
+void up_http_listen_release_sigpipe(const sigset_t *before, bool was_pending);
 
 #endif

@@ -26,7 +26,7 @@ static bool read_number(const char **p, uint64_t *out)
     return *p != start;
 }
 
-struct up_range up_range_parse(const char *text, uint64_t size)
+struct up_range up_http_text_range_parse(const char *text, uint64_t size)
 {
     struct up_range range = {UP_RANGE_WHOLE, 0, size};
     uint64_t first = 0, last = 0;
@@ -63,7 +63,7 @@ struct up_range up_range_parse(const char *text, uint64_t size)
     return range;
 }
 
-bool up_if_range_holds(const char *text, const char *tag)
+bool up_http_text_if_range_holds(const char *text, const char *tag)
 {
     size_t len = strlen(tag);
 
@@ -73,7 +73,7 @@ bool up_if_range_holds(const char *text, const char *tag)
     return strncmp(text, tag, len) == 0 && !*skip_blank(text + len);
 }
 
-bool up_tag_listed(const char *text, const char *tag)
+bool up_http_text_tag_listed(const char *text, const char *tag)
 {
     size_t len = strlen(tag);
 
@@ -153,7 +153,7 @@ static bool path_is_safe(const char *path)
     return true;
 }
 
-bool up_target_split(char *target, char **path, char **query)
+bool up_http_text_target_split(char *target, char **path, char **query)
 {
     char *mark = strchr(target, '?');
 
@@ -169,7 +169,7 @@ bool up_target_split(char *target, char **path, char **query)
     return *target == '/' && decode(target) && path_is_safe(target);
 }
 
-bool up_query_next(char **query, char **name, char **value)
+bool up_http_text_query_next(char **query, char **name, char **value)
 {
     char *field, *equals;
 

@@ -27,14 +27,14 @@ struct up_range {
  * range is supported; its end is clamped to the object. Several ranges, other
  * units and malformed text give UP_RANGE_WHOLE, as RFC 9110 allows.
  */
-struct up_range up_range_parse(const char *text, uint64_t size);
+struct up_range up_http_text_range_parse(const char *text, uint64_t size);
 
 /* Whether If-Range (NULL: absent) allows a Range: it is absent, or the same
  * strong tag. `tag` includes its quotes. A date never matches. */
-bool up_if_range_holds(const char *text, const char *tag);
+bool up_http_text_if_range_holds(const char *text, const char *tag);
 
 /* Whether If-None-Match (NULL: absent) matches `tag`: "*", or a list that contains it, weak or not. */
-bool up_tag_listed(const char *text, const char *tag);
+bool up_http_text_tag_listed(const char *text, const char *tag);
 
 /*
  * Split a request target in place: *path is decoded once, and *query is what
@@ -44,7 +44,7 @@ bool up_tag_listed(const char *text, const char *tag);
  * a control character, or a "." or ".." segment; then *path must not be used.
  * "http://host/path" is accepted, as proxies send it.
  */
-bool up_target_split(char *target, char **path, char **query);
+bool up_http_text_target_split(char *target, char **path, char **query);
 
 /*
  * The next field of a query, decoded in place; *query moves past it. Returns
@@ -52,6 +52,6 @@ bool up_target_split(char *target, char **path, char **query);
  * '%' that begins no valid escape, or encodes NUL, stays as it is. A field
  * without '=' has the value "".
  */
-bool up_query_next(char **query, char **name, char **value);
+bool up_http_text_query_next(char **query, char **name, char **value);
 
 #endif

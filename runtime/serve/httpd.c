@@ -125,7 +125,7 @@ int up_httpd_open(struct up_httpd **out, const char *listen, const struct up_htt
         free(h);
         return err->code;
     }
-    h->limits.connections = up_http_fit_connections(options->connections ? options->connections : 1000);
+    h->limits.connections = up_http_listen_fit(options->connections ? options->connections : 1000);
     h->daemon = start(h, fd, options, timeout, head_max);
     if (!h->daemon) {
         close(fd);
@@ -168,7 +168,7 @@ int up_httpd_timeout(struct up_httpd *h)
 int up_httpd_run(struct up_httpd *h, struct up_error *err)
 {
     sigset_t before;
-    bool pending = up_sigpipe_hold(&before);
+    bool pending = up_http_listen_hold_sigpipe(&before);
     enum MHD_Result result;
 
     /* Before the library's own timeouts, which report nothing. */
@@ -180,7 +180,7 @@ int up_httpd_run(struct up_httpd *h, struct up_error *err)
     for (int i = 0; i < 8 && result == MHD_YES && up_httpd_timeout(h) == 0; i++)
         result = MHD_run(h->daemon);
     break_off_cut_files(h);
-    up_sigpipe_release(&before, pending);
+    up_http_listen_release_sigpipe(&before, pending);
     if (result != MHD_YES)
         return up_fail(err, UP_INTERNAL, "http server on %s: waiting for clients failed", h->address);
     return 0;
@@ -298,9 +298,9 @@ void up_httpd_close(struct up_httpd *h)
     for (struct request *r = h->open.first; r; r = r->next)
         if (r->stage == QUEUED || r->stage == TAKEN || up_httpd_is_waiting_stream(r))
             MHD_resume_connection(r->connection);
-    pending = up_sigpipe_hold(&before);
+    pending = up_http_listen_hold_sigpipe(&before);
     MHD_stop_daemon(h->daemon);
-    up_sigpipe_release(&before, pending);
+    up_http_listen_release_sigpipe(&before, pending);
     for (struct request *r = h->ended.first, *next; r; r = next) {
         next = r->next;
         up_httpd_free_request(r);

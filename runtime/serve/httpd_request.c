@@ -136,7 +136,7 @@ int up_httpd_set_answer(struct request *r, unsigned status, const char *const *h
                         struct MHD_Response *response, uint64_t length, struct up_error *err)
 {
     for (; headers && *headers; headers++) {
-        if (up_http_add_header(response, *headers) < 0) {
+        if (up_http_answer_add_header(response, *headers) < 0) {
             MHD_destroy_response(response);
             return up_fail(err, UP_USAGE, "malformed header '%s'", *headers);
         }
@@ -215,7 +215,7 @@ static enum MHD_Result begin(struct up_httpd *h, struct request *r, const char *
     set_client(r);
     r->public.method = r->method;
     r->public.client = r->client;
-    fine = up_target_split(r->target, &path, &query);
+    fine = up_http_text_target_split(r->target, &path, &query);
     r->public.path = path;
     r->public.query = query;
     if (c && c->refused)

@@ -30,7 +30,7 @@ static void check_target(char *text)
 {
     char *path, *query, *name, *value;
     size_t len = strlen(text);
-    bool fine = up_target_split(text, &path, &query);
+    bool fine = up_http_text_target_split(text, &path, &query);
 
     assert_true(query >= text && query <= text + len);
     if (fine) {
@@ -39,7 +39,7 @@ static void check_target(char *text)
         for (const char *p = path; *p; p++)
             assert_true((unsigned char)*p >= 0x20 && *p != 0x7f);
     }
-    while (up_query_next(&query, &name, &value)) {
+    while (up_http_text_query_next(&query, &name, &value)) {
         assert_true(name >= text && name + strlen(name) <= text + len);
         assert_true(value >= text && value + strlen(value) <= text + len);
     }
@@ -102,7 +102,7 @@ static void ranges_stay_inside(void **state)
         for (size_t len = 0; len <= strlen(texts[i]); len++) {
             for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
                 char *text = cut(texts[i], len);
-                struct up_range range = up_range_parse(text, sizes[s]);
+                struct up_range range = up_http_text_range_parse(text, sizes[s]);
 
                 free(text);
                 if (range.kind != UP_RANGE_PART)
@@ -122,14 +122,14 @@ static void tags_cut_anywhere(void **state)
     for (size_t len = 0; len <= strlen(list); len++) {
         char *text = cut(list, len);
 
-        assert_int_equal(up_tag_listed(text, "\"tag\""), len >= 17);
-        assert_false(up_if_range_holds(text, "\"tag\""));
+        assert_int_equal(up_http_text_tag_listed(text, "\"tag\""), len >= 17);
+        assert_false(up_http_text_if_range_holds(text, "\"tag\""));
         free(text);
     }
-    assert_true(up_if_range_holds(NULL, "\"tag\""));
-    assert_true(up_if_range_holds(" \"tag\" ", "\"tag\""));
-    assert_false(up_if_range_holds("W/\"tag\"", "\"tag\""));
-    assert_false(up_if_range_holds("\"tag\"x", "\"tag\""));
+    assert_true(up_http_text_if_range_holds(NULL, "\"tag\""));
+    assert_true(up_http_text_if_range_holds(" \"tag\" ", "\"tag\""));
+    assert_false(up_http_text_if_range_holds("W/\"tag\"", "\"tag\""));
+    assert_false(up_http_text_if_range_holds("\"tag\"x", "\"tag\""));
 }
 
 static void first_bytes_cut_anywhere(void **state)

@@ -635,7 +635,7 @@ static void connections_fit_the_descriptors(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         limits = (struct rlimit){cases[i].soft, cases[i].hard};
         refuse(cases[i].call, 1, EPERM);
-        if (up_http_fit_connections(cases[i].wanted) != cases[i].got)
+        if (up_http_listen_fit(cases[i].wanted) != cases[i].got)
             fail_msg("case %zu", i);
         assert_int_equal(limits.rlim_cur, cases[i].then);
         fail_nothing();
@@ -675,18 +675,18 @@ static void other_signals_stay(void **state)
     (void)state;
     sigemptyset(&pipe_only);
     sigaddset(&pipe_only, SIGPIPE);
-    was = up_sigpipe_hold(&before);
+    was = up_http_listen_hold_sigpipe(&before);
     assert_false(was);
     raise(SIGPIPE);
-    up_sigpipe_release(&before, was); /* or this process were gone */
+    up_http_listen_release_sigpipe(&before, was); /* or this process were gone */
     sigpending(&pending);
     assert_false(sigismember(&pending, SIGPIPE));
 
     pthread_sigmask(SIG_BLOCK, &pipe_only, &outside);
     raise(SIGPIPE);
-    was = up_sigpipe_hold(&before);
+    was = up_http_listen_hold_sigpipe(&before);
     assert_true(was);
-    up_sigpipe_release(&before, was);
+    up_http_listen_release_sigpipe(&before, was);
     sigpending(&pending);
     assert_true(sigismember(&pending, SIGPIPE));
     sigwaitinfo(&pipe_only, NULL);
