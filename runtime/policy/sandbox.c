@@ -195,7 +195,7 @@ static void push_source(lua_State *L, const struct ask *ask)
 static int put_question(lua_State *L)
 {
     struct ask *ask = lua_touserdata(L, 1);
-    const char *const *argument = up_sandbox_arguments(ask->word);
+    const char *const *argument = up_sandbox_answer_arguments(ask->word);
     int count = 0;
 
     lua_settop(L, 0);
@@ -230,8 +230,8 @@ _Noreturn static void reply(const struct ask *ask)
     char why[256];
     json_t *value, *tree;
 
-    if (!up_sandbox_check(ask->word, ask->text ? ask->name : NULL, ask->question, ask->first, ask->second,
-                          &value, &tree, why, sizeof why))
+    if (!up_sandbox_answer_check(ask->word, ask->text ? ask->name : NULL, ask->question, ask->first,
+                                 ask->second, &value, &tree, why, sizeof why))
         refuse(ask->name, why);
     answer(json_pack("{s:b, s:o, s:o, s:s}", "ok", 1, "answer", value, "tree", tree, "by", ask->name));
     refuse(ask->name, "its answer is longer than 64 KiB");
@@ -268,7 +268,7 @@ _Noreturn static void ask_all(const json_t *question, const struct up_sandbox_mo
     json_t *source;
     size_t i;
 
-    if (!up_sandbox_arguments(ask.word))
+    if (!up_sandbox_answer_arguments(ask.word))
         refuse_question("invalid question: ask must be decide, choose or healthy");
     json_array_foreach(sources, i, source)
     {

@@ -168,7 +168,7 @@ static const struct {
 };
 #define FUNCTIONS (sizeof functions / sizeof *functions)
 
-const char *const *up_sandbox_arguments(const char *word)
+const char *const *up_sandbox_answer_arguments(const char *word)
 {
     for (size_t i = 0; i < FUNCTIONS; i++) {
         if (strcmp(functions[i].word, word) == 0)
@@ -177,8 +177,8 @@ const char *const *up_sandbox_arguments(const char *word)
     return NULL;
 }
 
-bool up_sandbox_check(const char *word, const char *name, const json_t *question, json_t *first,
-                      json_t *second, json_t **answer, json_t **tree, char *why, size_t len)
+bool up_sandbox_answer_check(const char *word, const char *name, const json_t *question, json_t *first,
+                             json_t *second, json_t **answer, json_t **tree, char *why, size_t len)
 {
     struct result r = {.name = name, .question = question, .first = first, .second = second};
     bool good = false;

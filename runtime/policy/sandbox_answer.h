@@ -16,7 +16,7 @@
 
 /* The names of the arguments of decide, choose or healthy in a question,
  * NULL-terminated; NULL: another word. */
-const char *const *up_sandbox_arguments(const char *word);
+const char *const *up_sandbox_answer_arguments(const char *word);
 
 /*
  * Check the two values that the function `word` of policy `name` (NULL: the
@@ -24,7 +24,7 @@ const char *const *up_sandbox_arguments(const char *word);
  * *tree are new references for the reply. False, with a sentence in why[len],
  * if they are not valid.
  */
-bool up_sandbox_check(const char *word, const char *name, const json_t *question, json_t *first,
-                      json_t *second, json_t **answer, json_t **tree, char *why, size_t len);
+bool up_sandbox_answer_check(const char *word, const char *name, const json_t *question, json_t *first,
+                             json_t *second, json_t **answer, json_t **tree, char *why, size_t len);
 
 #endif

@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool good;
 
     memset(why, 'x', sizeof why);
-    good = up_sandbox_check(word, name, question, first, second, &answer, &tree, why, sizeof why);
+    good = up_sandbox_answer_check(word, name, question, first, second, &answer, &tree, why, sizeof why);
     if (good) {
         FUZZ_REQUIRE(answer && tree);
         if (bits % 3 == 0)
