@@ -41,7 +41,7 @@ static int f_node(lua_State *L)
     struct up_error err;
     struct up_stat st;
 
-    if (up_slot_follow(up_storage_system(), luaL_checkstring(L, 1), node, &st, &err) < 0)
+    if (up_slot_link_follow(up_storage_system(), luaL_checkstring(L, 1), node, &st, &err) < 0)
         return up_push_fail(L, &err);
     lua_pushstring(L, node);
     return 1;

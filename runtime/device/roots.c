@@ -41,7 +41,7 @@ static int directory_of(const struct check *c, const char *path, char out[UP_PAT
         return up_fail(c->err, UP_USAGE, "files.roots: %s: path too long", path);
     strcpy(at, path);
     for (;;) {
-        int rc = up_slot_follow(c->storage, at, out, &st, c->err);
+        int rc = up_slot_link_follow(c->storage, at, out, &st, c->err);
 
         if (rc < 0 && rc != UP_MISSING)
             return rc;
@@ -88,7 +88,7 @@ static int within(const struct check *c, const char *path, const struct up_stat 
 static int find_root(const struct check *c, uint32_t i, struct up_stat *out)
 {
     char node[UP_PATH_SIZE];
-    int rc = up_slot_follow(c->storage, c->config->files.root[i].path, node, out, c->err);
+    int rc = up_slot_link_follow(c->storage, c->config->files.root[i].path, node, out, c->err);
 
     return rc == UP_MISSING ? 0 : rc;
 }
@@ -108,7 +108,7 @@ static int apart(const struct check *c, const char *what, const char *path)
 
     if (!path)
         return 0;
-    there = up_slot_follow(c->storage, path, node, &it, c->err);
+    there = up_slot_link_follow(c->storage, path, node, &it, c->err);
     if (there < 0 && there != UP_MISSING)
         return there;
     for (uint32_t i = 0; i < c->config->files.root_count; i++) {

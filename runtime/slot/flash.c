@@ -45,7 +45,7 @@ static bool same_name(struct up_storage *storage, const char *node, const char *
     struct up_error ignored;
     struct up_stat st;
 
-    return up_slot_follow(storage, other, behind, &st, &ignored) == 0 && strcmp(node, behind) == 0;
+    return up_slot_link_follow(storage, other, behind, &st, &ignored) == 0 && strcmp(node, behind) == 0;
 }
 
 /* A path that is not there has no medium, but a folder that it is in. */
@@ -81,7 +81,7 @@ static int refuse_used(struct up_storage *storage, const struct up_flash_place *
                        char node[UP_PATH_SIZE], struct up_error *err)
 {
     struct up_stat st;
-    int there = up_slot_follow(storage, place->path, node, &st, err), rc;
+    int there = up_slot_link_follow(storage, place->path, node, &st, err), rc;
 
     for (size_t i = 0; there >= 0 && place->own && place->own[i]; i++)
         if (refuse_own(storage, place->path, node, place->own[i], err) < 0)

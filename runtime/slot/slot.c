@@ -11,7 +11,7 @@ int up_slot_capacity(struct up_storage *storage, const char *path, uint64_t *out
 {
     struct up_slot_node n = {.storage = storage, .path = path, .file = -1};
     const struct up_slot_medium *m;
-    int there = up_slot_follow(storage, path, n.name, &n.st, err), rc;
+    int there = up_slot_link_follow(storage, path, n.name, &n.st, err), rc;
 
     if (there < 0)
         return there;
@@ -49,7 +49,7 @@ static int refuse_mounted(struct up_storage *storage, const char *path, const ch
  * missing device is never created: it would be a file in memory. */
 static int find_node(struct up_slot *s, struct up_slot_node *n, struct up_error *err)
 {
-    int there = up_slot_follow(s->storage, s->path, n->name, &n->st, err);
+    int there = up_slot_link_follow(s->storage, s->path, n->name, &n->st, err);
 
     if (there < 0)
         return there;

@@ -71,7 +71,7 @@ int up_slot_inspect(struct up_slot_view *out, struct up_storage *storage, const 
     int mounted, there;
 
     memset(out, 0, sizeof *out);
-    there = up_slot_follow(storage, path, out->node, &n.st, err);
+    there = up_slot_link_follow(storage, path, out->node, &n.st, err);
     if (there < 0 || up_slot_capacity(storage, out->node, &out->capacity, err) < 0)
         return err->code;
     m = up_slot_medium_of(there ? n.st.kind : UP_NODE_FILE);

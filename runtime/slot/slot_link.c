@@ -60,8 +60,8 @@ static int step(struct up_storage *storage, const char *path, char node[UP_PATH_
     return 0;
 }
 
-int up_slot_follow(struct up_storage *storage, const char *path, char node[UP_PATH_SIZE], struct up_stat *st,
-                   struct up_error *err)
+int up_slot_link_follow(struct up_storage *storage, const char *path, char node[UP_PATH_SIZE],
+                        struct up_stat *st, struct up_error *err)
 {
     if (snprintf(node, UP_PATH_SIZE, "%s", path) >= UP_PATH_SIZE)
         return up_fail(err, UP_USAGE, "slot %.200s...: path too long", path);

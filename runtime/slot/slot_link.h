@@ -16,7 +16,7 @@
  * nothing exists at path, which is then in `node`. Errors: UP_MISSING a
  * dangling link; UP_USAGE too many links, or too long; UP_WRITE.
  */
-UP_MUST_CHECK int up_slot_follow(struct up_storage *storage, const char *path, char node[UP_PATH_SIZE],
-                                 struct up_stat *st, struct up_error *err);
+UP_MUST_CHECK int up_slot_link_follow(struct up_storage *storage, const char *path, char node[UP_PATH_SIZE],
+                                      struct up_stat *st, struct up_error *err);
 
 #endif

@@ -64,14 +64,14 @@ int up_slot_inside(struct up_storage *storage, const char *path, const char *dir
 {
     char above[UP_PATH_SIZE], behind[UP_PATH_SIZE];
     struct up_stat st, top;
-    int rc = up_slot_follow(storage, dir, behind, &top, err);
+    int rc = up_slot_link_follow(storage, dir, behind, &top, err);
 
     if (rc <= 0)
         return rc;
     snprintf(above, sizeof above, "%s", path);
     for (char *slash = strrchr(above, '/'); slash && slash > above; slash = strrchr(above, '/')) {
         *slash = '\0';
-        rc = up_slot_follow(storage, above, behind, &st, err);
+        rc = up_slot_link_follow(storage, above, behind, &st, err);
         if (rc < 0)
             return rc;
         if (rc > 0 && st.device == top.device && st.inode == top.inode)
@@ -85,7 +85,7 @@ static int refuse_beside_state(struct up_storage *storage, char name, const char
 {
     char node[UP_PATH_SIZE];
     struct up_stat st;
-    int rc = up_slot_follow(storage, path, node, &st, err);
+    int rc = up_slot_link_follow(storage, path, node, &st, err);
 
     if (rc < 0)
         return rc == UP_MISSING ? 0 : rc;
