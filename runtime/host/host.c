@@ -128,7 +128,7 @@ static int setup(lua_State *L)
         up_set_string(L, "lua_dir", dir);
     if (getcwd(cwd, sizeof cwd))
         up_set_string(L, "cwd", cwd);
-    lua_pushcfunction(L, up_host_become);
+    lua_pushcfunction(L, up_host_commands_become);
     lua_setfield(L, -2, "become");
     lua_setfield(L, -2, HOST);
     return 0;
@@ -225,7 +225,7 @@ static int do_connect(lua_State *L)
     if (d->control)
         up_set_string(L, "control", d->control);
     if (d->heartbeat > 0) {
-        up_host_note_commands(L);
+        up_host_commands_note(L);
         up_set_integer(L, "channel", 3);
         up_set_integer(L, "heartbeat", d->heartbeat);
     }

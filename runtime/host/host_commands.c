@@ -87,7 +87,7 @@ static void divert(lua_State *L, const char *name, lua_CFunction by)
     lua_setfield(L, -2, name);
 }
 
-void up_host_note_commands(lua_State *L)
+void up_host_commands_note(lua_State *L)
 {
     /* The table has weak keys: it does not keep pipes alive. */
     luaL_getsubtable(L, LUA_REGISTRYINDEX, PIPES);
@@ -107,7 +107,7 @@ void up_host_note_commands(lua_State *L)
     lua_pop(L, 5);
 }
 
-int up_host_become(lua_State *L)
+int up_host_commands_become(lua_State *L)
 {
     const char *program = luaL_checkstring(L, 1);
     lua_Integer count;

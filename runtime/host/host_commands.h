@@ -11,10 +11,10 @@
 #include <lua.h>
 
 /* For a state with the standard libraries. May raise if out of memory. */
-void up_host_note_commands(lua_State *L);
+void up_host_commands_note(lua_State *L);
 
 /* become(program, words): execute the program in place of this process, with an
  * array of words as its arguments. Returns only on failure: nil, message, code. */
-int up_host_become(lua_State *L);
+int up_host_commands_become(lua_State *L);
 
 #endif

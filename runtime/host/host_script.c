@@ -143,7 +143,7 @@ int up_host_script(int argc, char **argv)
     return run_words(NULL, argc, argv);
 }
 
-int up_host_test(int argc, char **argv)
+int up_host_script_test(int argc, char **argv)
 {
     return run_words(argc > 0 ? argv[0] : "", argc > 0 ? argc - 1 : 0, argv + 1);
 }

@@ -12,7 +12,7 @@
 int up_host_script(int argc, char **argv);
 
 /* The words behind --test: TREE, and those of --script. Runs TREE/test.lua in TREE. */
-int up_host_test(int argc, char **argv);
+int up_host_script_test(int argc, char **argv);
 
 /* Run the script argv[0] without a supervisor or a state. If there is a device's configuration here, it may not
  * write to that device's paths; NULL: there is none. */

@@ -187,7 +187,7 @@ static int mode_script(int argc, char **argv)
 static int mode_test(int argc, char **argv)
 {
     keep_descriptors();
-    return up_host_test(argc, argv);
+    return up_host_script_test(argc, argv);
 }
 
 /* moult run ...; -1: the command line handles it (help and mistakes). */
