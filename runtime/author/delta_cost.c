@@ -9,13 +9,13 @@
 #define SURPRISE 160u /* that does neither, */
 #define REPLACED 400u /* or is another instruction now */
 
-void up_delta_lessons_forget(struct up_delta_lessons *l)
+void up_delta_cost_forget(struct up_delta_lessons *l)
 {
     for (int i = 0; i < UP_CONTENTS; i++)
         l->moves[i][0].count = l->moves[i][1].count = 0;
 }
 
-void up_delta_lessons_free(struct up_delta_lessons *l)
+void up_delta_cost_free(struct up_delta_lessons *l)
 {
     for (int i = 0; i < UP_CONTENTS; i++) {
         up_move_map_free(&l->moves[i][0]);

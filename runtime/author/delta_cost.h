@@ -24,8 +24,8 @@ struct up_images {
 struct up_delta_lessons {
     struct up_move_map moves[UP_CONTENTS][2];
 };
-void up_delta_lessons_forget(struct up_delta_lessons *l);
-void up_delta_lessons_free(struct up_delta_lessons *l);
+void up_delta_cost_forget(struct up_delta_lessons *l);
+void up_delta_cost_free(struct up_delta_lessons *l);
 
 /* Cost of `len` new bytes at `at` encoded from old ones at `from` as `content`.
  * `found` is the match list of the whole images: ascending, not overlapping. */

@@ -69,7 +69,7 @@ void up_delta_maker_free(struct up_delta_maker *m)
         return;
     up_delta_plan_free(m->plan);
     up_delta_free(m->delta);
-    up_delta_lessons_free(&m->lessons);
+    up_delta_cost_free(&m->lessons);
     free(m->chunks);
     free(m->gaps.list);
     free(m->result);
@@ -253,7 +253,7 @@ static bool make_ops(struct up_delta_maker *m, uint64_t begin, uint64_t end, uin
 
     d->count = 0;
     *source = 0;
-    up_delta_lessons_forget(&m->lessons);
+    up_delta_cost_forget(&m->lessons);
     for (size_t k = first_match(m, begin); k < m->count && m->found[k].at < end; k++) {
         struct up_match copy = clip(m->found[k], begin, end);
 

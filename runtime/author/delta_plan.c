@@ -314,14 +314,14 @@ static int choose(struct up_delta_plan *p, struct up_error *err)
         bool first;
 
         if (at % FORGET == 0) {
-            up_delta_lessons_forget(&plain.lessons);
-            up_delta_lessons_forget(&copies.lessons);
+            up_delta_cost_forget(&plain.lessons);
+            up_delta_cost_forget(&copies.lessons);
         }
         first = cost_of(&plain, &p->images, at, end) < cost_of(&copies, &p->images, at, end);
         take(&p->best, first ? &plain : &copies, at, end);
     }
-    up_delta_lessons_free(&plain.lessons);
-    up_delta_lessons_free(&copies.lessons);
+    up_delta_cost_free(&plain.lessons);
+    up_delta_cost_free(&copies.lessons);
     return 0;
 }
 
