@@ -96,7 +96,7 @@ static int read_old(void *context, void *buf, size_t len, uint64_t offset, struc
 
 static bool push(struct up_delta *d, uint32_t literal, uint32_t copy, uint64_t from, enum up_content content)
 {
-    struct up_delta_op *op = up_delta_add(d);
+    struct up_delta_op *op = up_delta_format_add(d);
 
     if (op)
         *op = (struct up_delta_op){literal, copy, from, content};
@@ -294,7 +294,7 @@ int up_delta_maker_block(struct up_delta_maker *m, uint32_t i, enum up_encoding 
     d->gaps = m->gaps.list;
     d->gap_count = m->gaps.count;
     up_range_coder_encode(&d->coder, out, len - 1);
-    if (up_delta_code(d, &old, *source, begin, m->result, len, err) < 0)
+    if (up_delta_format_code(d, &old, *source, begin, m->result, len, err) < 0)
         return err->code == UP_CORRUPT ? 0 : err->code;
     stored = up_range_coder_end(&d->coder);
     if (stored < 0)

@@ -68,7 +68,7 @@ static void reset(struct up_delta *d)
     d->starved = false;
 }
 
-struct up_delta_op *up_delta_add(struct up_delta *d)
+struct up_delta_op *up_delta_format_add(struct up_delta *d)
 {
     if (d->count == UP_DELTA_OPS)
         return NULL;
@@ -99,7 +99,7 @@ static int code_ops(struct up_delta *d, const struct up_old *old, uint64_t sourc
     if (!d->want)
         d->count = 0;
     while (left > 0) {
-        struct up_delta_op *op = d->want ? &d->ops[i++] : up_delta_add(d);
+        struct up_delta_op *op = d->want ? &d->ops[i++] : up_delta_format_add(d);
 
         if (!op || c->over)
             return refuse(d, err);
@@ -261,8 +261,8 @@ static int code_literal(struct up_delta *d, const struct up_old *old, uint64_t b
     return 0;
 }
 
-int up_delta_code(struct up_delta *d, const struct up_old *old, uint64_t source, uint64_t at, uint8_t *out,
-                  uint32_t len, struct up_error *err)
+int up_delta_format_code(struct up_delta *d, const struct up_old *old, uint64_t source, uint64_t at,
+                         uint8_t *out, uint32_t len, struct up_error *err)
 {
     struct gap gap = {.last = UINT32_MAX};
     uint64_t beside = source;
@@ -301,6 +301,6 @@ int up_delta_decode(struct up_delta *d, const struct up_old *old, uint64_t sourc
     if (out_len > UINT32_MAX)
         return refuse(d, err);
     up_range_coder_decode(&d->coder, stored, stored_len);
-    rc = up_delta_code(d, old, source, at, out, (uint32_t)out_len, err);
+    rc = up_delta_format_code(d, old, source, at, out, (uint32_t)out_len, err);
     return rc == 0 && up_range_coder_end(&d->coder) < 0 ? refuse(d, err) : rc;
 }

@@ -69,14 +69,14 @@ struct up_delta {
 };
 
 /* Add an operation; NULL if there are too many, or no memory (`starved`). */
-struct up_delta_op *up_delta_add(struct up_delta *d);
+struct up_delta_op *up_delta_format_add(struct up_delta *d);
 
 /*
  * Code the block at `at` of the new image, in both directions; for encoding,
  * the operations, `want` and the runs must be set. `out` becomes the block.
  * Errors: UP_CORRUPT, also if it does not fit; UP_INTERNAL; those of old->read.
  */
-UP_MUST_CHECK int up_delta_code(struct up_delta *d, const struct up_old *old, uint64_t source, uint64_t at,
-                                uint8_t *out, uint32_t len, struct up_error *err);
+UP_MUST_CHECK int up_delta_format_code(struct up_delta *d, const struct up_old *old, uint64_t source,
+                                       uint64_t at, uint8_t *out, uint32_t len, struct up_error *err);
 
 #endif
