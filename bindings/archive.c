@@ -63,7 +63,7 @@ static void check_limits(lua_State *L, int arg, struct up_archive_limits *out)
 {
     uint64_t depth, ratio;
 
-    up_archive_limits_default(out);
+    up_archive_reader_limits(out);
     if (lua_isnoneornil(L, arg))
         return;
     luaL_checktype(L, arg, LUA_TTABLE);

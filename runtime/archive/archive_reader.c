@@ -32,7 +32,7 @@ struct up_archive_reader {
     uint8_t chunk[CHUNK];
 };
 
-void up_archive_limits_default(struct up_archive_limits *out)
+void up_archive_reader_limits(struct up_archive_limits *out)
 {
     *out = (struct up_archive_limits){.bytes = 256 << 20, .entries = 10000, .depth = 32, .ratio = 200};
 }
@@ -135,7 +135,7 @@ static struct up_archive_reader *new_reader(const struct up_archive_limits *limi
         return NULL;
     }
     a->file = -1;
-    up_archive_limits_default(&a->limits);
+    up_archive_reader_limits(&a->limits);
     if (limits)
         a->limits = *limits;
     return a;

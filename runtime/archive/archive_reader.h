@@ -40,7 +40,7 @@ struct up_archive_limits {
 };
 
 /* Defaults: 256 MiB, 10,000 entries, 32 deep, ratio 200, UTF-8. */
-void up_archive_limits_default(struct up_archive_limits *out);
+void up_archive_reader_limits(struct up_archive_limits *out);
 
 enum up_archive_kind { UP_ARCHIVE_FILE, UP_ARCHIVE_DIR };
 

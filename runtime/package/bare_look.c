@@ -7,7 +7,7 @@
 
 void up_bare_look_limits(struct up_archive_limits *out)
 {
-    up_archive_limits_default(out);
+    up_archive_reader_limits(out);
     out->entries = UP_UPDATE_INI_LINES_MAX + 2; /* the folder and update.ini */
     out->depth = 2;
     out->any_charset = true;

@@ -233,7 +233,7 @@ static void names_are_those_that_show_as_they_are(void **state)
     struct up_error err;
 
     (void)state;
-    up_archive_limits_default(&limits);
+    up_archive_reader_limits(&limits);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int rc = up_archive_name_clean(out, cases[i].raw, &limits, &err);
 
@@ -267,7 +267,7 @@ static void a_zip_may_describe_entries_behind_them(void **state)
     struct up_archive_limits limits;
 
     (void)state;
-    up_archive_limits_default(&limits);
+    up_archive_reader_limits(&limits);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct zipped e = cases[i].e, second = e;
         struct up_error err = {0};
@@ -299,7 +299,7 @@ static void a_large_zip_is_read(void **state)
     size_t len;
 
     (void)state;
-    up_archive_limits_default(&limits);
+    up_archive_reader_limits(&limits);
     for (char name[] = "a"; name[0] <= 'c'; name[0]++)
         zip_add(&z, &(struct zipped){.name = name, .content = noise, .len = sizeof noise});
     zip_end(&z, 0, 0, 0);

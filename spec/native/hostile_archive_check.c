@@ -367,7 +367,7 @@ static void test_bombs(void **state)
         tar_member(&p, &(struct member){.name = name, .mode = 0644, .size = 400}, zeros, 400);
     tar_end(&p);
     expect_tar(*state, "more bytes than allowed together", &p, UP_NOSPACE, "more than 1000 bytes");
-    up_archive_limits_default(&limits);
+    up_archive_reader_limits(&limits);
 
     tar_header(&p, &(struct member){.name = "huge", .mode = 0644, .size = (uint64_t)8 << 30});
     tar_end(&p);
@@ -378,13 +378,13 @@ static void test_bombs(void **state)
         tar_file(&p, name, "");
     tar_end(&p);
     expect_tar(*state, "more entries than allowed", &p, UP_NOSPACE, "more than 3 entries");
-    up_archive_limits_default(&limits);
+    up_archive_reader_limits(&limits);
 
     limits.depth = 3;
     tar_file(&p, "a/b/c/d", "deep");
     tar_end(&p);
     expect_tar(*state, "deeper than allowed", &p, UP_NOSPACE, "4 components");
-    up_archive_limits_default(&limits);
+    up_archive_reader_limits(&limits);
     free(zeros);
 }
 
@@ -404,7 +404,7 @@ static void test_sparse(void **state)
     tar_end(&p);
     limits.bytes = 1 << 30;
     expect_tar(*state, "a sparse file", &p, UP_UNTRUSTED, "sparse");
-    up_archive_limits_default(&limits);
+    up_archive_reader_limits(&limits);
 }
 
 /* Cut at every byte, in the middle of an entry or of the compression, it does not pass. */
@@ -493,7 +493,7 @@ static void test_good(void **state)
     tar_file(&p, "\xb8\xfc\xd0\xc2.ini", "GBK");
     tar_end(&p);
     expect_tar(*state, "a name in another charset", &p, 0, "");
-    up_archive_limits_default(&limits);
+    up_archive_reader_limits(&limits);
 }
 
 /* An error stays one, and entries that were read are not extracted later. */
@@ -587,6 +587,6 @@ int main(void)
         cmocka_unit_test(test_none_came_through),
     };
 
-    up_archive_limits_default(&limits);
+    up_archive_reader_limits(&limits);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
