@@ -184,6 +184,9 @@ local function check_runtime()
     local path, name = at.path, at.name
     local head = habits.head(at, files)
     if head then complain("%s %s", path, head) end
+    for _, other in ipairs(path:find "%.h$" and habits.strangers(at, files) or {}) do
+      complain("%s declares %s(), which does not carry its stem", path, other)
+    end
     for _, file in includes(at.text) do
       if (file == "lua.h" or file == "lauxlib.h" or file == "lualib.h") and not knows_lua[name] then
         complain("%s includes %s: mechanism knows no Lua", path, file)

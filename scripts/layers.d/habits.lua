@@ -1,6 +1,6 @@
 --- Rules for C files that no compiler checks: no assignment in a condition, no
 -- nested ?:; each file says what it is for; a .c file has its .h, or is named in
--- the header that it implements.
+-- the header that it implements, and functions carry the stem of either.
 --
 -- @module habits
 
@@ -59,6 +59,31 @@ function M.head(at, files)
     if name:find("%.h$") and other.wing == at.wing and other.text:find(own .. ".c", 1, true) then return nil end
   end
   return "has no header, and no header of its wing names it"
+end
+
+local function begins(name, stem)
+  local rest = name:sub(4)
+  return rest:sub(1, #stem) == stem or (stem:sub(-1) == "s" and rest:sub(1, #stem - 1) == stem:sub(1, -2))
+end
+
+--- The functions of a header of runtime/ that carry another stem than its own, or than one of the
+-- files that it names. A plural stem may stand in the singular. The words of base/ are everybody's.
+-- @tparam table at wing, name, text and code
+-- @tparam table files of runtime/, by name
+-- @treturn table of names
+function M.strangers(at, files)
+  local stems, result = { (at.name:gsub("_private$", "")) }, {}
+  if at.wing == "base" then return result end
+  for own in at.text:gmatch "([%w_]+)%.c%f[%W]" do
+    if files[own .. ".c"] and files[own .. ".c"].wing == at.wing then stems[#stems + 1] = own end
+  end
+  for line in at.code:gmatch "[^\n]+" do
+    local name = not line:find "^typedef" and line:match "^%a[%w_ %*]-[ %*](up_[%w_]+)%("
+    local known = not name
+    for _, stem in ipairs(stems) do known = known or begins(name, stem) end
+    if not known then result[#result + 1] = name end
+  end
+  return result
 end
 
 return M

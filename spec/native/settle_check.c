@@ -7,8 +7,8 @@
 #include "device.h"
 #include "device_private.h"
 #include "device_settle.h"
+#include "files.h"
 #include "files_programs.h"
-#include "files_switch.h"
 #include "sim.h"
 #include "world.h"
 #include "world_files.h"
@@ -186,7 +186,7 @@ static int work(void *user, enum up_files_task task, enum up_files_outcome *outc
         return up_fail(e, UP_WRITE, "a program does not stop");
     rc = up_files_open(&f, sim_storage(sim), "/device/state", e);
     if (rc == 0) {
-        rc = up_files_do(&f, task, NULL, outcome, e);
+        rc = up_files_program_do(&f, task, NULL, outcome, e);
         up_files_close(&f);
     }
     if (rc < 0 || task != UP_FILES_ON)
