@@ -3,20 +3,17 @@
 -- @module depot.actions.device
 
 local base = require "depot.actions.base"
+local devices = require "depot.acts.devices"
 local device_list = require "depot.device_list"
 local natives = require "update.natives"
-local status = require "depot.actions.status"
 local tags = require "depot.tags"
 
 local M = {}
 
-local NOTE = 1000 -- bytes at most
-local NAMED = 20  -- devices that an audit row names
-
 -- The object of `status`, with the tags.
 local function object_of(row)
   local json = natives.json
-  local object = status.object(row, natives.printable.text, json.null)
+  local object = devices.object(row, natives.printable.text, json.null)
   object.tags = json.array(row.tags)
   return object
 end
@@ -113,34 +110,6 @@ local function wishes(opts)
   return wanted
 end
 
--- The tags as the command names them, for the audit.
-local function said(wanted)
-  local parts = {}
-  for tag, value in pairs(wanted) do parts[#parts + 1] = (value and "+" or "-") .. tag end
-  table.sort(parts)
-  return table.concat(parts, " ")
-end
-
-local function apply(context, rows, wanted, act)
-  local count, names = 0, {}
-  for _, row in ipairs(rows) do
-    local changed = false
-    for tag, value in pairs(wanted) do
-      local done, message, code = context.store:set_tag(row, tag, value)
-      if done == nil then return nil, message, code end
-      changed = changed or done
-    end
-    if changed then
-      count = count + 1
-      names[count] = count <= NAMED and row.device or nil
-    end
-  end
-  act.idle = count == 0
-  act.object = count <= NAMED and "device " .. table.concat(names, ", ") or ("%d devices"):format(count)
-  act.product = rows[1] and rows[1].hash
-  return count
-end
-
 function verbs.tag(context)
   local opts = context.opts
   local wanted, message, code = wishes(opts)
@@ -149,12 +118,7 @@ function verbs.tag(context)
     return nil, "say which devices: a name, --device, --devices LIST or --filter", "usage"
   end
   local count
-  local act = { verb = "device.tag", after = said(wanted) }
-  count, message, code = base.change(context, function()
-    local rows, why, word = chosen(context)
-    if not rows then return nil, why, word end
-    return apply(context, rows, wanted, act)
-  end, act)
+  count, message, code = devices.tag(context, function() return chosen(context) end, wanted)
   if not count then return nil, message, code end
   context.env.out(context.env.json and natives.json.encode { changed = count }
     or ("%d device%s changed"):format(count, count == 1 and "" or "s"))
@@ -163,16 +127,8 @@ end
 
 function verbs.note(context)
   local text = context.opts.note
-  if not text or #text > NOTE or not utf8.len(text) then
-    return nil, ('give --note TEXT of up to %d bytes of UTF-8; "" removes it'):format(NOTE), "usage"
-  end
-  local act = { verb = "device.note", after = text }
-  local done, message, code = base.change(context, function()
-    local row, why, word = one(context)
-    if not row then return nil, why, word end
-    act.object, act.product, act.before = "device " .. row.device, row.hash, context.store:note(row) or nil
-    return context.store:put_note(row, text)
-  end, act)
+  if not text then return nil, 'give --note TEXT; "" removes it', "usage" end
+  local done, message, code = devices.note(context, function() return one(context) end, text)
   if not done then return nil, message, code end
   context.env.out(context.env.json and "{}" or ("%s: %s"):format(context.name, text == "" and "no note" or "noted"))
   return 0

@@ -4,11 +4,10 @@
 --
 -- @module depot.actions.rollout
 
-local acts = require "depot.rollout.acts"
 local base = require "depot.actions.base"
 local life = require "depot.rollout.life"
 local natives = require "update.natives"
-local plans = require "depot.rollout.plan"
+local rollouts = require "depot.acts.rollouts"
 local views = require "depot.rollout.view"
 
 local M = {}
@@ -37,10 +36,6 @@ local function find(context)
     #open == 0 and "missing" or "usage"
 end
 
-local function parts_of(context)
-  return { store = context.store, by_digest = context.by_digest, now = base.now() }
-end
-
 local function tell(context, rollout, text)
   local env = context.env
   if env.json then
@@ -53,30 +48,27 @@ local function tell(context, rollout, text)
   return 0
 end
 
--- What a person can change of a rollout, for the audit.
-local function shown(rollout)
-  return natives.json.encode { state = rollout.state, priority = rollout.priority, plan = rollout.plan }
-end
-
--- Find, do and report. `what` returns the rollout and what to say.
-local function change(context, what)
-  local text
-  local act = { verb = "rollout." .. context.verb }
-  local rollout, message, code = base.change(context, function()
-    local found, why, word = find(context)
-    if not found then return nil, why, word end
-    act.object, act.product, act.before = ("rollout %d of %s"):format(found.id, found.target), found.hash, shown(found)
-    local done
-    done, text, word = what(found)
-    act.after = done and shown(done)
-    return done, text, word
-  end, act)
-  if not rollout then return nil, message, code end
-  if life.is_offering(rollout) then base.warn_when_alone(context) end
-  return tell(context, rollout, text)
-end
-
 local verbs = {}
+
+-- What is said besides the state.
+local SAID = {
+  resume = function(rollout, failed)
+    return ("%s; forgives %d failure%s"):format(rollout.state, failed, failed == 1 and "" or "s")
+  end,
+  retry = function(_, count)
+    return ("%d %s once more"):format(count, count == 1 and "device tries" or "devices try")
+  end,
+}
+
+-- Find, do and report.
+for verb in pairs(rollouts.verbs) do
+  verbs[verb] = function(context)
+    local rollout, more, code = rollouts.act(context, verb, function() return find(context) end, context)
+    if not rollout then return nil, more, code end
+    if life.is_offering(rollout) then base.warn_when_alone(context) end
+    return tell(context, rollout, SAID[verb] and SAID[verb](rollout, more))
+  end
+end
 
 function verbs.create(context) return require("depot.actions.rollout_create").run(context, tell) end
 
@@ -86,43 +78,6 @@ function verbs.show(context)
   local rollout, message, code = find(context)
   if not rollout then return nil, message, code end
   return views.show(context, rollout)
-end
-
-function verbs.start(context)
-  return change(context, function(rollout) return acts.start(parts_of(context), rollout) end)
-end
-
-for _, event in ipairs { "advance", "pause", "cancel" } do
-  verbs[event] = function(context)
-    return change(context, function(rollout) return acts.apply(parts_of(context), rollout, event) end)
-  end
-end
-
-function verbs.resume(context)
-  return change(context, function(rollout)
-    local failed = rollout.failed
-    local done, message, code = acts.apply(parts_of(context), rollout, "resume")
-    if not done then return nil, message, code end
-    return done, ("%s; forgives %d failure%s"):format(done.state, failed, failed == 1 and "" or "s")
-  end)
-end
-
-function verbs.change(context)
-  return change(context, function(rollout)
-    local read = rollout.kind == "auto" and plans.read_auto or plans.read
-    local plan, message, code = read(context.plan, rollout.plan)
-    if not plan then return nil, message, code end
-    rollout.plan, rollout.priority = plan, context.priority or rollout.priority
-    return acts.apply(parts_of(context), rollout, "change")
-  end)
-end
-
-function verbs.retry(context)
-  return change(context, function(rollout)
-    local count, message, code = acts.retry(parts_of(context), rollout)
-    if not count then return nil, message, code end
-    return rollout, ("%d %s once more"):format(count, count == 1 and "device tries" or "devices try")
-  end)
 end
 
 --- @tparam table context of depot.actions.base with verb; plan (texts by field), priority

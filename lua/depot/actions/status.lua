@@ -4,14 +4,13 @@
 
 local base = require "depot.actions.base"
 local choice = require "depot.choice"
+local shown = require "depot.acts.devices"
 local dialects = require "depot.dialects"
 local jobs = require "depot.jobs"
 local lock = require "depot.lock"
 local store = require "depot.store"
 
 local M = {}
-
-local FIELDS = { "cloud", "product", "device", "release", "target", "state", "step", "code", "reason", "text" }
 
 -- Whole seconds since 1970.
 local function seconds(ms, null)
@@ -24,23 +23,6 @@ local DEAF = {
     .. "Link SDK relies on the vendor's broker for that, so subscribe in the program",
   tencent = "it is offline without a session (clean_session 0 would keep one), or its program does not subscribe",
 }
-
-local function object_of(row, printable, null)
-  local object = {}
-  for _, name in ipairs(FIELDS) do
-    local value = row[name]
-    if type(value) == "string" then value = printable(value) end
-    object[name] = value == nil and null or value
-  end
-  object.heard, object.changed = seconds(row.heard, null), seconds(row.changed, null)
-  object.unordered, object.asked = row.unordered or false, row.asked
-  object.listening = null
-  if row.deaf then object.listening = false end
-  return object
-end
-
---- A device's row as an object for JSON.
-M.object = object_of
 
 local function rollout_of(row, packages, null)
   local entry = packages[row.package]
@@ -128,7 +110,7 @@ local function show(context)
   if env.json then
     local devices, plans = json.array {}, json.array {}
     for i, row in ipairs(rows) do
-      devices[i] = object_of(row, printable, json.null)
+      devices[i] = shown.object(row, printable, json.null)
     end
     for i, row in ipairs(rollouts) do
       plans[i] = rollout_of(row, context.by_digest, json.null)

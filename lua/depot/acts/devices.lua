@@ -1,0 +1,96 @@
+--- What people write about devices, and how a device is shown.
+--
+-- @module depot.acts.devices
+
+local acts = require "depot.acts"
+
+local M = {}
+
+local NAMED = 5   -- devices that the audit names at most
+local NOTE = 1000 -- bytes at most
+
+local FIELDS = { "cloud", "product", "device", "release", "target", "state", "step", "code", "reason", "text" }
+
+local function seconds(ms, null) return ms and ms // 1000 or null end
+
+--- A device's row as an object for JSON; times are seconds since 1970.
+-- @tparam table row
+-- @tparam function printable of update.native.printable
+-- @param null
+-- @treturn table
+function M.object(row, printable, null)
+  local object = {}
+  for _, name in ipairs(FIELDS) do
+    local value = row[name]
+    if type(value) == "string" then value = printable(value) end
+    object[name] = value == nil and null or value
+  end
+  object.heard, object.changed = seconds(row.heard, null), seconds(row.changed, null)
+  object.unordered, object.asked = row.unordered or false, row.asked
+  object.listening = null
+  if row.deaf then object.listening = false end
+  return object
+end
+
+-- The tags as the command names them, for the audit.
+local function said(wanted)
+  local parts = {}
+  for tag, value in pairs(wanted) do parts[#parts + 1] = (value and "+" or "-") .. tag end
+  table.sort(parts)
+  return table.concat(parts, " ")
+end
+
+-- Within change().
+local function apply(world, rows, wanted, act)
+  local count, names = 0, {}
+  for _, row in ipairs(rows) do
+    local changed = false
+    for tag, value in pairs(wanted) do
+      local done, message, code = world.store:set_tag(row, tag, value)
+      if done == nil then return nil, message, code end
+      changed = changed or done
+    end
+    if changed then
+      count = count + 1
+      names[count] = count <= NAMED and row.device or nil
+    end
+  end
+  act.idle = count == 0
+  act.object = count <= NAMED and "device " .. table.concat(names, ", ") or ("%d devices"):format(count)
+  act.product = rows[1] and rows[1].hash
+  return count
+end
+
+--- Give devices tags, or take them away.
+-- @tparam table world
+-- @tparam function which -> rows; or nil, message, code; asked within the transaction
+-- @tparam {[tag] = boolean} wanted
+-- @treturn integer|nil how many were changed; nil, message, code
+function M.tag(world, which, wanted)
+  local act = { verb = "device.tag", after = said(wanted) }
+  return acts.change(world, function()
+    local rows, message, code = which()
+    if not rows then return nil, message, code end
+    return apply(world, rows, wanted, act)
+  end, act)
+end
+
+--- Write a note about a device; an empty one removes it.
+-- @tparam table world
+-- @tparam function which -> row; or nil, message, code; asked within the transaction
+-- @tparam string text
+-- @treturn integer|nil nil, message, code
+function M.note(world, which, text)
+  if #text > NOTE or not utf8.len(text) then
+    return nil, ("a note has up to %d bytes of UTF-8"):format(NOTE), "usage"
+  end
+  local act = { verb = "device.note", after = text }
+  return acts.change(world, function()
+    local row, message, code = which()
+    if not row then return nil, message, code end
+    act.object, act.product, act.before = "device " .. row.device, row.hash, world.store:note(row) or nil
+    return world.store:put_note(row, text)
+  end, act)
+end
+
+return M

@@ -1,0 +1,127 @@
+--- The releases in a depot's folder, and the end of one.
+--
+-- A release is a product's: its full package and its deltas share name and
+-- sequence.
+--
+-- @module depot.acts.releases
+
+local acts = require "depot.acts"
+local choice = require "depot.choice"
+local rollout_acts = require "depot.rollout.acts"
+
+local M = {}
+
+--- What names a release in paths: it stays the same.
+function M.id(world, manifest)
+  return world.natives.digest.sha256(("%s %s %d"):format(manifest.product_key, manifest.release,
+    manifest.sequence)):sub(1, 16)
+end
+
+--- The releases of the folder, the newest first: {id, manifest, entries, withdrawn}.
+function M.all(world)
+  local list, seen = {}, {}
+  for _, entry in ipairs(world.packages) do
+    local manifest = entry.manifest
+    local key = ("%s %s %d"):format(manifest.product_key, manifest.release, manifest.sequence)
+    local release = seen[key]
+    if not release then
+      release = { id = M.id(world, manifest), manifest = manifest, entries = {}, withdrawn = entry.withdrawn }
+      seen[key], list[#list + 1] = release, release
+    end
+    table.insert(release.entries, entry)
+  end
+  table.sort(list, function(a, b)
+    if a.manifest.project ~= b.manifest.project then return a.manifest.project < b.manifest.project end
+    return a.manifest.sequence > b.manifest.sequence
+  end)
+  return list
+end
+
+--- The release that a package belongs to.
+function M.of(world, entry)
+  local id = M.id(world, entry.manifest)
+  for _, release in ipairs(M.all(world)) do
+    if release.id == id then return release end
+  end
+end
+
+-- withdrawn, released (a rollout for all offers it), verified or uploaded.
+local function stage_of(world, release, rollouts)
+  if release.withdrawn then return "withdrawn" end
+  local stage = "uploaded"
+  for _, entry in ipairs(release.entries) do
+    local digest = entry.manifest.digest
+    local proof, message, code = world.store:is_verified(digest)
+    if proof == nil then return nil, message, code end
+    if proof and stage == "uploaded" then stage = "verified" end
+    for _, rollout in ipairs(rollouts) do
+      if rollout.package == digest and rollout.wave > 0 then stage = "released" end
+    end
+  end
+  return stage
+end
+
+--- A release as an object for JSON.
+-- @tparam table world
+-- @tparam table release of all()
+-- @tparam {table,...} rollouts of the store
+-- @treturn table|nil nil, message, code
+function M.object(world, release, rollouts)
+  local stage, message, code = stage_of(world, release, rollouts)
+  if not stage then return nil, message, code end
+  local runs
+  runs, message, code = world.store:running(release.manifest)
+  if not runs then return nil, message, code end
+  local m, names = release.manifest, world.natives.json.array {}
+  for i, entry in ipairs(release.entries) do names[i] = entry.name end
+  return { id = release.id, project = m.project, release = m.release, sequence = m.sequence, stage = stage, runs = runs,
+    product_key = m.product_key, packages = names }
+end
+
+--- The full package of a release, which rollouts name; nil if only deltas are there.
+function M.full(release)
+  for _, entry in ipairs(release.entries) do
+    if not choice.is_delta(entry.manifest) then return entry end
+  end
+end
+
+local function end_rollouts(world, entry, now)
+  local rollouts, message, code = world.store:rollouts()
+  if not rollouts then return nil, message, code end
+  for _, rollout in ipairs(rollouts) do
+    if rollout.package == entry.manifest.digest then
+      local ok
+      ok, message, code = rollout_acts.apply({ store = world.store, by_digest = world.by_digest, now = now }, rollout,
+        "withdrawn")
+      if not ok then return nil, message, code end
+    end
+  end
+  return true
+end
+
+-- End what is under way for it. What has begun cannot be called back.
+local function withdraw(world, release)
+  local now, jobs = acts.now(), 0
+  local ok, message, code = world.store:withdraw(release.manifest, now)
+  for _, entry in ipairs(ok and release.entries or {}) do
+    local count
+    ok, message, code = end_rollouts(world, entry, now)
+    if not ok then return nil, message, code end
+    count, message, code = world.store:end_package(entry.manifest.digest, now)
+    if not count then return nil, message, code end
+    jobs = jobs + count
+  end
+  if not ok then return nil, message, code end
+  return jobs
+end
+
+--- Offer a release no more. There is no way back.
+-- @treturn integer|nil how many jobs ended; nil, message, code
+function M.withdraw(world, release)
+  if release.withdrawn then return 0 end
+  local m = release.manifest
+  return acts.change(world, function() return withdraw(world, release) end, { verb = "release.withdraw",
+    object = ("release %s %d"):format(m.release, m.sequence), product = m.product_key })
+end
+
+return M
