@@ -103,10 +103,11 @@ static void read_restart(lua_State *L, int index, struct up_config *out)
     lua_pop(L, 1);
 }
 
-/* script = { user = NAME [, groups = { NAME, ... }] } */
+/* script = false | { user = NAME [, groups = { NAME, ... }] } */
 static void read_script(lua_State *L, int index, struct up_config *out)
 {
-    if (lua_getfield(L, index, "script") == LUA_TTABLE && up_field_string(L, -1, "user", NULL)) {
+    out->no_script = lua_getfield(L, index, "script") == LUA_TBOOLEAN && !lua_toboolean(L, -1);
+    if (lua_istable(L, -1) && up_field_string(L, -1, "user", NULL)) {
         out->script_user = copy_path(L, lua_gettop(L), "user");
         out->has_script_groups = lua_getfield(L, -1, "groups") == LUA_TTABLE;
         for (lua_Integer i = 0; out->has_script_groups && i < luaL_len(L, -1); i++) {

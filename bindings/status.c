@@ -22,6 +22,21 @@ static void set_core(lua_State *L, const struct up_pair *pair)
     lua_setfield(L, -2, "core");
 }
 
+static void set_script(lua_State *L, const struct up_device *d, const struct up_pair *pair)
+{
+    char damage[512];
+
+    if (!up_device_generation(d))
+        return;
+    lua_createtable(L, 0, 3);
+    up_set_string(L, "version", pair->script_version);
+    up_set_integer(L, "generation", up_device_generation(d));
+    up_device_damage(d, damage, sizeof damage);
+    if (damage[0])
+        up_set_string(L, "damage", damage);
+    lua_setfield(L, -2, "script");
+}
+
 static void set_files(lua_State *L, const struct up_pair *pair)
 {
     if (!pair->files_version[0])
@@ -122,7 +137,7 @@ static void set_hotfixes(lua_State *L, const struct up_device *d)
 
 void up_push_status(lua_State *L, const struct up_device *d)
 {
-    char damage[512], mixed[UP_PATH_SIZE];
+    char mixed[UP_PATH_SIZE];
     const struct up_journal_state *s = up_device_state(d);
     const struct up_pair *pair = up_status_running(d);
 
@@ -135,13 +150,7 @@ void up_push_status(lua_State *L, const struct up_device *d)
         up_set_integer(L, "tries", up_device_tries(d));
     }
     lua_pop(L, 1);
-    lua_createtable(L, 0, 3);
-    up_set_string(L, "version", pair->script_version);
-    up_set_integer(L, "generation", up_device_generation(d));
-    up_device_damage(d, damage, sizeof damage);
-    if (damage[0])
-        up_set_string(L, "damage", damage);
-    lua_setfield(L, -2, "script");
+    set_script(L, d, pair);
     set_files(L, pair);
     if (up_status_mixed(d, mixed, sizeof mixed))
         up_set_string(L, "mixed", mixed);
@@ -169,7 +178,8 @@ void up_push_facts(lua_State *L, const struct up_device *d)
     up_set_string(L, "hardware", c->hardware);
     up_set_string(L, "id", c->id);
     up_set_string(L, "release", pair->release);
-    up_set_string(L, "version", pair->script_version);
+    if (pair->script_version[0])
+        up_set_string(L, "version", pair->script_version);
     set_core(L, pair);
     set_files(L, pair);
     set_floor(L, s);

@@ -213,7 +213,7 @@ function checks.bounds(s, report)
   local agent = s:agent()
   local who = agent and agent.channel:peer()
   local level, text = bounds_check.judge {
-    user = (s.config.script and s.config.script.user) ~= nil,
+    user = (s.config.script or {}).user ~= nil,
     mount = bounds_check.mount_of(s.config.state, read_file("/proc/self/mountinfo") or ""),
     limits = bounds_check.limits_of(read_file(("/proc/%s/cgroup"):format(who and who.pid or "self")) or "", read_file),
   }

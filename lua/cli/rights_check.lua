@@ -26,6 +26,7 @@ end
 -- @treturn string|nil advice
 -- @treturn string|nil code word
 function M.script(config, main)
+  if config.script == false then return "ok", "none: the device takes files and cores alone" end
   local user = config.script and config.script.user
   if not user then
     return "ok", "runs with the rights of `moult run`: best effort, it could damage what updates need",

@@ -282,17 +282,17 @@ function M.healthy(facts, limits)
   limits = limits or {}
   local least, uptime, errors = number(limits.confirm_after) or 60, number(facts.uptime), whole(facts.errors) or 0
   if facts.confirm_called then
-    return true, "the script called update.confirm()"
+    return true, "confirm() was called"
   elseif limits.confirm == "script" then
-    return nil, "waiting for the script to call update.confirm()"
+    return nil, "waiting for a call of confirm()"
   elseif errors > 0 then
     return nil, ("its tasks failed %d times: only update.confirm() can confirm it now"):format(errors)
   elseif not uptime or uptime < least then
-    return nil, ("the script ran %s of %s s"):format(uptime or 0, least)
+    return nil, ("it ran %s of %s s"):format(uptime or 0, least)
   elseif facts.cloud_reached == false then
     return nil, "no cloud has answered yet"
   end
-  return true, ("the script ran %s s without an error"):format(uptime)
+  return true, ("it ran %s s without an error"):format(uptime)
 end
 
 return M

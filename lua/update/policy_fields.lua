@@ -138,7 +138,7 @@ M.limits = {
 M.facts = {
   field("uptime", "integer", "seconds since its script started"),
   field("starts", "integer", "how often it was started, including this time"),
-  field("confirm_called", "boolean", "the script called update.confirm()"),
+  field("confirm_called", "boolean", "confirm() was called: by the script, a program or a person"),
   field("cloud_reached", "boolean", "a cloud answered since it started; nil: no cloud configured"),
   field("errors", "integer", "errors of its tasks since it started"),
 }

@@ -48,6 +48,7 @@ struct up_config {
         bool trim, run_mixed;
     } files;
     bool control_group;                       /* others than root and our user may use the control socket */
+    bool no_script;                           /* it has none, and takes no package with one */
     char *script_user;                        /* the user that the script runs as; NULL: ours */
     bool has_script_groups;                   /* false: all groups that the system gives that user */
     char *script_group[UP_RIGHTS_GROUPS + 1]; /* NULL-terminated */

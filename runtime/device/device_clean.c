@@ -26,7 +26,7 @@ static int mark_confirmed(struct up_device *d, const char *script_dir, struct up
         for (unsigned j = 0; j < UP_SLOTS; j++)
             if (is_confirmed(d, j) && d->state.slot[j].generation == n)
                 letters[len++] = (char)('a' + j);
-        if (is_confirmed(d, i) && up_generation_mark(d->storage, script_dir, n, letters, err) < 0)
+        if (n > 0 && is_confirmed(d, i) && up_generation_mark(d->storage, script_dir, n, letters, err) < 0)
             return err->code;
     }
     return 0;
@@ -43,16 +43,19 @@ static int clean(struct up_device *d, struct up_error *err)
     if (d->state.phase == UP_IDLE)
         rc = up_storage_remove_tree(d->storage, up_device_path(d, "tx", path, sizeof path), err);
     for (int i = 0; i < UP_SLOTS; i++)
-        if (d->state.slot[i].present)
+        if (d->state.slot[i].present && d->state.slot[i].generation)
             keep[count++] = d->state.slot[i].generation;
-    if (d->state.phase != UP_IDLE)
+    if (d->state.phase != UP_IDLE && d->state.tx.generation)
         keep[count++] = d->state.tx.generation;
     if (d->state.tree)
         keep[count++] = d->state.tree;
+    if (count == 0 && up_device_lacks_file(d, "script"))
+        return rc; /* there never was one */
     up_device_path(d, "script", path, sizeof path);
     /* The link and the mark first: a start that can read nothing else follows
      * them, and must not be led to a half-removed tree. */
-    if (up_generation_link(d->storage, path, up_device_generation(d), &why) < 0) {
+    if (up_device_generation(d) > 0 &&
+        up_generation_link(d->storage, path, up_device_generation(d), &why) < 0) {
         *err = why;
         rc = why.code;
     }

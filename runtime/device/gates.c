@@ -85,6 +85,19 @@ static void ask_parts(struct up_gate_report *r, const struct up_manifest *m, con
         add(r, "slot", UP_OK, "slot %c holds %" PRIu64 " bytes of core", f->running ? 'a' : 'b', core->size);
 }
 
+/* Only a device without a script has such a line. */
+static void ask_script(struct up_gate_report *r, const struct up_manifest *m, const struct up_gate_facts *f)
+{
+    if (!f->config->no_script)
+        return;
+    if (up_manifest_part(m, UP_SCRIPT))
+        add(r, "script", UP_INCOMPATIBLE,
+            "the package has a script, and the configuration says that this device has none (script = "
+            "false)");
+    else
+        add(r, "script", UP_OK, "none");
+}
+
 /* A device that cannot install files says so before anything is fetched. A Moult that could be started from
  * the other slot has to know files, too, because both use the same tree. */
 static void ask_files(struct up_gate_report *r, const struct up_manifest *m, const struct up_gate_facts *f)
@@ -120,6 +133,11 @@ static void ask_hotfix(struct up_gate_report *r, const struct up_manifest *m, co
 
     if (!up_manifest_part(m, UP_HOTFIX))
         return;
+    if (f->config->no_script) {
+        add(r, "hotfix", UP_INCOMPATIBLE,
+            "it is for a script, and the configuration says that this device has none (script = false)");
+        return;
+    }
     if (other->present && other->reads < UP_JOURNAL_FORM_FILES) {
         add(r, "hotfix", UP_INCOMPATIBLE,
             "the older Moult in slot %c does not know hotfixes; install a core first",
@@ -313,6 +331,7 @@ int up_gates_ask(struct up_gate_report *report, const struct up_manifest *m, con
     ask_requires(report, m, &f->state->slot[f->running]);
     ask_time(report, m, f);
     ask_quarantine(report, m, f->state);
+    ask_script(report, m, f);
     ask_parts(report, m, f);
     ask_files(report, m, f);
     ask_hotfix(report, m, f);

@@ -25,7 +25,7 @@ struct up_gate_line {
     char text[256]; /* one clause: what was compared */
 };
 
-#define UP_GATES_MAX 13
+#define UP_GATES_MAX 14
 struct up_gate_report {
     unsigned count;
     bool permitted;                 /* a permit holds: policy skips its rule `version` */

@@ -67,13 +67,15 @@ static void make_transaction(const struct up_device *d, struct up_journal_state 
 
 static int check_provision(const struct up_device *d, const struct up_manifest *m, struct up_error *err)
 {
-    if (!has_part(m, UP_SCRIPT))
+    if (!d->config->no_script && !has_part(m, UP_SCRIPT))
         return up_fail(err, UP_INCOMPATIBLE,
-                       "release %s: has no script; the first package of a device needs one", m->release);
+                       "release %s: has no script; the first package of a device needs one, unless its "
+                       "configuration says script = false",
+                       up_manifest_name(m));
     if (d->config->boot != UP_BOOT_NONE && !has_part(m, UP_CORE))
         return up_fail(err, UP_INCOMPATIBLE,
                        "release %s: has no core; the first package of a device with core slots needs one",
-                       m->release);
+                       up_manifest_name(m));
     return 0;
 }
 

@@ -25,8 +25,7 @@ static void say(const struct up_error *err)
     up_log("files: %s (%s)", err->message, up_code_word(err->code));
 }
 
-/* Whether the stage knows what ran in this boot. */
-static bool has_ran(const struct up_files *f)
+bool up_files_program_starts_here(const struct up_files *f)
 {
     static const uint8_t none[UP_SHA256_SIZE];
     struct up_error ignored;
@@ -68,7 +67,7 @@ static int note_ran(struct up_files *f, const struct up_files_hands *hands, bool
     size_t len;
     int count, rc;
 
-    if (f->plan.program_count == 0 || has_ran(f))
+    if (f->plan.program_count == 0 || up_files_program_starts_here(f))
         return 0;
     list = calloc(f->plan.program_count, sizeof *list);
     if (!list)
@@ -96,7 +95,7 @@ static struct up_files_ran *read_ran(const struct up_files *f, uint32_t *count)
     size_t len;
 
     *count = 0;
-    if (!has_ran(f))
+    if (!up_files_program_starts_here(f))
         return NULL;
     if (up_files_twin_read(f->storage, f->folder, f->stage.ran, UP_FILES_RAN_LIMIT, &bytes, &len, &err) < 0) {
         say(&err);
@@ -202,7 +201,7 @@ static int start_new(const struct up_files *f, const struct up_files_hands *hand
     struct up_files_executable e;
     int rc = 0;
 
-    if (!has_ran(f))
+    if (!up_files_program_starts_here(f))
         return 0;
     list = read_ran(f, &count);
     for (uint32_t n = 0; n < f->plan.program_count && rc == 0; n++) {

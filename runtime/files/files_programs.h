@@ -41,6 +41,9 @@ enum up_files_outcome {
 UP_MUST_CHECK int up_files_programs_fit(const struct up_files *f, const struct up_files_hands *hands,
                                         struct up_error *err);
 
+/* Whether what ran was noted in this boot, so that going on and going back start programs in it. */
+bool up_files_program_starts_here(const struct up_files *f);
+
 /* A piece of work on the tree. It changes <state>/files and the roots, and no journal. */
 enum up_files_task {
     UP_FILES_ON,       /* to the new tree */

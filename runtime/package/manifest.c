@@ -383,12 +383,14 @@ const char *up_manifest_part_name(enum up_part_kind kind)
 int up_manifest_release(const struct up_manifest *m, const char *version, char out[UP_VERSION_SIZE],
                         struct up_error *err)
 {
-    int len = m->release[0] ? snprintf(out, UP_VERSION_SIZE, "%s", m->release)
-                            : snprintf(out, UP_VERSION_SIZE, "%s-F%s", version, m->files_version);
+    int len = m->release[0]
+                  ? snprintf(out, UP_VERSION_SIZE, "%s", m->release)
+                  : snprintf(out, UP_VERSION_SIZE, "%s%sF%s", version, *version ? "-" : "", m->files_version);
 
-    return len < UP_VERSION_SIZE ? 0
-                                 : up_fail(err, UP_INCOMPATIBLE, "the release %s-F%s is longer than %d bytes",
-                                           version, m->files_version, UP_VERSION_SIZE - 1);
+    return len < UP_VERSION_SIZE
+               ? 0
+               : up_fail(err, UP_INCOMPATIBLE, "the release %s%sF%s is longer than %d bytes", version,
+                         *version ? "-" : "", m->files_version, UP_VERSION_SIZE - 1);
 }
 
 const char *up_manifest_name(const struct up_manifest *m)

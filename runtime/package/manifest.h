@@ -122,7 +122,7 @@ const struct up_part *up_manifest_part(const struct up_manifest *m, enum up_part
 /*
  * What the release is called on a device whose script is of this VERSION: a package
  * of files without a script need not say. "1.0.0-F080507": VERSION and the version of
- * its files. Errors: UP_INCOMPATIBLE too long.
+ * its files; without a script, for which version is "", "F080507". Errors: UP_INCOMPATIBLE too long.
  */
 UP_MUST_CHECK int up_manifest_release(const struct up_manifest *m, const char *version,
                                       char out[UP_VERSION_SIZE], struct up_error *err);

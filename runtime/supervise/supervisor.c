@@ -215,7 +215,7 @@ static int open_device(struct up_supervisor *s, enum up_start_action *action, st
 
     if (up_device_come_up(&s->device, s->storage, s->config, &s->worker, action, &s->trouble, err) < 0)
         return err->code;
-    if (up_supervisor_script_path(s, path, sizeof path))
+    if (up_supervisor_script_path(s, path, sizeof path) || (s->device && !up_supervisor_has_script(s)))
         return 0;
     *err = s->trouble.cause;
     return err->code;
@@ -278,6 +278,7 @@ void up_supervisor_close(struct up_supervisor *s)
     up_child_free(s->agent);
     up_child_free(s->helper);
     up_child_free(s->tester);
+    up_files_alive_free(&s->alone.programs);
     up_device_close(s->device);
     up_notify_close(&s->notify);
     s->processes->ops->release_signals(s->processes);

@@ -33,6 +33,9 @@
  * runs on trial. At the deadline that is no proof against the release: see
  * up_device_unreached(). "unreached": policy does not wait that long.
  *
+ * Without a script PID is 0, and "down" says which program that was started with
+ * the new files has ended.
+ *
  * "vouched": somebody called the start that runs on trial good. The next agent
  * is told, because the caller was told that it counts.
  *

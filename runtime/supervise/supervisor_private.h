@@ -3,7 +3,7 @@
  * (loop, stop), supervisor_say.c, supervisor_restart.c, supervisor_script.c (the script and its trial),
  * supervisor_protocol.c (what the children say), supervisor_trouble.c (what
  * updating lacks), supervisor_files.c (the helper that changes the tree of files),
- * supervisor_words.c (arguments of children), supervisor_hotfix.c (a hotfix while it is tested or undone).
+ * supervisor_words.c (arguments of children), supervisor_alone.c (a device without a script), supervisor_hotfix.c (a hotfix while it is tested or undone).
  */
 #ifndef UP_SUPERVISOR_PRIVATE_H
 #define UP_SUPERVISOR_PRIVATE_H
@@ -15,6 +15,7 @@
 #include "child.h"
 #include "config.h"
 #include "device.h"
+#include "files_alive.h"
 #include "files_programs.h"
 #include "hotfix.h"
 #include "notify.h"
@@ -86,6 +87,13 @@ struct up_supervisor {
         uint64_t alive_at;                 /* ms; when the script has lived with it */
         uint64_t lived_at; /* ms; when no hotfix of the script that runs is fresh any more; 0: none is */
     } fix;
+    struct {
+        bool up;           /* what would be the script's start was counted and checked */
+        uint64_t look_at;  /* ms; on trial, when to look at the programs */
+        uint64_t ended_at; /* ms; when one of them ended that did not come back; 0: none */
+        char why[UP_WHY_SIZE];
+        struct up_files_alive programs;
+    } alone; /* what runs, on a device without a script */
     struct up_notify notify;
     enum up_intent intent;
     bool answer_rollback; /* the agent is waiting for the result of the intent */
@@ -173,6 +181,26 @@ void up_supervisor_look_after_trouble(struct up_supervisor *s);
 bool up_supervisor_script_path(const struct up_supervisor *s, char *buf, size_t len);
 /* Whether the script was started without being counted as a start on trial. */
 bool up_supervisor_script_uncounted(const struct up_supervisor *s);
+
+/* Whether what is to run now has a script. */
+bool up_supervisor_has_script(const struct up_supervisor *s);
+/* Whether what is to run does: the script is a process of ours; without one, its start was counted and checked. */
+bool up_supervisor_release_runs(const struct up_supervisor *s);
+
+/*
+ * Without a script a start is one of this process, and a trial is about the programs that were started with the
+ * new files: the time to confirm begins again when one ends, and one that does not come back rolls it back.
+ */
+void up_supervisor_alone_begin(struct up_supervisor *s);
+/* Another start is to be made. */
+void up_supervisor_alone_end(struct up_supervisor *s);
+void up_supervisor_look_after_alone(struct up_supervisor *s);
+/* Whether all of them run now. Errors: UP_DEFERRED; UP_WRITE it cannot be told. */
+UP_MUST_CHECK int up_supervisor_alone_lively(struct up_supervisor *s, struct up_error *err);
+/* Somebody called the release good. */
+void up_supervisor_alone_vouched(struct up_supervisor *s);
+/* When up_supervisor_look_after_alone() has to be called, ms; UINT64_MAX: never. */
+uint64_t up_supervisor_alone_due(const struct up_supervisor *s);
 
 /* Start the script, watch it, and act when it has ended. */
 void up_supervisor_look_after_script(struct up_supervisor *s, bool over);

@@ -24,6 +24,15 @@ static bool go_to_armed(struct up_supervisor *s)
     return true;
 }
 
+static int check_lively(struct up_supervisor *s, struct up_error *err)
+{
+    if (!up_supervisor_has_script(s))
+        return up_supervisor_alone_lively(s, err);
+    return up_child_lively(s->script, up_supervisor_now(s))
+               ? 0
+               : up_fail(err, UP_DEFERRED, "the script gives no sign of life; confirm again when it works");
+}
+
 static void confirm(struct up_supervisor *s)
 {
     struct up_error err;
@@ -33,8 +42,8 @@ static void confirm(struct up_supervisor *s)
     up_supervisor_refresh(s);
     n = up_supervisor_tried(s, &err);
     /* Looked at last: the script can end while the rest is. */
-    if (n == 0 && up_supervisor_phase(s) == UP_TRIAL && !up_child_lively(s->script, up_supervisor_now(s)))
-        n = up_fail(&err, UP_DEFERRED, "the script gives no sign of life; confirm again when it works");
+    if (n == 0 && up_supervisor_phase(s) == UP_TRIAL)
+        n = check_lively(s, &err);
     if (n == 0)
         n = up_device_confirm(s->device, &err);
     up_supervisor_tell_answer(s, "confirm", n, &err);
@@ -49,7 +58,7 @@ static void hear_confirm(struct up_supervisor *s, const char *rest)
 {
     (void)rest;
     up_supervisor_refresh(s);
-    if (up_supervisor_phase(s) != UP_TRIAL || up_child_beaten(s->script))
+    if (up_supervisor_phase(s) != UP_TRIAL || !up_supervisor_has_script(s) || up_child_beaten(s->script))
         confirm(s);
     else if (s->confirm_by == 0)
         s->confirm_by = up_supervisor_now(s) + (uint64_t)s->config->heartbeat * 500;
@@ -154,12 +163,16 @@ static void hear_resume(struct up_supervisor *s, const char *rest)
 
 static void hear_lacks(struct up_supervisor *s, const char *what)
 {
-    s->lacks_cloud = up_child_running(s->script) && strcmp(what, "cloud") == 0;
+    s->lacks_cloud = up_supervisor_release_runs(s) && strcmp(what, "cloud") == 0;
 }
 
 static void hear_vouched(struct up_supervisor *s, const char *rest)
 {
     (void)rest;
+    if (!up_supervisor_has_script(s)) {
+        up_supervisor_alone_vouched(s);
+        return;
+    }
     s->vouched = up_child_running(s->script) && up_supervisor_phase(s) == UP_TRIAL;
 }
 

@@ -81,9 +81,12 @@ void up_supervisor_tell_script(struct up_supervisor *s)
     bool counted = up_supervisor_phase(s) == UP_TRIAL && !up_supervisor_script_uncounted(s);
     unsigned starts = counted ? up_device_state(s->device)->tx.starts : 0;
 
-    if (up_child_running(s->script))
-        up_child_tell(s->agent, "script up %d %u%s", (int)up_child_pid(s->script), starts,
+    if (up_child_running(s->script) || (s->alone.up && s->alone.ended_at == 0))
+        up_child_tell(s->agent, "script up %d %u%s",
+                      up_child_running(s->script) ? (int)up_child_pid(s->script) : 0, starts,
                       s->vouched ? " vouched" : "");
+    else if (s->alone.up)
+        up_child_tell(s->agent, "script down %s", s->alone.why);
     else if (up_child_starts(s->script) > 0)
         up_child_tell(s->agent, "script down %s", up_child_reason(s->script));
     if (s->ends.times > 0 && s->ends.generation == up_device_generation(s->device))

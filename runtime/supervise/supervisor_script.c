@@ -120,15 +120,18 @@ bool up_supervisor_script_path(const struct up_supervisor *s, char *buf, size_t 
     struct up_error ignored;
 
     if (!s->device)
-        return up_device_last_resort(s->storage, s->config, buf, len, &ignored) == 0;
-    up_device_generation_path(s->device, up_device_generation(s->device), buf, len);
-    return true;
+        return !s->config->no_script && up_device_last_resort(s->storage, s->config, buf, len, &ignored) == 0;
+    if (up_supervisor_has_script(s))
+        up_device_generation_path(s->device, up_device_generation(s->device), buf, len);
+    return up_supervisor_has_script(s);
 }
 
 uint64_t up_supervisor_script_due(const struct up_supervisor *s)
 {
     if (s->leave != UP_LEAVE_NOT || up_child_running(s->script) || s->sweep_until > 0)
         return UINT64_MAX;
+    if (s->alone.up)
+        return up_supervisor_alone_due(s);
     return up_child_due(s->script);
 }
 
@@ -169,11 +172,16 @@ static void start_script(struct up_supervisor *s)
     if ((!is_on_mixture(s) || up_supervisor_phase(s) == UP_TRIAL) && !ready(s))
         return;
     if (is_on_mixture(s)) { /* counting the start may have found out */
-        up_supervisor_say(s, "the script does not start: the files are neither the old nor the new ones");
+        if (up_supervisor_has_script(s))
+            up_supervisor_say(s, "the script does not start: the files are neither the old nor the new ones");
         up_child_postpone(s->script, now);
         return;
     }
     /* Ask last: counting the start may have rolled back. */
+    if (s->device && !up_supervisor_has_script(s)) {
+        up_supervisor_alone_begin(s);
+        return;
+    }
     if (!up_supervisor_script_path(s, s->started, sizeof s->started)) {
         up_child_postpone(s->script, now);
         return;
@@ -232,6 +240,8 @@ static void follow_intent(struct up_supervisor *s)
     enum up_intent intent = s->intent;
 
     s->intent = UP_INTENT_NONE;
+    if (intent != UP_INTENT_NONE)
+        up_supervisor_alone_end(s);
     if (intent == UP_INTENT_NONE || s->leave != UP_LEAVE_NOT)
         return;
     /* A script that asks to be restarted again and again gets growing pauses. */
@@ -311,6 +321,8 @@ void up_supervisor_look_after_script(struct up_supervisor *s, bool over)
     if (!swept(s))
         return;
     follow_intent(s);
-    if (up_supervisor_now(s) >= up_supervisor_script_due(s))
+    if (s->alone.up)
+        up_supervisor_look_after_alone(s);
+    else if (up_supervisor_now(s) >= up_supervisor_script_due(s))
         start_script(s);
 }

@@ -7,7 +7,7 @@
 
 #include "world.h"
 
-#define WORLD_PLANS 98u
+#define WORLD_PLANS 104u
 
 extern const struct world_plan world_plans[WORLD_PLANS];
 

@@ -73,6 +73,7 @@ static bool has_files(const struct world_plan *plan)
 static void configure(struct up_config *c, const struct world_plan *plan, const struct world_log *log)
 {
     world_configure(c);
+    c->no_script = plan->alone;
     if (has_files(plan))
         world_files_configure(c);
     if (plan->loader == WORLD_FILE)
@@ -101,9 +102,9 @@ static unsigned core_of(struct sim *sim, unsigned slot)
     return 0;
 }
 
-static bool has_script(enum world_package package)
+static bool has_script(const struct world_plan *plan, enum world_package package)
 {
-    return package != WORLD_CORE && package != WORLD_DELTA && package != WORLD_REMOTE &&
+    return !plan->alone && package != WORLD_CORE && package != WORLD_DELTA && package != WORLD_REMOTE &&
            package != WORLD_INTERIM && package != WORLD_FILES;
 }
 
@@ -130,7 +131,8 @@ static unsigned sequence_of(const struct world_plan *plan)
 static void check_pair(struct life *l, bool old_allowed, bool new_allowed)
 {
     enum world_package package = l->plan->package;
-    unsigned new_script = has_script(package) ? 2 : 1, new_core = world_new_core(package);
+    unsigned old_script = l->plan->alone ? 0 : 1, new_core = world_new_core(package);
+    unsigned new_script = has_script(l->plan, package) ? 2 : old_script;
     char dir[256];
     unsigned script, core, tree;
 
@@ -139,14 +141,16 @@ static void check_pair(struct life *l, bool old_allowed, bool new_allowed)
     script = script_of(l->sim, dir);
     core = core_of(l->sim, (unsigned)up_device_running(l->device));
     tree = has_files(l->plan) ? world_files_tree(l->sim, false) : WORLD_TREE_OLD;
-    if (old_allowed && script == 1 && core == 1 &&
+    if (l->plan->alone && up_device_generation(l->device) != 0)
+        bad(l->log, "would start a script, and there is none");
+    if (old_allowed && script == old_script && core == 1 &&
         tree == (has_files(l->plan) && package == WORLD_FACTORY ? WORLD_TREE_NEW : WORLD_TREE_OLD))
         return;
     if (package != WORLD_FACTORY && new_allowed && script == new_script && core == new_core &&
         tree == (has_files(l->plan) ? WORLD_TREE_NEW : WORLD_TREE_OLD))
         return;
     /* The new core runs, and nothing can be recorded: then what belongs to the tree does. */
-    if (has_files(l->plan) && up_device_state(l->device)->phase != UP_IDLE && script == 1 &&
+    if (has_files(l->plan) && up_device_state(l->device)->phase != UP_IDLE && script == old_script &&
         core == new_core && tree == WORLD_TREE_OLD)
         return;
     bad(l->log, "would start script %u with core %u and tree %u (0: broken)", script, core, tree);
@@ -295,7 +299,7 @@ static enum world_result factory(struct life *l)
     return WORLD_RESTART;
 }
 
-/* Without a device: a whole script, of which nothing more is known. */
+/* Without a device: a whole script, of which nothing more is known; or, without a script, nothing of ours. */
 static enum world_result last_resort(struct life *l)
 {
     char dir[256];
@@ -303,6 +307,10 @@ static enum world_result last_resort(struct life *l)
     if (sim_is_cut(l->sim))
         return WORLD_CUT;
     l->log->trouble = l->err;
+    if (l->plan->alone) {
+        l->log->ran = true;
+        return failed(l, "no device");
+    }
     if (up_device_last_resort(l->storage, &l->config, dir, sizeof dir, &l->err) < 0) {
         l->log->unsure = has_files(l->plan);
         l->log->mixed = l->log->unsure && world_files_tree(l->sim, false) != WORLD_TREE_OLD;
@@ -817,7 +825,7 @@ void world_check_kept(struct sim *sim, const struct world_plan *plan, struct wor
     uint32_t newest;
 
     configure(&l.config, plan, log);
-    if (up_device_open(&l.device, l.storage, &l.config, UP_DEVICE_READ, &l.err) == 0 &&
+    if (!plan->alone && up_device_open(&l.device, l.storage, &l.config, UP_DEVICE_READ, &l.err) == 0 &&
         up_device_state(l.device)->phase == UP_IDLE) {
         for (int i = 0; i < UP_SLOTS; i++)
             if (up_device_state(l.device)->slot[i].present)
@@ -896,14 +904,15 @@ static void put_leftovers(struct sim *sim)
 }
 
 /* The same bytes each time; made once. */
-static void put_package(struct sim *sim, enum world_package package, bool files, unsigned sequence)
+static void put_package(struct sim *sim, const struct world_plan *plan, enum world_package package,
+                        bool files, unsigned sequence)
 {
-    static void *made[2][2][WORLD_PACKAGES];
-    static size_t sizes[2][2][WORLD_PACKAGES];
-    unsigned version = package == WORLD_FACTORY ? 1 : 2, script = has_script(package) ? version : 0;
+    static void *made[2][2][2][WORLD_PACKAGES];
+    static size_t sizes[2][2][2][WORLD_PACKAGES];
+    unsigned version = package == WORLD_FACTORY ? 1 : 2, script = has_script(plan, package) ? version : 0;
     unsigned core = package == WORLD_SCRIPT || package == WORLD_FILES ? 0 : world_new_core(package);
-    void **bytes = &made[files][sequence == 3][package];
-    size_t *size = &sizes[files][sequence == 3][package];
+    void **bytes = &made[plan->alone][files][sequence == 3][package];
+    size_t *size = &sizes[plan->alone][files][sequence == 3][package];
 
     if (!*bytes && files)
         *bytes = variant_files(sequence, script, core, world_files_ini, size);
@@ -928,7 +937,7 @@ static void live_through(struct sim *sim, const struct world_plan *past, bool on
 struct sim *world_new(const struct world_plan *plan)
 {
     const struct world_plan factory_plan = {
-        .name = "factory", .package = WORLD_FACTORY, .loader = plan->loader};
+        .name = "factory", .package = WORLD_FACTORY, .loader = plan->loader, .alone = plan->alone};
     const struct world_plan interim_plan = {
         .name = "first update", .provisioned = true, .package = WORLD_INTERIM, .loader = plan->loader};
     struct sim *sim = sim_new();
@@ -943,15 +952,18 @@ struct sim *world_new(const struct world_plan *plan)
     sim_put_text(sim, cmdline('a'), "console=ttyS0 moult.slot=a\n");
     sim_put_text(sim, cmdline('b'), "console=ttyS0 moult.slot=b\n");
     sim_put_text(sim, cmdline(0), "console=ttyS0\n");
-    for (int i = 0; i < WORLD_PACKAGES; i++)
-        put_package(sim, (enum world_package)i,
+    for (int i = 0; i < WORLD_PACKAGES; i++) {
+        if (plan->alone && i == WORLD_SCRIPT)
+            continue; /* nothing would be left of it */
+        put_package(sim, plan, (enum world_package)i,
                     i == WORLD_FILES || (plan->files && (enum world_package)i == plan->package),
                     i == WORLD_FACTORY ? 1 : 2);
+    }
     if (plan->provisioned)
         live_through(sim, &factory_plan, false);
     if (plan->second) {
         live_through(sim, &interim_plan, true);
-        put_package(sim, plan->package, has_files(plan), 3);
+        put_package(sim, plan, plan->package, has_files(plan), 3);
     }
     if (plan->permit) {
         world_put_permit(sim, package_paths[plan->package]);

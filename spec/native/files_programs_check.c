@@ -3,6 +3,7 @@
  * what is started, as whom, and after which cut; on a simulated device with played
  * processes, and the system's own table with real ones.
  */
+#include "files_alive.h"
 #include "files_programs.h"
 #include "files_ran.h"
 #include "files_stand.h"
@@ -103,6 +104,66 @@ static void old_ones_end_and_new_ones_start(void **state)
     assert_string_equal(play.process[1].p.folder, "/card");
     assert_int_equal(go_on(w, UP_FILES_DONE), 0); /* once more: all of them run */
     assert_int_equal(play.started, 2);
+}
+
+/* What the next look finds; `which`: the path that it names. */
+static void must_find(struct world *w, struct up_files_alive *alive, enum up_files_life expected,
+                      const char *which)
+{
+    enum up_files_life life;
+
+    assert_int_equal(up_files_alive_look(alive, &w->files, &hands, &life, &w->err), 0);
+    assert_int_equal(life, expected);
+    if (which)
+        assert_non_null(strstr(w->err.message, which));
+}
+
+static void a_program_that_ends_is_noticed(void **state)
+{
+    struct up_files_alive alive = {0};
+    struct world *w = *state;
+
+    assert_true(play_run(&play, MAIN, &user7) > 0);
+    must_find(w, &alive, UP_FILES_LIVE, NULL); /* nothing is started yet */
+    assert_int_equal(go_on(w, UP_FILES_DONE), 0);
+    must_find(w, &alive, UP_FILES_LIVE, NULL);
+    play_end(&play, play_find(&play, play.process[0].p.pid)); /* that of MAIN */
+    must_find(w, &alive, UP_FILES_ENDED, MAIN);
+    must_find(w, &alive, UP_FILES_ENDED, MAIN);
+    assert_true(play_run(&play, MAIN, &user7) > 0);
+    must_find(w, &alive, UP_FILES_AGAIN, MAIN);
+    must_find(w, &alive, UP_FILES_LIVE, NULL);
+    /* Between two looks. */
+    play_end(&play, &play.process[play.process[0].p.owner == 7 ? 0 : 1]);
+    assert_true(play_run(&play, MAIN, &user7) > 0);
+    must_find(w, &alive, UP_FILES_AGAIN, MAIN);
+    up_files_alive_free(&alive);
+    /* Another boot starts its programs by itself. */
+    sim_shutdown(w->sim);
+    take_up(w);
+    play.count = 0;
+    must_find(w, &alive, UP_FILES_LIVE, NULL);
+    assert_null(alive.pid);
+}
+
+static void a_program_that_a_command_starts_may_come_late(void **state)
+{
+    static const char *const command[] = {"service", "{path}", NULL};
+    struct up_files_alive alive = {0};
+    struct world *w = *state;
+
+    assert_int_equal(go_on(w, UP_FILES_DONE), 0);
+    play.count = 0;
+    hands.start = command;
+    must_find(w, &alive, UP_FILES_LIVE, NULL);
+    assert_true(play_run(&play, MAIN, &user7) > 0);
+    must_find(w, &alive, UP_FILES_LIVE, NULL);
+    play.count = 0;
+    must_find(w, &alive, UP_FILES_ENDED, MAIN);
+    up_files_alive_free(&alive);
+    hands.start = NULL;
+    must_find(w, &alive, UP_FILES_ENDED, NULL); /* one that was started directly runs, or has ended */
+    up_files_alive_free(&alive);
 }
 
 static void what_was_stopped_runs_again(void **state)
@@ -489,6 +550,8 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         IN_WORLD(old_ones_end_and_new_ones_start),
+        IN_WORLD(a_program_that_ends_is_noticed),
+        IN_WORLD(a_program_that_a_command_starts_may_come_late),
         IN_WORLD(what_was_stopped_runs_again),
         IN_WORLD(what_did_not_run_is_not_started),
         IN_WORLD(one_that_is_deaf_is_killed),

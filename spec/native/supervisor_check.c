@@ -1152,6 +1152,93 @@ static void a_loader_that_chose_wrongly_is_asked_again(void **state)
 }
 
 /*
+ * A device without a script: a core on trial, which begins with a start of ours.
+ */
+
+static void set_up_alone(void **state)
+{
+    tear_down(state);
+    make_world(&(struct world_plan){
+        .name = "core alone", .provisioned = true, .package = WORLD_CORE, .alone = true});
+    config.no_script = true;
+    install_core();
+}
+
+static void without_a_script_a_trial_is_confirmed_when_asked(void **state)
+{
+    static const struct play_step steps[] = {SAYS(AGENT, "vouched"), SAYS(AGENT, "confirm"), WAITS(3000),
+                                             OVER};
+
+    set_up_alone(state);
+    perform(steps);
+    must_say("runs without a script, on trial\n");
+    must_do("agent < script up 0 1\n");
+    must_do("agent < script up 0 1 vouched\n");
+    must_do("agent < answer confirm ok\n");
+    must_say("confirmed\n");
+    assert_int_equal(play_count(play_done(), "script started"), 0);
+    assert_int_equal(phase(), UP_IDLE);
+    assert_true(names_b());
+}
+
+static void without_a_script_a_trial_is_counted_and_goes_back(void **state)
+{
+    static const struct play_step killed[] = {WAITS(3000), OVER},
+                                  asked[] = {SAYS(AGENT, "rollback bad"), WAITS(3000), OVER};
+
+    set_up_alone(state);
+    for (int start = 1; start <= UP_TRIAL_STARTS; start++) {
+        perform(killed);
+        assert_int_equal(phase(), UP_TRIAL);
+    }
+    perform(killed); /* the loader's tries are spent, too */
+    assert_int_equal(phase(), UP_IDLE);
+    assert_false(names_b());
+    must_do("agent < script up 0 0\n");
+    set_up_alone(state);
+    assert_int_equal(play(&config, UP_NORMAL, asked, &err), UP_RESTART);
+    must_do("agent < answer rollback ok\n");
+    assert_false(names_b());
+}
+
+static void without_a_script_the_deadline_decides(void **state)
+{
+    static const struct play_step steps[] = {WAITS(700000), OVER},
+                                  cloud[] = {SAYS(AGENT, "lacks cloud"), WAITS(700000), OVER};
+
+    set_up_alone(state);
+    assert_int_equal(play(&config, UP_NORMAL, steps, &err), UP_RESTART);
+    must_say("rolled back: not confirmed before the deadline\n");
+    set_up_alone(state);
+    assert_int_equal(play(&config, UP_NORMAL, cloud, &err), UP_RESTART);
+    must_say("not confirmed before the deadline: no cloud answered\n");
+}
+
+/* What cannot be counted is not confirmed; once it can be, the trial begins. */
+static void without_a_script_a_trial_begins_when_it_can_be_counted(void **state)
+{
+    static const struct play_step steps[] = {SAYS(AGENT, "confirm"), CALLS(mend), WAITS(120000),
+                                             SAYS(AGENT, "confirm"), WAITS(3000), OVER};
+
+    set_up_alone(state);
+    break_journal();
+    assert_int_equal(play(&config, UP_NORMAL, steps, &err), UP_RESTART);
+    assert_int_equal(play_count(play_done(), "answer confirm ok"), 0);
+    assert_int_equal(play_count(play_done(), "script up 0 1"), 0);
+}
+
+/* Nothing could be run of it, so it ends, and whoever started it tries again. */
+static void without_a_script_and_a_state_it_ends(void **state)
+{
+    static const struct play_step steps[] = {WAITS(3000), OVER};
+
+    set_up_alone(state);
+    break_reading();
+    assert_int_not_equal(play(&config, UP_NORMAL, steps, &err), 0);
+    assert_int_equal(play_count(play_done(), "started"), 0);
+}
+
+/*
  * Children and stops.
  */
 
@@ -1474,6 +1561,11 @@ int main(void)
         TEST(whoever_asks_for_a_restart_that_failed_waits_for_its_time),
         TEST(a_core_on_trial_is_left_by_a_restart),
         TEST(a_loader_that_chose_wrongly_is_asked_again),
+        TEST(without_a_script_a_trial_is_confirmed_when_asked),
+        TEST(without_a_script_a_trial_is_counted_and_goes_back),
+        TEST(without_a_script_the_deadline_decides),
+        TEST(without_a_script_a_trial_begins_when_it_can_be_counted),
+        TEST(without_a_script_and_a_state_it_ends),
         TEST(what_cannot_be_started_is_tried_again),
         TEST(a_stop_is_a_stop_whoever_asks_for_more),
         TEST(a_script_that_ends_while_stopping_is_no_failed_trial),

@@ -5,10 +5,11 @@ local world = require "spec.support.world"
 
 local M = {}
 
+-- That of version "bad" ends soon.
 local SOURCE = [[
 #include <unistd.h>
 const char version[] = "version %s";
-int main(void) { for (;;) pause(); }
+int main(void) { if (version[8] == 'b') { sleep(2); return 1; } for (;;) pause(); }
 ]]
 
 -- The compiled program of a version, as bytes; each is made once.
@@ -72,7 +73,7 @@ function methods:end_programs()
 end
 
 --- The old tree, and the device's first release. `o`: files (Lua of further fields of files), fields (of the
--- configuration), numbers (as for configure()).
+-- configuration), numbers (as for configure()), alone (the device has no script).
 function methods:factory(o)
   o = o or {}
   self:shell "mkdir -p app/bin app/etc update"
@@ -80,8 +81,13 @@ function methods:factory(o)
   self:shell "chmod 755 app/bin/meter"
   self:write("app/etc/conf", "old\n")
   self:write("app/etc/gone", "old\n")
-  self:configure(('files = { roots = { "%s/app" }%s }, %s'):format(self.dir, o.files or "", o.fields or ""), o.numbers)
-  self:pack { sequence = 1, version = "1.0.0", body = world.TICK }
+  self:configure(('files = { roots = { "%s/app" }%s }, %s%s'):format(self.dir, o.files or "",
+    o.alone and "script = false, " or "", o.fields or ""), o.numbers)
+  if o.alone then
+    self:release { sequence = 1, unnamed = true, tree = "old" }
+  else
+    self:pack { sequence = 1, version = "1.0.0", body = world.TICK }
+  end
   local code, _, err = self:moult "provision p1.upd -q"
   assert(code == 0, err)
 end
@@ -93,11 +99,12 @@ local LINES = {
 }
 
 --- A package that makes the new tree, or with `tree = "old"` the old one; without a version it has no script,
--- and with `unnamed` no release either; with `restart` nothing stops and starts the program; else o is as for pack().
+-- and with `unnamed` no release either; with `restart` nothing stops and starts the program; `program` is its version,
+-- "bad" for one that ends soon; else o is as for pack().
 function methods:release(o)
   local to = o.tree or "new"
   self:shell "rm -rf update && mkdir update"
-  self:write("update/meter", program_of(self, to == "new" and "2" or "1"))
+  self:write("update/meter", program_of(self, o.program or to == "new" and "2" or "1"))
   self:write("update/conf", to .. "\n")
   self:write(to == "new" and "update/table" or "update/gone", to .. "\n")
   local lines = {}

@@ -29,7 +29,7 @@ describe("a trial", function()
         while not io.open(%q) do sys.wait(50) end
         assert(update.confirm())
       end)]]):format(w:path("well")) }
-    w:wait_log("device", "waiting for the script to call update.confirm")
+    w:wait_log("device", "waiting for a call of confirm")
     w:sleep(1.5)
     assert.equal("trial", w:status().phase)
     w:write("well", "")

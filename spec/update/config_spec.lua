@@ -53,6 +53,17 @@ describe("config.normalise", function()
     end
   end)
 
+  it("takes a device without a script, or rights of its script", function()
+    assert.is_false(assert(normalise { script = false }).script)
+    assert.same({ user = "app" }, assert(normalise { script = { user = "app" } }).script)
+    for _, wrong in ipairs { true, "none", 0 } do
+      local got, message, code = normalise { script = wrong }
+      assert.is_nil(got)
+      assert.equal("field script must be a table or false", message)
+      assert.equal("usage", code)
+    end
+  end)
+
   it("takes another place for the second file of the journal, and not the same", function()
     assert.equal("/other", assert(normalise { journal_dir = "/other" }).journal_dir)
     assert.equal("/device/second", assert(normalise { journal_dir = "second" }).journal_dir)

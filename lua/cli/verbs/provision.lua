@@ -22,14 +22,14 @@ M.verb = {
 }
 
 -- Copy the blocks into the slot and the spool of the script.
-local function carry(s, env, device, package, source)
-  local transfer, message, code = natives.transfer.open(device, package, source)
+local function carry(s, env, device, head)
+  local transfer, message, code = natives.transfer.open(device, head.package, head.source)
   if not transfer then return nil, message, code end
   local what
   repeat
     what, message, code = transfer:step()
     local done, total = transfer:progress()
-    if what then env.progress(done, total, "writing " .. package:manifest().release) end
+    if what then env.progress(done, total, "writing " .. head.offer.release) end
     if code == "again" then s.tasks:idle() end
   until what == "done" or (not what and code ~= "again")
   transfer:close()
@@ -46,7 +46,7 @@ local function provision(s, env, where)
   if spool then head, message, code = heads.read(engine, where, spool) end
   if not head then return nil, message, code end
   ok, message, code = device:begin(head.package)
-  if ok then ok, message, code = carry(s, env, device, head.package, head.source) end
+  if ok then ok, message, code = carry(s, env, device, head) end
   if ok then
     repeat
       ok, message, code = device:finish(head.package)

@@ -139,7 +139,7 @@ function Agent:status()
   local status = self.device:status()
   status.trouble = self.trouble or status.trouble
   status.mixed = self.mixed
-  for name, value in pairs(self.script_ends) do status.script[name] = value end
+  for name, value in pairs(status.script and self.script_ends or {}) do status.script[name] = value end
   local retry = self.retry
   if retry and retry.at > self.tasks.now() then
     status.retry = { message = retry.message, code = retry.code,
@@ -164,11 +164,11 @@ function Agent:script_ended(ends)
 end
 
 --- The script was started, or went away.
--- @tparam integer|nil pid of it
+-- @tparam integer|nil pid of it; 0: what runs has none, and the programs of its files run
 -- @tparam integer|nil start_no of the trial, 0 outside of one
 -- @tparam[opt] boolean vouched somebody told an earlier agent that this start is good
 function Agent:script_came(pid, start_no, vouched)
-  self.script_pid, self.script_ends = pid, {}
+  self.script_pid, self.script_ends = pid ~= 0 and pid or nil, {}
   self.trial:script(pid ~= nil, start_no, vouched)
   self:stir()
 end

@@ -11,7 +11,7 @@ local AGAIN = 30 -- seconds
 
 local function listen(agent)
   local path, natives = agent.config.state .. "/control", agent.natives
-  local access = { user = agent.config.script and agent.config.script.user, group = agent.config.control_group }
+  local access = { user = (agent.config.script or {}).user, group = agent.config.control_group }
   local listener, message, code = natives.channel.listen(path, access)
   if listener or code == "busy" then return listener, message, code end
   -- Whatever else lies there: the name is the socket's.
@@ -44,7 +44,7 @@ function M.open(agent)
     handlers = require("update.agent.verbs").of(agent),
     printable = agent.natives.printable.text, descends = agent.natives.channel.descends,
     script = function() return agent:script_process() end,
-    user = agent.config.script and agent.config.script.user, group = agent.config.control_group,
+    user = (agent.config.script or {}).user, group = agent.config.control_group,
     given = agent.config.control_verbs,
     on_leave = function(peer) require("update.agent.aliyun_calls").left(agent, peer) end,
   }

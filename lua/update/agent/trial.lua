@@ -137,7 +137,7 @@ function Trial:look()
   local healthy, why = agent.asker:healthy(facts)
   local only_cloud = self:lacks_only_cloud(facts, healthy)
   self:tell_lack(only_cloud)
-  -- "the script ran 3 of 60 s" and "4 of 60 s" are the same news.
+  -- "it ran 3 of 60 s" and "4 of 60 s" are the same news.
   local news = tostring(healthy) .. tostring(why):gsub("%d+", "")
   if news ~= self.said then agent.note(("trial: %s: %s"):format(VERDICTS[healthy] or "not yet", tostring(why))) end
   self.said = news

@@ -83,7 +83,8 @@ function checkers.word(value, field)
 end
 
 function checkers.table(value, field, context)
-  if type(value) ~= "table" then return nil, "must be a table" end
+  if value == false and field.none then return false end
+  if type(value) ~= "table" then return nil, field.none and "must be a table or false" or "must be a table" end
   return M.fields(value, field.fields, context)
 end
 

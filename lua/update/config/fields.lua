@@ -2,7 +2,7 @@
 --
 -- An array of {name, type, default, meaning} with, by type: `required`, `max`
 -- (bytes of a string), `min` and `max` (of an integer), `choices` (of a word),
--- `fields` (of a table).
+-- `fields` and `none` (of a table: false is taken, too).
 --
 -- @module update.config.fields
 
@@ -120,7 +120,10 @@ return {
     { min = 1, max = 3600, default = 60 }),
   field("script_memory", "integer", "bytes of Lua memory that the script may use",
     { min = 1048576, max = 1 << 40, default = 67108864 }),
-  field("script", "table", "rights of the script; default: those of `moult run`", { fields = script }),
+  field("script", "table", "rights of the script; default: those of `moult run`. With false the device has no script: "
+    .. "it takes files and cores alone. Then a start on trial is a start of `moult run`, and a trial is confirmed by "
+    .. "`moult confirm` or confirm() of libmoult, or when no program that was started with the new files ended for "
+    .. "`confirm_after` seconds", { fields = script, none = true }),
   field("control_group", "string", "group whose members may ask the agent for status, watch, facts, check and confirm; "
     .. "see moult-control(7)",
     { max = 32 }),

@@ -104,7 +104,8 @@ function M.read(engine, where, spool, open_source)
   if not spool and not where.bare.dir then
     return nil, "a bare archive has no head to look at; all of it is needed", "usage"
   end
-  local release = ("%s-F%s"):format(engine.device:facts().version, where.bare.version)
+  local runs = engine.device:facts().version
+  local release = runs and ("%s-F%s"):format(runs, where.bare.version) or "F" .. where.bare.version
   if #release > LONGEST then
     return nil, ("release %s is longer than %d bytes"):format(release, LONGEST), "incompatible"
   end
