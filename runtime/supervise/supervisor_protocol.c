@@ -48,8 +48,10 @@ static void confirm(struct up_supervisor *s)
         n = up_device_confirm(s->device, &err);
     up_supervisor_tell_answer(s, "confirm", n, &err);
     up_supervisor_tell_phase(s);
-    if (n == 0)
-        up_supervisor_say(s, "confirmed");
+    if (n < 0)
+        return;
+    up_supervisor_say(s, "confirmed");
+    up_supervisor_fix_settle(s, false); /* what is not for this release is not in force any more */
 }
 
 /* Between its start and its first heartbeat a script does not count as hanging.

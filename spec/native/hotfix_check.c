@@ -282,6 +282,25 @@ static void test_with_release(void **state)
     must_do("agent < answer hotfix incompatible");
 }
 
+/* The verdict on a release drops what is not for it, without another start. */
+static void test_dropped_with_the_verdict(void **state)
+{
+    const struct play_step steps[] = {BEGIN(apply),
+                                      END(TESTER, 0),
+                                      WAIT(62000),
+                                      {.what = PLAY_CALL, .call = arm_release},
+                                      SAY("restart"),
+                                      WAIT(3000),
+                                      SAY("confirm"),
+                                      WAIT(1000),
+                                      OVER};
+    (void)state;
+
+    run(steps);
+    must_do("agent < answer confirm ok");
+    must_be(UP_HOTFIX_DROPPED, "not the one that it was made for");
+}
+
 static void test_not_taken(void **state)
 {
     const struct play_step steps[] = {BEGIN(apply_live), SAY("hotfix handled no"), WAIT(12000), WAIT(1000),
@@ -479,6 +498,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_ill, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_with_release, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_dropped_with_the_verdict, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stopped_then_spent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ordered_stops, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_counted_once, set_up, tear_down),

@@ -83,6 +83,22 @@ static void answer_facts(struct talk *t, const char *line)
     say(t, text);
 }
 
+/* It takes what comes, or leaves it, as it runs. */
+static void answer_hotfix(struct player *p, struct talk *t, const char *line)
+{
+    const char *id = strstr(line, "\"id\":"), *dir = strstr(line, "\"dir\":\"");
+    bool apply = strstr(line, "\"action\":\"apply\""), taken = pick(8) != 0;
+    char text[100];
+
+    if (!strstr(line, "\"event\":\"hotfix\"") || !id || !dir)
+        return;
+    if (taken)
+        p->ill = apply && hotfixes_is_ill(dir);
+    snprintf(text, sizeof text, "{\"verb\":\"hotfix\",\"taken\":%s,\"id\":%d}", taken ? "true" : "false",
+             atoi(id + 5));
+    say(t, text);
+}
+
 /* The manner's deeds at this age in ms; false: it ends. */
 static bool act(struct player *p, struct talk *t, enum manner manner, uint64_t age, uint64_t whim)
 {
@@ -119,7 +135,7 @@ static void listen_till(struct player *p, struct talk *t, uint64_t till)
         while (link_receive(p->link, dump, sizeof dump) > 0) /* nothing that matters is ever said */
             ;
         for (line = hear(t); line; line = hear(t))
-            answer_facts(t, line);
+            answer_facts(t, line), answer_hotfix(p, t, line);
         player_wait(till, true);
     }
 }
@@ -128,6 +144,7 @@ void script_run(struct player *p)
 {
     enum manner manner = release_of(p)->manner;
     uint64_t born = stage.now, whim = pick(1u << 20), silent = born + 500 + whim % 20000;
+    bool handler = pick(2);
     struct talk *t = calloc(1, sizeof *t);
 
     if (!t)
@@ -140,9 +157,11 @@ void script_run(struct player *p)
             if (t->link < 0) {
                 t->link = link_connect();
                 introduce(t, p, manner);
+                if (handler)
+                    say(t, "{\"id\":4,\"verb\":\"watch\",\"hotfix\":true}");
             }
         }
-        if (!act(p, t, manner, stage.now - born, whim))
+        if (!act(p, t, p->ill ? CRASHES : manner, stage.now - born, whim))
             break;
         listen_till(p, t, stage.now + (manner == CRASHES || manner == LEAVES ? 1000 : BEAT));
     }
@@ -176,6 +195,6 @@ void person_begin(const char *order)
 
     if (p->alive)
         player_kill(p, 9); /* whoever it was presses control-C */
-    p->order = order;
+    snprintf(p->order, sizeof p->order, "%s", order);
     player_start(p, person_run);
 }

@@ -108,7 +108,9 @@ void player_kill(struct player *p, int status)
         player_kill(&stage.player[AGENT], SIGKILL);
         player_kill(&stage.player[SCRIPT], SIGKILL);
         player_kill(&stage.player[HELPER], SIGKILL);
-        stage.player[AGENT].pid = stage.player[SCRIPT].pid = stage.player[HELPER].pid = 0;
+        player_kill(&stage.player[TESTER], SIGKILL);
+        stage.player[AGENT].pid = stage.player[SCRIPT].pid = 0;
+        stage.player[HELPER].pid = stage.player[TESTER].pid = 0;
     }
     if (p->who == PERSON)
         p->pid = 0;

@@ -222,14 +222,14 @@ static void begin_supervisor(void)
 
 static enum who someone(void)
 {
-    return (enum who)pick(HELPER + 1);
+    return (enum who)pick(TESTER + 1);
 }
 
 static const char *some_order(void)
 {
     static char line[160];
 
-    switch (pick(7)) {
+    switch (pick(10)) {
     case 0:
     case 1:
         return "{\"id\":7,\"verb\":\"rollback\",\"reason\":\"by hand\"}";
@@ -239,6 +239,14 @@ static const char *some_order(void)
         return "{\"id\":7,\"verb\":\"check\"}";
     case 4:
         return "{\"id\":7,\"verb\":\"status\"}";
+    case 5:
+        return pick(2) ? "{\"id\":7,\"verb\":\"undo\",\"name\":\"clock\"}"
+                       : "{\"id\":7,\"verb\":\"undo\",\"name\":\"clock\",\"all_above\":true}";
+    case 6:
+    case 7:
+        snprintf(line, sizeof line, "{\"id\":7,\"verb\":\"install\",\"source\":\"/packages/fix%u\"}",
+                 1 + pick(FIXES));
+        return line;
     default:
         snprintf(line, sizeof line, "{\"id\":7,\"verb\":\"install\",\"source\":\"%s\"}",
                  stage.parcel[1 + pick(PARCELS - 2)].path);
@@ -261,6 +269,14 @@ static void break_storage(void)
           stage.fault.forever ? "each time" : "once", strerror(stage.fault.error),
           (double)stage.fault_until / 1000);
     set_fault();
+}
+
+void endanger(const enum who victims[4])
+{
+    if (stage.quiet || stage.outage || stage.calls_left > 0 || pick(3) > 0)
+        return;
+    stage.calls_left = 1 + pick(120);
+    stage.doomed = victims[pick(4)];
 }
 
 static void freeze(struct player *p)
@@ -346,7 +362,7 @@ static bool watch_is_ready(const struct player *p)
         if (p->watches[i].write ||
             (p->watches[i].fd == INHERITED ? link_ready(p->link) : link_ready(p->watches[i].fd)))
             return true;
-    return p->who == SUPERVISOR && (has_ended(HELPER) || p->signal != 0);
+    return p->who == SUPERVISOR && (has_ended(HELPER) || has_ended(TESTER) || p->signal != 0);
 }
 
 static bool runnable(const struct player *p)
@@ -359,7 +375,7 @@ static bool runnable(const struct player *p)
         return false;
     if (p->watches)
         return watch_is_ready(p);
-    if (p->who == SUPERVISOR && (has_ended(AGENT) || has_ended(SCRIPT)))
+    if (p->who == SUPERVISOR && (has_ended(AGENT) || has_ended(SCRIPT) || has_ended(TESTER)))
         return true;
     return p->signal != 0 || links_ready(p);
 }

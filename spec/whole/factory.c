@@ -159,6 +159,7 @@ static void make_device(bool uboot, bool script, bool files)
 
 void factory_prepare(void)
 {
+    hotfixes_prepare();
     for (int i = 0; i < PARCELS; i++)
         make_packages(numbers[i]);
     for (int i = 0; i < 8; i++)
@@ -205,4 +206,5 @@ void factory_stage(void)
         bytes = factory_package(&stage.parcel[i], &len);
         sim_put(stage.sim, stage.parcel[i].path, bytes, len, 0644);
     }
+    hotfixes_stage();
 }

@@ -106,24 +106,14 @@ struct up_running_table *stage_running(void)
     return &table;
 }
 
-/* While it works, more happens than elsewhere. */
-static void endanger(void)
-{
-    static const enum who victims[] = {PLAYERS, HELPER, HELPER, SUPERVISOR};
-
-    if (stage.quiet || stage.outage || stage.calls_left > 0 || pick(3) > 0)
-        return;
-    stage.calls_left = 1 + pick(120);
-    stage.doomed = victims[pick(4)];
-}
-
 void helper_run(struct player *p)
 {
+    static const enum who victims[] = {PLAYERS, HELPER, HELPER, SUPERVISOR};
     const struct up_files_helper helper = {stage.config, sim_storage(stage.sim), stage_running(),
                                            stage_processes(), INHERITED};
     struct up_error err;
 
-    endanger();
+    endanger(victims);
     if (up_files_helper(&helper, p->order, &err) < 0)
         trace("the helper ends: %s", err.message);
 }

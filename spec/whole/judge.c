@@ -153,7 +153,7 @@ static void resolve(const char *link, char *out, size_t len)
     sim_free(copy);
 }
 
-void judge_script_start(const char *dir, struct player *p)
+void judge_script_start(const char *dir, const char *overlays, struct player *p)
 {
     struct look l;
     const struct up_journal_state *s = look_at(&l);
@@ -170,6 +170,7 @@ void judge_script_start(const char *dir, struct player *p)
         check_start(&l, s, p->number);
     else if (p->number == 0 || !troubled())
         bad("the journal cannot be read: %s", l.err.message);
+    hotfixes_script_start(l.sim, overlays, p);
     look_away(&l);
 }
 
@@ -286,7 +287,15 @@ bool judge_has(const struct parcel *p)
 
 bool judge_settled(void)
 {
-    return judge_has(&stage.parcel[PARCELS - 1]) && stage.player[SCRIPT].alive;
+    struct look l;
+    bool settled;
+
+    if (!judge_has(&stage.parcel[PARCELS - 1]) || !stage.player[SCRIPT].alive)
+        return false;
+    (void)look_at(&l);
+    settled = hotfixes_settled(l.sim, stage.parcel[PARCELS - 1].number);
+    look_away(&l);
+    return settled;
 }
 
 void judge_end(void)
@@ -308,6 +317,8 @@ void judge_end(void)
             bad("in the end the files are neither old nor new");
         if (stage.files && s->phase == UP_IDLE && files_left(stage.sim))
             bad("in the end something of ours is left below the roots");
+        if (s->phase == UP_IDLE)
+            hotfixes_end(l.sim, stage.parcel[PARCELS - 1].number);
     }
     look_away(&l);
 }

@@ -28,13 +28,14 @@
 
 #define FOREVER UINT64_MAX
 #define PARCELS 6 /* releases of one history, the factory's with them */
+#define FIXES 2   /* hotfixes */
 #define LINKS 64
 #define FIRST_LINK 100 /* their numbers, which are no descriptors */
 #define INHERITED 3    /* as a program knows the link that it was started with */
 #define LISTENER 99
 #define FIRST_SECOND 1800000000 /* since 1970, when a history begins */
 
-enum who { SUPERVISOR, AGENT, SCRIPT, HELPER, PERSON, PLAYERS };
+enum who { SUPERVISOR, AGENT, SCRIPT, HELPER, TESTER, PERSON, PLAYERS };
 
 struct player {
     enum who who;
@@ -53,8 +54,10 @@ struct player {
     uint64_t started, beaten; /* ms */
     uint64_t waited, since;   /* ms, of slow calls; when the one began that it is in, 0: in none */
     unsigned number;          /* of the release whose script it is */
+    bool ill;                 /* a hotfix that it has makes it crash */
     void (*run)(struct player *p);
-    const char *order;    /* of a person: the JSON line that it sends; of a helper: its task */
+    char order
+        [200]; /* of a person: the JSON line that it sends; of a helper: its task; of a tester: a folder */
     void *context, *back; /* coroutine.c */
     void *stack;
 };
@@ -71,6 +74,15 @@ enum manner {
     MODEST,   /* good, and leaves it to policy to say so */
     BREAKS,   /* breaks the network as long as it runs */
     MANNERS
+};
+
+/* What becomes of a hotfix. */
+enum fix_manner {
+    FIX_GOOD,
+    FIX_FAILS, /* its test says no */
+    FIX_HANGS, /* its test says nothing */
+    FIX_ILL,   /* it passes, and a script crashes with it */
+    FIX_MANNERS
 };
 
 /* A release of this history. */
@@ -193,6 +205,19 @@ struct up_running_table *stage_running(void);
 void helper_run(struct player *p);
 
 /*
+ * hotfixes.c: packages "/packages/fix1" and "/packages/fix2", the process that
+ * tests them, and what must hold. The simulators are copies in which nothing fails.
+ */
+void hotfixes_prepare(void);
+void hotfixes_stage(void);
+/* A script starts, and these lead it. */
+void hotfixes_script_start(struct sim *sim, const char *overlays, struct player *p);
+bool hotfixes_is_ill(const char *dir);
+void tester_run(struct player *p);
+bool hotfixes_settled(struct sim *sim, unsigned script);
+void hotfixes_end(struct sim *sim, unsigned script);
+
+/*
  * factory.c: devices before their first history, and packages.
  */
 void factory_prepare(void);
@@ -204,6 +229,8 @@ unsigned core_number(struct sim *sim, int slot);
 
 /* events.c: one history, by stage.seed. */
 void history_run(void);
+/* While this is done, more happens than elsewhere: one of these is killed soon, or with PLAYERS the power goes. */
+void endanger(const enum who victims[4]);
 /* Somebody runs on, or the clock does. False: it goes round and round. */
 bool history_turn(void);
 
@@ -226,7 +253,7 @@ uint64_t cloud_due(void);
  * judge.c: what must hold.
  */
 void judge_reset(void);
-void judge_script_start(const char *dir, struct player *p);
+void judge_script_start(const char *dir, const char *overlays, struct player *p);
 void judge_query(const char *url);
 void judge_journal(void);
 /* No script was running for longer than may be. */

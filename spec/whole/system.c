@@ -106,13 +106,15 @@ static struct player *program(const char *option)
 {
     if (strcmp(option, "--agent") == 0)
         return &stage.player[AGENT];
-    return &stage.player[strcmp(option, "--files") == 0 ? HELPER : SCRIPT];
+    if (strcmp(option, "--files") == 0)
+        return &stage.player[HELPER];
+    return &stage.player[strcmp(option, "--test") == 0 ? TESTER : SCRIPT];
 }
 
 static pid_t p_start(struct up_processes *system, const char *const argv[], int *link)
 {
     void (*const runs[PLAYERS])(struct player *) = {
-        [AGENT] = agent_run, [SCRIPT] = script_run, [HELPER] = helper_run};
+        [AGENT] = agent_run, [SCRIPT] = script_run, [HELPER] = helper_run, [TESTER] = tester_run};
     struct player *p = program(argv[1]);
     int pair[2];
 
@@ -126,13 +128,13 @@ static pid_t p_start(struct up_processes *system, const char *const argv[], int 
     }
     link_pair(stage.current, p, pair);
     p->waited = p->since = 0;
-    p->order = argv[2];
+    snprintf(p->order, sizeof p->order, "%s", argv[2]);
     player_start(p, runs[p->who]);
     p->link = pair[1];
     *link = pair[0];
     trace("%s is started: %s", argv[1] + 2, p->who == AGENT ? "" : argv[2]);
     if (p->who == SCRIPT)
-        judge_script_start(argv[2], p);
+        judge_script_start(argv[2], argv[3], p);
     return p->pid;
 }
 
