@@ -261,5 +261,7 @@ list("script_archive:is_kept", "for (size_t i = 0; i < sizeof kept / sizeof *kep
 list("system_names:up_system_name_list_open", "errno = failure;", ";", "a closedir() that succeeds leaves errno alone")
 list("archive_zip:find_end", "for (uint64_t back = END; back <= most; back++) {",
   "for (uint64_t back = END; back < most; back++) {", "libarchive takes none that are so")
+list("record_walk:up_walk_u64", "if (w->in && !w->bad)", "if (w->in || !w->bad)",
+  "otherwise the bytes are still those of the field")
 
 return listed

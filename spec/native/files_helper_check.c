@@ -116,6 +116,22 @@ static void it_says_which_step_failed(void **state)
     assert_ends(help(w, "on"), "failed 3 write /app/bin/main: cannot be started: Exec format error\n");
 }
 
+/* Without the plan nothing is tried, and the cause is what the reader said. */
+static void it_says_that_the_plan_cannot_be_read(void **state)
+{
+    static const char *const tasks[] = {"on", "back", "keep-new", "keep-old"};
+    struct world *w = *state;
+
+    for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) {
+        sim_reset_counters(w->sim);
+        sim_fail(w->sim, SIM_PREAD, 1, EIO, true);
+        assert_string_equal(help(w, tasks[i]),
+                            "beat\nfailed 2 statelost " STATE "/files/stage: both records are unreadable\n");
+        sim_fail(w->sim, SIM_OPS, 0, 0, false);
+        assert_tree(w, false);
+    }
+}
+
 static void it_is_for_the_supervisor(void **state)
 {
     struct world *w = *state;
@@ -140,6 +156,7 @@ int main(void)
         IN_WORLD(it_beats_at_each_step_and_says_the_end),
         IN_WORLD(it_keeps_what_is_new),
         IN_WORLD(it_says_which_step_failed),
+        IN_WORLD(it_says_that_the_plan_cannot_be_read),
         IN_WORLD(it_is_for_the_supervisor),
     };
 
