@@ -2,7 +2,8 @@
 --
 -- Pure. A package belongs to the product whose key hashes to its product_key.
 -- Only full packages are offered: these devices do not report their core, so
--- the depot cannot know whether a delta fits. Nor can it tell by a release that each device names itself.
+-- the depot cannot know whether a delta fits. Nor can it tell by a release that each device names itself;
+-- but terminals tell the version of their files.
 --
 -- @module depot.choice
 
@@ -28,20 +29,21 @@ function M.is_for(entry, device) return not entry.withdrawn and M.is_listed(entr
 
 --- Whether a package may be offered to a device.
 -- @tparam table entry of the catalog
--- @tparam table row hash (SHA-256 of the product, hex), device
+-- @tparam table row hash (SHA-256 of the product, hex), device, cloud
 function M.fits(entry, row)
-  return entry.manifest.product_key == row.hash and not is_delta(entry.manifest) and not entry.unnamed
-    and M.is_for(entry, row.device)
+  return entry.manifest.product_key == row.hash and not is_delta(entry.manifest)
+    and (not entry.unnamed or row.cloud == "terminal") and M.is_for(entry, row.device)
 end
 
 --- The newest package of a product, for its devices or for one of them.
 -- @tparam {table,...} packages of the catalog
 -- @tparam string hash SHA-256 of the product, hex
 -- @tparam[opt] string device
+-- @tparam[opt] string cloud of the device
 -- @treturn table|nil entry
-function M.newest(packages, hash, device)
+function M.newest(packages, hash, device, cloud)
   for _, entry in ipairs(products.of(packages, hash).list) do
-    if device and M.fits(entry, { hash = hash, device = device })
+    if device and M.fits(entry, { hash = hash, device = device, cloud = cloud })
         or not device and not entry.withdrawn and not is_delta(entry.manifest) and not entry.unnamed then
       return entry
     end

@@ -97,8 +97,12 @@ clouds.qinglian = {
   heard = {}, kinds = {}, meanings = {}, generic = -1,
 }
 
--- Its devices ask over HTTP: see depot.luat_jobs.
-clouds.luat = clouds.qinglian
+-- Their devices ask over HTTP, and are given what they get in the answer: see depot.luat_jobs, depot.terminal_jobs.
+clouds.luat = setmetatable({ asks = true }, { __index = clouds.qinglian })
+clouds.terminal = clouds.luat
+
+--- Whether the devices of a cloud ask, and cannot be told anything before.
+function M.asks(cloud) return clouds[cloud] ~= nil and clouds[cloud].asks == true end
 
 --- Which device a topic belongs to.
 -- @treturn table|nil {cloud, product, device, topic = kind of it}; nil: not a topic that devices publish on

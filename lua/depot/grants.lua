@@ -44,7 +44,7 @@ end
 
 -- The job that the automatic mode gives a device; its rollout, one a product, may be paused.
 local function of_auto(row, known)
-  local newest = known.auto and choice.newest(known.packages, row.hash, row.device)
+  local newest = known.auto and choice.newest(known.packages, row.hash, row.device, row.cloud)
   if not newest then return nil end
   local manifest, id = newest.manifest, nil
   for _, rollout in ipairs(known.rollouts) do
@@ -53,7 +53,7 @@ local function of_auto(row, known)
       id = rollout.id
     end
   end
-  if choice.order(known.packages, row, manifest.release, manifest.sequence) ~= "older" then return nil end
+  if order_of(row, manifest, known) ~= "older" then return nil end
   return { package = manifest.digest, target = manifest.release, kind = "auto", rollout = id, wave = id and 1,
     sequence = manifest.sequence }
 end

@@ -19,6 +19,7 @@ local luat_jobs = require "depot.luat_jobs"
 local natives = require "update.natives"
 local pace = require "depot.pace"
 local replies = require "depot.replies"
+local terminal_jobs = require "depot.terminal_jobs"
 local trusted = require "depot.trusted"
 local turns = require "depot.turns"
 
@@ -85,7 +86,10 @@ function M.open(options)
     on_dead_link = function(who)
       if self.cloud and self.cloud.fleet then self.cloud.fleet:link_died(who) end
     end,
-    on_fetched = function(who) self.luat_jobs:fetched(who) end }
+    on_fetched = function(who)
+      local fleet = self.cloud and self.cloud.fleet
+      if fleet then fleet:fetched(who) end
+    end }
   if options.mqtt then
     ok, message, code = self:_join(options)
     if not ok then
@@ -120,6 +124,9 @@ function Depot:_join(options)
       sha256 = natives.digest.sha256 }
     self.site.allow = function(request) return self.luat_jobs:allow(request) end
   end
+  self.terminal_jobs = terminal_jobs.new { fleet = function() return cloud.fleet end, packages = self.site.packages,
+    sha256 = natives.digest.sha256, query = function(...) return cloud.query and cloud.query(...) end }
+  self.site.terminal = function(asked) return self.terminal_jobs:choose(asked) end
   self.site.check = function(name, query)
     if cloud.check then return cloud.check(name, query) end
   end

@@ -67,6 +67,7 @@ function Keeper:_open()
   end
   if opened then
     self.cloud, self.fleet, self.store, self.check = opened, opened.fleet, opened.store, opened.check
+    self.query = opened.query
     self.clock_at = self.natives.loop.now() + CLOCK
     self.fleet:look()
     self.fleet:take_up(self.waiting)

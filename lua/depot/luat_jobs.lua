@@ -77,10 +77,4 @@ function LuatJobs:allow(request)
   return nil, luat.not_granted()
 end
 
---- A device has fetched all of what it was given.
-function LuatJobs:fetched(who)
-  local fleet = self.fleet()
-  if fleet then fleet:fetched(who) end
-end
-
 return M

@@ -154,7 +154,11 @@ function M.open(natives, options)
         :format(message) }
     end
   end
-  local self = setmetatable({ lock = lock, store = kept }, Cloud)
+  local life = options.expiry or M.EXPIRY
+  local function link_query(entry, row)
+    return links.query(hmac, secret, entry.name, wall() + life, links.who(row))
+  end
+  local self = setmetatable({ lock = lock, store = kept, query = link_query }, Cloud)
   self.fleet = fleet.new({
     mqtt = client, store = kept, digests = digests.new(natives, kept), json = natives.json,
     sha256 = natives.digest.sha256, packages = options.packages, now = now, on_event = options.on_event,
@@ -165,9 +169,7 @@ function M.open(natives, options)
         patches = patches, sha256 = natives.digest.sha256 }
     end,
     link = function(entry, row)
-      local life, who = options.expiry or M.EXPIRY, links.who(row)
-      return options.base() .. "/" .. links.escape(entry.name) .. "?"
-        .. links.query(hmac, secret, entry.name, wall() + life, who), life
+      return options.base() .. "/" .. links.escape(entry.name) .. "?" .. link_query(entry, row), life
     end,
   }, { settle = options.settle, auto = options.auto })
   self.check = function(name, query)

@@ -112,7 +112,7 @@ function Offers:_offer(row, now, ask)
   local entry = self.by_digest[row.package]
   if not entry then return self:_absent(row, now) end
   row.text = row.code and row.text or nil
-  if row.cloud == "luat" then return self:_serve(row, entry, now) end
+  if dialects.asks(row.cloud) then return self:_serve(row, entry, now) end
   if self.qinglian and row.cloud == "qinglian" then return self:_announce(row, entry, now) end
   local md5 = self.digests:of(entry)
   if not md5 or self.held then
@@ -141,7 +141,7 @@ function Offers:_offer(row, now, ask)
   return true
 end
 
--- Luat's devices are given the package in the answer to their query, and may ask again while that offer is open.
+-- Devices that ask are given the package, or its link, in the answer, and may ask again while that offer is open.
 function Offers:_serve(row, entry, now)
   if row.ends and row.ends > now then return true end
   row.offers, row.ends = (row.offers or 0) + 1, now + TAKEN
@@ -223,7 +223,7 @@ function Offers:consider(row, now, ask, order)
   local job = jobs.is_due_again(row, now) and not self.board:stops(row) and row or grants.of(row, known)
   if job == row or grants.supersedes(row, job, known) then jobs.begin(row, job, now) end
   local what = jobs.consider(row, job, dialects.generic(row.cloud), now)
-  if what == "offer" and row.cloud == "luat" and not order then return nil end -- it has to ask
+  if what == "offer" and dialects.asks(row.cloud) and not order then return nil end -- it has to ask
   local held = what == "offer" and self.board:holds(row, now)
   if held then return self:_hold(row, held, now) end
   if row.ends == 0 then row.ends = nil end

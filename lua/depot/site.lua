@@ -133,17 +133,25 @@ local function terminal_check(site, request)
   if not asked then return failure(400, problem) end
   local host, port = plain_address(site, request)
   if not host then return failure(501, "terminals fetch over plain HTTP, from the root of a host that has a name") end
-  local entry, project = terminal.choose(asked, site.packages(), site.sha256)
+  local entry, project, link
+  if site.terminal then
+    entry, project, link = site.terminal(asked)
+    if entry == nil then
+      return failure(503, "the database is in trouble; try again later", { ["Retry-After"] = tostring(BUSY) })
+    end
+  else
+    entry, project = terminal.choose(asked, site.packages(), site.sha256)
+  end
   local note = ("terminal id=%s version=%s -> %s"):format(asked.id, asked.version, entry and entry.name
-    or project and "it runs the latest" or "no package of this product"):gsub("[^\32-\126]", "?")
+    or project and "nothing for it" or "no package of this product"):gsub("[^\32-\126]", "?")
   local text = '{"update":false}'
   if entry then
     text = ('{"update":true,"ip":%s,"port":%s,"prover":%s,"downfile":%s}'):format(quote(host), quote(port),
-      quote(terminal.prover(entry.manifest)), quote(terminal.downfile(entry, asked)))
+      quote(terminal.prover(entry.manifest)), quote(link or terminal.downfile(entry, asked)))
   end
   local answer = json(200, text, { ["Cache-Control"] = "no-store" })
   answer.note = note
-  answer.question = project and { product = project, device = asked.id, release = asked.version,
+  answer.question = project and not site.terminal and { product = project, device = asked.id, release = asked.version,
     target = entry and terminal.prover(entry.manifest) } or nil
   return answer
 end
@@ -187,7 +195,8 @@ end
 -- @tparam table site packages() and entries() of the catalog, file(name), sha256(text), url (base of links, or nil),
 --   address ("HOST:PORT" listened on), scheme (or nil: "http"), proxies ({[address] = true},
 --   or nil), check (function(name, query) -> what is wrong with a signed link, or nil; absent if the depot signs no
---   links), allow (function(request) -> as depot.luat_jobs; absent: every package may answer a query), pending
+--   links), allow (function(request) -> as depot.luat_jobs; absent: every package may answer a query), terminal
+--   (function(asked) -> as depot.terminal_jobs; absent: terminals get the newest package of the folder), pending
 --   (function -> packages that are being made, see depot.pending; or nil)
 -- @tparam table request method, path, query, headers, as update.native.httpd gives it
 -- @treturn table see above
@@ -219,6 +228,11 @@ function M.answer(site, request)
   end
   local given = file(entry)
   given.question = entry.manifest and request.method == "GET" and terminal.question(request.query, entry) or nil
+  local place = terminal.place(request.query.Signature and request.query.For or nil)
+  if place then
+    given.note = ("terminal id=%s"):format(place.device:gsub("[^\32-\126]", "?"))
+    given.who = reaches_end(request) and place or nil
+  end
   if given.question then given.note = ("terminal id=%s"):format(given.question.device:gsub("[^\32-\126]", "?")) end
   return given
 end

@@ -2,7 +2,7 @@
 --
 -- Pure. A terminal's application asks `GET /terminal/check?product=&id=&version=` and hands the answer to its update
 -- call. `version` is that of its files (prover); a package without files is known by its release. `downfile` says who
--- fetches it, so that the download is recorded as that terminal's.
+-- fetches it, so that the download is recorded as that terminal's. A depot with jobs decides by depot.terminal_jobs.
 --
 -- @module depot.terminal
 
@@ -29,13 +29,19 @@ function M.prover(manifest)
   return manifest.files_version or manifest.release
 end
 
---- What a query asks for: product, id, version.
+--- Whether a package is higher than what a terminal has.
+function M.is_higher(manifest, asked)
+  return terminal.compare(M.prover(manifest), asked.version) > 0
+end
+
+--- What a query asks for: product, id, version. An id is one word without a slash: links name it.
 -- @tparam table query name -> value, decoded
 -- @treturn table|nil nil, message
 function M.parse(query)
   for _, name in ipairs { "product", "id", "version" } do
     if not is_text(query[name]) then return nil, ("the query has no usable %s"):format(name) end
   end
+  if query.id:find "[^\33-\126]" or query.id:find "/" then return nil, "the query has no usable id" end
   return { product = query.product, id = query.id, version = query.version }
 end
 
@@ -51,8 +57,7 @@ function M.choose(asked, entries, sha256)
     local m = entry.manifest
     project = project or m.project
     -- A delta is for one core, which terminals do not tell.
-    if not choice.is_delta(m) and choice.is_for(entry, asked.id)
-      and terminal.compare(M.prover(m), asked.version) > 0 then
+    if not choice.is_delta(m) and choice.is_for(entry, asked.id) and M.is_higher(m, asked) then
       return entry, m.project
     end
   end
@@ -65,6 +70,14 @@ end
 -- @treturn string
 function M.downfile(entry, asked)
   return ("/%s?For=%s&Has=%s"):format(links.escape(entry.name), links.escape(asked.id), links.escape(asked.version))
+end
+
+--- Which terminal a signed link is for.
+-- @tparam string|nil who of a link whose signature is right
+-- @treturn table|nil {cloud, product, device}
+function M.place(who)
+  local cloud, product, device = links.place(who or "")
+  return cloud == "terminal" and { cloud = cloud, product = product, device = device } or nil
 end
 
 --- Which terminal fetches, from the query of `downfile`.

@@ -459,6 +459,75 @@ describe("depot actions", function()
     assert.equal("no devices\n", select(2, act "status packages --device 8"))
   end)
 
+  describe("decide for terminals, which ask over HTTP", function()
+    -- What a terminal is told that asks: false, or prover and the link; else the number of the answer.
+    local function check(id, version)
+      local address = wait("the address", function() return read("depot.log"):match "listening on (http://%S+)" end)
+      local number = fetch(("%s/terminal/check?product=%s&id=%s&version=%s"):format(address, ALIYUN, id, version))
+      if number ~= "200" then return number end
+      local said = assert(natives.json.decode(read "got"))
+      return said.update and said.prover, said.update and ("http://%s:%s%s"):format(said.ip, said.port, said.downfile)
+    end
+
+    local function verified()
+      serve "--staged"
+      known("lab", "2.0.0")
+      assert.equal(0, (act "verify packages new.upd --device lab"))
+    end
+
+    it("and book a download to the terminal that its link is for", function()
+      serve "--staged"
+      assert.is_false(check("T1", "1.0.0"))
+      assert.same({ "terminal", "1.0.0" }, { shown("T1").cloud, shown("T1").release })
+      local result = begin "verify packages new.upd --device T1 --timeout 60"
+      local prover, link
+      wait("the offer", function()
+        prover, link = check("T1", "1.0.0")
+        return prover
+      end)
+      assert.equal("2.0.0", prover)
+      assert.matches("/new%.upd%?Expires=%d+&For=terminal%%2F%S+%%2FT1&Signature=%x+$", link)
+      assert.equal("403", fetch((link:gsub("T1&", "T2&"))))
+      assert.equal("pending", shown("T1").state)
+      assert.equal("200", fetch(link))
+      wait("the record", function() return shown("T1").step == 100 end)
+      assert.equal("upgrading", shown("T1").state)
+      assert.matches("terminal id=T1", read "depot.log", 1, true)
+      assert.is_false(check("T1", "2.0.0"))
+      local code, output = result()
+      assert.same({ 0, "succeeded" }, { code, shown("T1").state }, output)
+      assert.is_false(check("T1", "2.0.0"))
+      assert.equal("400", check("T%2F1", "1.0.0"))
+    end)
+
+    it("by rollouts: their waves, a pause, the trial list, and what is withdrawn", function()
+      verified()
+      assert.is_false(check("T1", "1.0.0"))
+      local code, output = act "rollout create packages new.upd --waves 100"
+      assert.equal(0, code, output)
+      local prover, link = check("T1", "1.0.0")
+      assert.equal("2.0.0", prover)
+      assert.equal(0, (act "rollout pause packages"))
+      assert.is_false(check("T2", "1.0.0"))
+      assert.is_false(check("T1", "1.0.0"))
+      assert.equal("403", fetch(link))
+      assert.equal(0, (act "rollout resume packages"))
+      assert.equal("2.0.0", (check("T2", "1.0.0")))
+      write("packages/new.upd.devices", "T1\n")
+      wait("the list", function() return check("T3", "1.0.0") == false end)
+      assert.equal(0, (act "release withdraw packages new.upd"))
+      wait("its withdrawal", function() return check("T1", "1.0.0") == false end)
+    end)
+
+    it("by themselves when nothing is staged", function()
+      serve()
+      assert.equal("2.0.0", (check("T1", "1.0.0")))
+      assert.is_false(check("T1", "2.0.0"))
+      assert.equal("succeeded", shown("T1").state)
+      assert.is_false(check("T1", "2.0.1"))
+    end)
+  end)
+
   it("tell of a folder without touching it", function()
     local before = natives.folder.list(dir .. "/packages")
     assert.same({ devices = {}, rollouts = {}, served = false }, status())

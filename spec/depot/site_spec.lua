@@ -400,7 +400,8 @@ describe("depot.site", function()
       .. '"downfile":"/080508.upd?For=T1&Has=080506"}\n' }, { got.status, got.headers["Content-Type"], got.body })
     assert.equal("terminal id=T1 version=080506 -> 080508.upd", got.note)
     assert.same({ product = "METER", device = "T1", release = "080506", target = "080508" }, got.question)
-    assert.matches('"prover":"080507".*For=T%%26%%2F2&Has=', check("080506", { id = "T&/2" }).body)
+    assert.matches('"prover":"080507".*For=T%%262&Has=', check("080506", { id = "T&2" }).body)
+    for _, id in ipairs { "T/2", "T 2", "T\u{e9}" } do assert.equal(400, check("1", { id = id }).status) end
     for _, row in ipairs { { "080508" }, { "80509" }, { "080507", { id = "T2" } }, { "1", { product = "other" } } } do
       assert.equal('{"update":false}\n', check(row[1], row[2]).body)
     end
@@ -409,6 +410,21 @@ describe("depot.site", function()
       assert.equal(400, check("1", { [name] = "none" }).status)
       assert.equal(400, check("1", { [name] = ("9"):rep(65) }).status)
     end
+  end)
+
+  it("tells a terminal what a depot with jobs grants it, and nothing of its own", function()
+    local fields, answers = { product = KEY, id = "T1", version = "080506" }, {}
+    local function granted(...)
+      answers = table.pack(...)
+      return ask({ path = "/terminal/check", query = fields, headers = { host = "10.1.2.3:8080" } },
+        { terminal = function() return table.unpack(answers, 1, answers.n) end })
+    end
+    local got = granted(files_only("080507", 5), "METER", "/080507.upd?Expires=1&For=t&Signature=0")
+    assert.matches('"prover":"080507","downfile":"/080507.upd?Expires=1&For=t&Signature=0"', got.body, 1, true)
+    assert.is_nil(got.question) -- the store has it
+    assert.equal('{"update":false}\n', granted(false, "METER").body)
+    got = granted(nil)
+    assert.same({ 503, "30" }, { got.status, got.headers["Retry-After"] })
   end)
 
   it("tells terminals only addresses that they can use", function()

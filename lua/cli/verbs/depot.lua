@@ -131,7 +131,7 @@ Until all are made, a depot on this machine asks devices that would get one of t
     { name = "device", value = "NAME", list = true, help = "with an action: only this device; may be repeated" },
     { name = "product", value = "PRODUCT", help = "with an action: only devices of this product" },
     { name = "cloud", value = "NAME", help = "with an action: only devices of this cloud",
-      choices = { "aliyun", "tencent", "qinglian", "luat" } },
+      choices = { "aliyun", "tencent", "qinglian", "luat", "terminal" } },
     { name = "filter", value = "FILTER",
       help = "with status, batch, retry, cancel, device, rollout create: only matching devices, as 'state:failed "
         .. "heard<7d'" },

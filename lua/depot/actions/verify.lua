@@ -33,7 +33,8 @@ local function start(context, entry, row)
   local store, manifest = context.store, entry.manifest
   if entry.withdrawn then
     return nil, ("%s is withdrawn"):format(manifest.release), "refused"
-  elseif entry.unnamed then -- each device names it after its own VERSION, so none would report what is awaited
+  -- Each device names it after its own VERSION, so none but a terminal would report what is awaited.
+  elseif entry.unnamed and row.cloud ~= "terminal" then
     return nil, ("%s names no release; pack it with one"):format(entry.name), "incompatible"
   elseif entry.devices and not entry.devices[row.device] then
     return nil, ("%s is not on the list %s.devices"):format(row.device, entry.name), "refused"
