@@ -2,9 +2,11 @@
 --
 -- Pure. Terms are separated by spaces, and all must hold:
 --
---     field:value    equals the value, ignoring case; a name may also match by its beginning, `name:meter-*`
+--     field:value    equals the value, ignoring case; a name may also match by its beginning, `name:meter-*`, and a
+--                    MAC is found in any spelling
 --     -field:value   differs from the value, or is not known
---     field<value    release, by version; code; heard, a time span: `heard<7d` means not heard of for seven days
+--     field<value    release, by version; core and code, as numbers; heard, a time span: `heard<7d` means not heard of
+--                    for seven days
 --
 -- Put a value with spaces in double quotes; "" matches a field that is not set. FIELDS lists the fields.
 --
@@ -28,24 +30,51 @@ end
 
 local function same(given, wanted) return given ~= nil and tostring(given):lower() == wanted:lower() end
 
+--- The ways to write a name that count as one: those of a MAC, else just the name in lower case.
+-- @treturn {string,...} the first is the same for all of them
+function M.spellings(name)
+  local low = name:lower()
+  local digits = #low <= 17 and low:gsub("[:.-]", "") or ""
+  if #digits ~= 12 or not digits:find "^%x+$" then return { low } end
+  local list = { digits, (digits:gsub("%x%x%x%x", "%0.", 2)), (digits:gsub("%x%x", "%0:", 5)),
+    (digits:gsub("%x%x", "%0-", 5)) }
+  for _, spelling in ipairs(list) do
+    if spelling == low then return list end
+  end
+  return { low }
+end
+
 local function name_is(given, wanted)
   local start = wanted:match "^(.*)%*$"
-  if not start then return same(given, wanted) end
+  if not start then return given ~= nil and M.spellings(given)[1] == M.spellings(wanted)[1] end
   return given ~= nil and given:sub(1, #start):lower() == start:lower()
 end
 
+local function has(given, wanted)
+  for _, one in ipairs(given) do
+    if same(one, wanted) then return true end
+  end
+  return wanted == "" and #given == 0
+end
+
+local function number(text)
+  local value = math.tointeger(tonumber(text))
+  if value then return value end
+  return nil, "a whole number"
+end
+
+local function below(given, wanted) return given < wanted end
+
 -- For each field: `of`, its name in a row; `is` and `less`, how it is compared; `read`, which reads the value after `<`
--- (or returns nil and what was expected); `lasts`, whether it stays the same over time.
+-- (or returns nil and what was expected); `lasts`, whether only people change it, or what the device runs.
 local FIELDS = {
-  tag = { of = "tags", is = function(given, wanted)
-    for _, tag in ipairs(given) do
-      if same(tag, wanted) then return true end
-    end
-    return wanted == "" and #given == 0
-  end },
+  tag = { of = "tags", is = has, lasts = true },
+  group = { of = "groups", is = has, lasts = true },
   product = { of = "product", is = same, lasts = true },
   cloud = { of = "cloud", is = same, lasts = true },
   name = { of = "device", is = name_is, lasts = true },
+  hardware = { of = "hardware", is = same, lasts = true },
+  core = { of = "core", is = same, less = below, read = number, lasts = true },
   release = { of = "release", is = same, lasts = true,
     less = function(given, wanted) return version.compare(given, wanted) < 0 end,
     read = function(text)
@@ -54,11 +83,8 @@ local FIELDS = {
     end },
   target = { of = "target", is = same },
   state = { of = "state", is = same },
-  code = { of = "code", is = same, less = function(given, wanted) return given < wanted end, read = function(text)
-    local number = math.tointeger(tonumber(text))
-    if number then return number end
-    return nil, "a whole number"
-  end },
+  rollout = { of = "rollout", is = same },
+  code = { of = "code", is = same, less = below, read = number },
   heard = { of = "heard", less = function(given, wanted, now) return given < now - wanted end, read = M.span },
 }
 
@@ -81,12 +107,12 @@ local function term_of(negated, name, relation, value)
   local wanted, why = value, nil
   if with == "less" then wanted, why = field.read(value) end
   if wanted == nil then return nil, ("%s<%s: the value is not %s"):format(name, value, why) end
-  return { negated = negated, of = field.of, holds = field[with], wanted = wanted }
+  return { negated = negated, of = field.of, relation = relation, holds = field[with], wanted = wanted }
 end
 
 --- Read a filter.
 -- @tparam string text
--- @tparam[opt] boolean lasting allow only fields that do not change with jobs and time: product, cloud, name, release
+-- @tparam[opt] boolean lasting allow only fields that do not change with jobs and time
 -- @treturn table|nil {terms} | nil, message, "usage"
 function M.parse(text, lasting)
   local terms, at = {}, 1
@@ -101,7 +127,8 @@ function M.parse(text, lasting)
       return nil, ("filter: %s%s has no value"):format(name, relation), "usage"
     end
     if lasting and FIELDS[name] and not FIELDS[name].lasts then
-      return nil, ("filter: %s changes over time; a batch can use %s"):format(name, known "lasts"), "usage"
+      return nil, ("filter: %s changes over time; batches, rollouts and groups can use %s"):format(name,
+        known "lasts"), "usage"
     end
     local term, message = term_of(minus == "-", name, relation, value)
     if not term then return nil, "filter: " .. message, "usage" end
@@ -111,8 +138,9 @@ function M.parse(text, lasting)
   return { terms = terms }
 end
 
-local function holds(term, row, now)
+local function holds(term, row, now, about)
   local given = row[term.of]
+  if given == nil and about and about[term.of] then given = about[term.of](row) end
   if given == nil and term.wanted == "" then return true end
   return given ~= nil and term.holds(given, term.wanted, now) == true
 end
@@ -121,12 +149,21 @@ end
 -- @tparam table filter of parse()
 -- @tparam table row of depot.store, or of depot.http_devices
 -- @tparam[opt] integer now ms; may be nil if the filter uses only lasting fields
+-- @tparam[opt] table about tags and groups: functions(row) -> array of names, asked for what the row does not have
 -- @treturn boolean
-function M.means(filter, row, now)
+function M.means(filter, row, now, about)
   for _, term in ipairs(filter.terms) do
-    if holds(term, row, now) == term.negated then return false end
+    if holds(term, row, now, about) == term.negated then return false end
   end
   return true
+end
+
+--- Whether a filter asks for a field of rows.
+function M.asks(filter, of)
+  for _, term in ipairs(filter.terms) do
+    if term.of == of then return true end
+  end
+  return false
 end
 
 return M

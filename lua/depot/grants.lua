@@ -17,12 +17,13 @@ local M = {}
 --- Whether a rollout is for a device, in whichever wave.
 -- @tparam table rollout of depot.store
 -- @tparam table row of a device
-function M.covers(rollout, row)
+-- @tparam[opt] table about tags and groups, as depot.filter asks for them
+function M.covers(rollout, row, about)
   return rollout.hash == row.hash
     and (not rollout.cloud or rollout.cloud == row.cloud)
     and (not rollout.product or rollout.product == row.product)
     and (not rollout.source or rollout.source == row.release or rollout.source == row.other)
-    and (not rollout.filter or rollout.means ~= nil and filters.means(rollout.means, row))
+    and (not rollout.filter or rollout.means ~= nil and filters.means(rollout.means, row, nil, about))
 end
 
 --- The wave of a rollout that a device belongs to.
@@ -60,7 +61,7 @@ end
 
 -- The job that one rollout gives a device; nil: none, and why.
 local function of_rollout(rollout, row, known)
-  if rollout.kind == "auto" or not M.covers(rollout, row) then return nil, "not covered" end
+  if rollout.kind == "auto" or not M.covers(rollout, row, known.about) then return nil, "not covered" end
   local entry = known.by_digest[rollout.package]
   if not entry then return nil, "no package" end
   if not choice.fits(entry, row) then return nil, "not on the list" end
@@ -86,7 +87,7 @@ end
 -- @tparam table row of the device
 -- @tparam table known packages (array of the catalog), by_digest ({[digest] = entry}), rollouts (the newest first),
 --   auto (true: the newest package is for everyone), is_member (function(rollout, row) -> boolean, asked for fixed
---   members), sha256 (function(text) -> hex)
+--   members), sha256 (function(text) -> hex), about (tags and groups, as depot.filter asks for them)
 -- @tparam[opt] function known.order (manifest) -> "older", "same", "newer" or nil: if not the device's release tells
 -- @treturn table|nil {package, target, kind, and if a rollout gives it: rollout, wave}
 function M.of(row, known)

@@ -123,7 +123,7 @@ function Hearing:query(event, now)
   local row, message, code = self:_row(event)
   if row == nil then return nil, message, code end
   row = row or { cloud = event.cloud, product = event.product, device = event.device, hash = event.hash }
-  row.hash = event.hash
+  row.hash, row.core = event.hash, event.core or row.core
   local given
   if event.continues and row.state == "upgrading" then
     given, row.heard = true, now

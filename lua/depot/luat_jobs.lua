@@ -46,7 +46,7 @@ end
 local function event_of(request, asked, hash)
   local query = request.query
   return { cloud = "luat", product = query.firmware_name:sub(1, 128), device = asked.id, hash = hash, kind = "version",
-    release = luat.release(query, asked), continues = begins_at(request) > 0,
+    release = luat.release(query, asked), core = asked.core_version, continues = begins_at(request) > 0,
     downloads = request.method == "GET" and not asked.redirect }
 end
 

@@ -42,7 +42,7 @@ function M.new(parts, options)
     mqtt = parts.mqtt, store = parts.store, digests = parts.digests, json = parts.json, packages = parts.packages,
     link = parts.link, tell = parts.tell, pace = parts.pace or paces.new(options.pace, parts.now),
     auto = options.auto, waiting = {}, answers = {}, message_id = 0, by_digest = {}, board = parts.board,
-    facts = { auto = options.auto, sha256 = parts.sha256,
+    facts = { auto = options.auto, sha256 = parts.sha256, about = parts.store:about(),
       is_member = function(...) return parts.store:is_member(...) end },
     settled = 0, absent = {}, fresh = fresh.new(parts.store, parts.digests, parts.json),
   }, Offers)

@@ -5,6 +5,7 @@
 local accounts = require "depot.accounts"
 local audit = require "depot.audit"
 local events = require "depot.store.events"
+local groups = require "depot.store.groups"
 local records = require "depot.rollout.records"
 local releases = require "depot.releases"
 local retention = require "depot.store.retention"
@@ -13,12 +14,12 @@ local tags = require "depot.tags"
 local M = {}
 
 --- What has tables in the database: statements and methods of depot.store.
-M.modules = { accounts, audit, events, records, releases, retention, tags }
+M.modules = { accounts, audit, events, groups, records, releases, retention, tags }
 
 local COLUMNS = {
   "cloud", "product", "device", "hash", "release", "other", "module", "package", "target", "kind", "state", "step",
   "code", "text", "finished", "tries", "renewing", "renewals", "due", "heard", "changed", "offers",
-  "ends", "dead", "deaf", "rollout", "wave", "failures", "again", "reason",
+  "ends", "dead", "deaf", "rollout", "wave", "failures", "again", "reason", "core", "hardware",
 }
 
 -- Patches for devices of the Qinglian cloud, and how far each device is with one (depot.patch_store).
@@ -83,7 +84,7 @@ local SCHEMA = [[
   CREATE TABLE file (name TEXT PRIMARY KEY, tag TEXT NOT NULL, md5 TEXT NOT NULL);
   CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 ]] .. PATCHES .. ROLLOUTS .. tags.schema .. audit.schema .. accounts.schema .. events.schema
-  .. "PRAGMA user_version = 10;"
+  .. groups.schema .. "PRAGMA user_version = 11;"
 
 -- The step from each earlier version to the next.
 local LATER = {
@@ -110,6 +111,7 @@ local LATER = {
   [7] = tags.schema .. "PRAGMA user_version = 8;",
   [8] = audit.schema .. accounts.schema .. "PRAGMA user_version = 9;",
   [9] = events.schema .. "PRAGMA user_version = 10;",
+  [10] = groups.schema .. "PRAGMA user_version = 11;",
 }
 local LATEST = #LATER + 1
 

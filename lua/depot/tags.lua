@@ -18,7 +18,7 @@ M.schema = [[
 ]]
 
 M.statements = {
-  tags = "SELECT * FROM tag ORDER BY tag",
+  tags = "SELECT tag FROM tag WHERE cloud = ? AND product = ? AND device = ? ORDER BY tag",
   tag = "INSERT OR IGNORE INTO tag VALUES (?, ?, ?, ?)",
   untag = "DELETE FROM tag WHERE cloud = ? AND product = ? AND device = ? AND tag = ?",
   note = "SELECT text FROM note WHERE cloud = ? AND product = ? AND device = ?",
@@ -33,22 +33,20 @@ function M.read(text)
   return nil, ("tag %q: expected up to 32 letters, digits, '.', '_' or '-'"):format(text), "usage"
 end
 
-local function key_of(row) return ("%s/%s/%s"):format(row.cloud, row.product, row.device) end
-
 local Methods = M.methods
 
---- Set `tags` of rows: an array, sorted.
--- @treturn {table,...}|nil rows; nil, message, code
+--- The tags of a device, sorted.
+-- @treturn {string,...}
+function Methods:tags_of(row)
+  local list = {}
+  for i, line in ipairs(self.statements.tags:all(row.cloud, row.product, row.device) or {}) do list[i] = line.tag end
+  return list
+end
+
+--- Set `tags` of rows.
+-- @treturn {table,...} rows
 function Methods:with_tags(rows)
-  local all, message, code = self.statements.tags:all()
-  if not all then return nil, message, code end
-  local by_key = {}
-  for _, line in ipairs(all) do
-    local key = key_of(line)
-    by_key[key] = by_key[key] or {}
-    table.insert(by_key[key], line.tag)
-  end
-  for _, row in ipairs(rows) do row.tags = by_key[key_of(row)] or {} end
+  for _, row in ipairs(rows) do row.tags = self:tags_of(row) end
   return rows
 end
 

@@ -185,7 +185,8 @@ describe("depot actions", function()
     all.devices[1].heard, all.devices[1].changed = nil, nil
     assert.same({ { cloud = "aliyun", product = ALIYUN, device = "dev1", release = "2.0.0", target = "2.0.0",
       state = "succeeded", step = 100, code = natives.json.null, text = natives.json.null,
-      listening = natives.json.null, reason = natives.json.null, unordered = false } }, { all.devices[1] })
+      listening = natives.json.null, reason = natives.json.null, unordered = false, core = natives.json.null,
+      hardware = natives.json.null } }, { all.devices[1] })
     assert.equal("new.upd", all.rollouts[1].package)
   end)
 
@@ -274,7 +275,7 @@ describe("depot actions", function()
     assert.matches("1 job and 0 rollouts ended", output, 1, true)
     assert.same({ "cancelled", "pending" }, { shown("dev1").state, shown("dev2").state })
     for line, said in pairs { ["status packages --filter imei:7"] = "unknown field imei",
-      ["batch packages new.upd --filter state:failed"] = "state changes over time; a batch can use",
+      ["batch packages new.upd --filter state:failed"] = "state changes over time; batches, rollouts and",
       ["verify packages new.upd --device dev1 --filter name:dev1"] = "takes no --filter",
       ["patch release packages v1 --device dev1"] = "patch release takes no --device",
       ["patch trial packages v1 --filter name:dev1"] = "patch trial takes no --filter" } do
@@ -530,7 +531,7 @@ describe("depot actions", function()
 
   it("tell of a folder without touching it", function()
     local before = natives.folder.list(dir .. "/packages")
-    assert.same({ devices = {}, rollouts = {}, served = false }, status())
+    assert.same({ devices = {}, more = false, rollouts = {}, served = false }, status())
     local code, output = act "status packages"
     assert.same({ 0, "no devices\n" }, { code, output })
     assert.equal(#before, #natives.folder.list(dir .. "/packages"))
@@ -698,6 +699,7 @@ describe("depot actions", function()
       wait("the success of the first", function() return shown(one).state == "succeeded" end)
       wait("the soak", function() return rollout().state == "waiting" end)
       assert.equal("404", ask(two, "1.0.0"))
+      assert.matches(one, select(2, act "device list packages --filter core:1"), 1, true)
       assert.equal(0, (act "rollout advance packages"))
       assert.equal(0, (act "rollout pause packages"))
       assert.equal("404", ask(two, "1.0.0"))

@@ -11,11 +11,13 @@ local M = {}
 
 -- Actions: module depot.actions.<name>, with run(context).
 local ACTIONS = { add = true, status = true, verify = true, batch = true, retry = true, cancel = true,
-  rollout = true, release = true, device = true, user = true, audit = true, events = true }
+  rollout = true, release = true, device = true, user = true, audit = true, events = true,
+  group = true }
 -- Actions whose second word says what they do.
-local MANY = { rollout = "PACKAGE|NUMBER", release = "PACKAGE", device = "NAME", user = "NAME" }
+local MANY = { rollout = "PACKAGE|NUMBER", release = "PACKAGE", device = "NAME", user = "NAME", group = "NAME" }
 -- Actions that take --filter.
-local FILTERED = { status = true, batch = true, retry = true, cancel = true, rollout = true, device = true }
+local FILTERED = { status = true, batch = true, retry = true, cancel = true, rollout = true, device = true,
+  group = true }
 
 local function with_more(list)
   table.move(admin.options, 1, #admin.options, #list + 1, list)
@@ -68,11 +70,16 @@ are served there, too, with the certificate of --tls-cert.
       end open jobs; the package is no longer offered
   depot release list|withdraw DIR [PACKAGE]
       show the releases, or offer one no more: there is no way back
-  depot device list|show|tag|note DIR [NAME]
+  depot device list|show|set|tag|note DIR [NAME]
       show the devices, or one; give them --tag or take --untag, by name, --device,
-      --filter or the file --devices; write a --note about one
+      --filter or the file --devices; write a --note about one; set its --hardware
   depot status DIR
       show what the devices run, and the state of their jobs
+  depot group create|add|remove DIR NAME
+      make a group of devices of --product: by a --filter, or a list of names by
+      --device or the file --devices; put names on the list, or take them off
+  depot group list|show|delete DIR [NAME]
+      show the groups, or one; remove one
   depot events DIR
       show what happened to devices and rollouts, and who did what: --format csv or
       jsonl exports it, --since 7d and --device choose
@@ -95,10 +102,11 @@ Hotfixes are patches to that cloud. Each version of a product is one patch, whic
       show all, and how many devices have them
 
 A filter is a list of terms that must all hold. `field:value` and `-field:value` (not) compare product, cloud, name,
-release, target, state, code or tag; `name:meter-*` compares the beginning, and `state:""` means that there is none.
-`release<1.0.2` compares versions, `code<0` numbers, and `heard<7d` means not heard of for seven days. The filter of
-a batch may use only product, cloud, name and release, and also applies to new devices; `cancel` with the same filter
-ends the batch.
+release, core, hardware, target, state, code, rollout, tag or group; `name:meter-*` compares the beginning, a MAC is
+found in any spelling, and `state:""` means that there is none. `release<1.0.2` compares versions, `code<0` and
+`core<20` numbers, and `heard<7d` means not heard of for seven days. The filter of a batch, a rollout or a group may
+use only what does not change with jobs and time; it also applies to new devices, and to those that get a tag later.
+`cancel` with the same filter ends the batch.
 
 PACKAGE is the name of a file in DIR; without it, the newest of --product. FILE is a path. The actions work with and
 without a running depot. A running depot sees their jobs within a second, and they use its --keys.
@@ -144,6 +152,8 @@ Until all are made, a depot on this machine asks devices that would get one of t
     { name = "format", value = "FORM", help = "with events: how they are printed (table)",
       choices = { "table", "csv", "jsonl" } },
     { name = "since", value = "SPAN", help = "with events: only those of the last 30m, 24h or 7d" },
+    { name = "first", value = "N", help = "with status and device list: how many devices are shown (1000)" },
+    { name = "hardware", value = "NAME", help = "with device set: what the device is; \"\" removes it" },
     { name = "about", value = "TEXT", help = "with patch add: what the patch does" },
     { name = "timeout", value = "SECONDS",
       help = "with verify: how long to wait (3600); with patch verify: for the result of the test (60)" },
@@ -175,6 +185,7 @@ end
 -- Run an action of the folder `dir`.
 local function act(action, dir, name, args, env)
   local ok, message, code = serve.number_of(args.opts, "timeout", 1)
+  if ok then ok, message, code = serve.number_of(args.opts, "first", 1) end
   if not ok then return nil, message, code end
   local context = { dir = dir, name = name, opts = args.opts, env = env, natives = natives }
   if MANY[action] then

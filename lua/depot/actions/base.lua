@@ -84,7 +84,7 @@ end
 local function is_meant(context, names, row)
   local opts = context.opts
   return (not names or names[row.device])
-    and (not context.filter or filters.means(context.filter, row, M.now()))
+    and (not context.filter or filters.means(context.filter, row, M.now(), context.about))
     and (not opts.product or opts.product == row.product)
     and (not opts.cloud or opts.cloud == row.cloud)
     and (not opts.from or opts.from == row.release or opts.from == row.other)
@@ -99,22 +99,46 @@ local function set_of(list)
   return set
 end
 
+--- The condition on devices that the options mean.
+-- @tparam table context
+-- @tparam[opt] table entry only devices of this package's product
+-- @treturn table of depot.store.where
+function M.where(context, entry)
+  local opts = context.opts
+  local where = context.store:where(context.filter, M.now())
+  if opts.device then where:any_of("device", opts.device) end
+  if opts.product then where:add("product = ?", opts.product) end
+  if opts.cloud then where:add("cloud = ?", opts.cloud) end
+  if opts.from then where:add("? IN (release, other)", opts.from) end
+  if entry then where:add("hash = ?", entry.manifest.product_key) end
+  return where
+end
+
 --- The devices that the options mean.
 -- @tparam table context
 -- @tparam[opt] table entry only devices of this package's product
--- @treturn {table,...}|nil rows, with their tags; nil, message, code
-function M.devices(context, entry)
-  local rows, message, code = context.store:devices()
-  if not rows then return nil, message, code end
-  rows, message, code = context.store:with_tags(rows)
-  if not rows then return nil, message, code end
-  local names, meant = set_of(context.opts.device), {}
-  for _, row in ipairs(rows) do
-    if is_meant(context, names, row) and (not entry or entry.manifest.product_key == row.hash) then
-      meant[#meant + 1] = row
-    end
-  end
-  return meant
+-- @treturn {table,...}|nil rows; nil, message, code
+function M.devices(context, entry) return context.store:select(M.where(context, entry)) end
+
+--- Rows that a list shows, without --first.
+M.LISTED = 1000
+
+--- The first rows of a list.
+-- @tparam table context opts.first
+-- @tparam function rows function(limit) -> array; nil, message, code
+-- @treturn {table,...}|nil rows; nil, message, code
+-- @treturn boolean whether there are more
+function M.page(context, rows)
+  local limit = context.opts.first or M.LISTED
+  local list, message, code = rows(limit + 1)
+  if not list then return nil, message, code end
+  local more = #list > limit
+  for i = limit + 1, #list do list[i] = nil end
+  return list, more
+end
+
+function M.more_text(count)
+  return ("%d are shown, and there are more: choose with --filter, or give --first"):format(count)
 end
 
 --- Change the jobs of devices that the options mean, within change().

@@ -5,6 +5,7 @@
 local base = require "depot.actions.base"
 local devices = require "depot.acts.devices"
 local device_list = require "depot.device_list"
+local filters = require "depot.filter"
 local natives = require "update.natives"
 local tags = require "depot.tags"
 
@@ -19,20 +20,20 @@ local function object_of(row)
 end
 
 -- The devices that the command means: of NAME or --devices, and of the other options.
-local function chosen(context)
+local function chosen(context, limit)
   local listed
   if context.opts.devices then
     local message
     listed, message = device_list.read(context.opts.devices)
     if listed == nil then return nil, ("%s: %s"):format(context.opts.devices, message), "usage" end
   end
-  local rows, message, code = base.devices(context)
+  local where = base.where(context)
+  if context.name then where:any_of("device COLLATE NOCASE", filters.spellings(context.name)) end
+  local rows, message, code = context.store:select(where, limit)
   if not rows then return nil, message, code end
   local list = {}
   for _, row in ipairs(rows) do
-    if (not context.name or row.device == context.name) and (not listed or listed[row.device]) then
-      list[#list + 1] = row
-    end
+    if not listed or listed[row.device] then list[#list + 1] = row end
   end
   if context.name and #list == 0 then return nil, ("no device is called %s"):format(context.name), "missing" end
   return list
@@ -53,8 +54,11 @@ local verbs = {}
 
 function verbs.list(context)
   local env, json = context.env, natives.json
-  local rows, message, code = chosen(context)
-  if not rows then return nil, message, code end
+  local rows, more, code = base.page(context, function(limit)
+    return chosen(context, not context.opts.devices and limit or nil)
+  end)
+  if not rows then return nil, more, code end
+  context.store:with_tags(rows)
   local objects = json.array {}
   if not env.json then env.out(("%-8s %-24s %-14s %-10s %s"):format("CLOUD", "NAME", "RELEASE", "STATE", "TAGS")) end
   for i, row in ipairs(rows) do
@@ -64,23 +68,26 @@ function verbs.list(context)
         row.release or "?", row.state or "-", table.concat(row.tags, " "))))
     end
   end
-  if env.json then env.out(json.encode { devices = objects }) end
+  if env.json then env.out(json.encode { devices = objects, more = more }) end
+  if more and not env.json then env.note(base.more_text(#rows)) end
   return 0
 end
 
-local SHOWN = { "cloud", "product", "release", "target", "state", "reason", "text", "rollout", "wave", "offers",
-  "failures" }
+local SHOWN = { "cloud", "product", "hardware", "core", "release", "target", "state", "reason", "text", "rollout",
+  "wave", "offers", "failures" }
 
 function verbs.show(context)
   local env = context.env
   local row, note, message, code
   row, message, code = one(context)
   if not row then return nil, message, code end
+  context.store:with_tags { row }
+  row.groups = context.store:groups_of(row)
   note, message, code = context.store:note(row)
   if note == nil then return nil, message, code end
   if env.json then
     local object = object_of(row)
-    object.note = note or natives.json.null
+    object.note, object.groups = note or natives.json.null, natives.json.array(row.groups)
     env.out(natives.json.encode(object))
     return 0
   end
@@ -91,6 +98,7 @@ function verbs.show(context)
   for _, name in ipairs(SHOWN) do line(name, row[name]) end
   line("heard", row.heard and os.date("!%Y-%m-%d %H:%M:%S UTC", row.heard // 1000))
   line("tags", #row.tags > 0 and table.concat(row.tags, " ") or nil)
+  line("groups", #row.groups > 0 and table.concat(row.groups, " ") or nil)
   line("note", note)
   return 0
 end
@@ -134,10 +142,20 @@ function verbs.note(context)
   return 0
 end
 
+function verbs.set(context)
+  local hardware = context.opts.hardware
+  if not hardware then return nil, 'give --hardware NAME; "" removes it', "usage" end
+  local done, message, code = devices.set_hardware(context, function() return one(context) end, hardware)
+  if not done then return nil, message, code end
+  context.env.out(context.env.json and "{}" or ("%s: hardware %s"):format(context.name,
+    hardware == "" and "unknown" or natives.printable.text(hardware)))
+  return 0
+end
+
 --- @tparam table context of depot.actions.base with verb
 function M.run(context)
   if not verbs[context.verb] then
-    return nil, ("device %s: expected list, show, tag or note"):format(context.verb), "usage"
+    return nil, ("device %s: expected list, show, set, tag or note"):format(context.verb), "usage"
   end
   local served, message, code = base.needs_store(context)
   if not served then return nil, message, code end

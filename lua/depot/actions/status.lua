@@ -9,6 +9,7 @@ local dialects = require "depot.dialects"
 local jobs = require "depot.jobs"
 local lock = require "depot.lock"
 local store = require "depot.store"
+local wheres = require "depot.store.where"
 
 local M = {}
 
@@ -48,14 +49,8 @@ local function line_of(row)
   return table.concat(parts, " ")
 end
 
-local function summary(rows)
-  local counts, parts, unordered, deaf = {}, {}, 0, 0
-  for _, row in ipairs(rows) do
-    if row.unordered then unordered = unordered + 1 end
-    if row.deaf then deaf = deaf + 1 end
-    local state = row.state or "without a job"
-    counts[state] = (counts[state] or 0) + 1
-  end
+local function summary(counts, unordered, deaf)
+  local parts = {}
   for _, state in ipairs { "pending", "upgrading", "succeeded", "failed", "reverted", "superseded", "cancelled",
     "given", "without a job" } do
     if counts[state] then parts[#parts + 1] = ("%d %s"):format(counts[state], state) end
@@ -67,20 +62,44 @@ local function summary(rows)
     .. "`batch --from RELEASE` reaches them"):format(text, unordered, unordered == 1 and "runs" or "run")
 end
 
--- Mark the devices that get no offer because it is unknown whether they run something older. "Not listening" matters
--- only while an offer is open.
-local function mark(context, rows)
-  local is_unordered = choice.unordered(context.packages)
-  for _, row in ipairs(rows) do
-    row.deaf = jobs.is_open(row) and row.deaf
-    row.unordered = not jobs.is_open(row) and is_unordered(row)
+-- Mark a device, or many that are alike, that get no offer because it is unknown whether they run something older.
+-- "Not listening" matters only while an offer is open.
+local function mark(row, is_unordered)
+  row.deaf = jobs.is_open(row) and row.deaf
+  row.unordered = not jobs.is_open(row) and is_unordered(row)
+end
+
+local ALIKE = { "state", "hash", "release", "other", "deaf IS NOT NULL AS deaf" }
+
+-- How many devices are in which state, and what else is to be said of them; over_http: rows without a job.
+local function count(context, over_http, is_unordered)
+  -- With lists of devices, the name matters, too.
+  local columns = ALIKE
+  for _, entry in ipairs(context.packages) do
+    if entry.devices then columns = table.move(ALIKE, 1, #ALIKE, 2, { "device" }) end
   end
+  local alike, message, code = context.store:count(base.where(context), columns)
+  if not alike then return nil, message, code end
+  local counts, unordered, deaf = {}, 0, 0
+  for _, row in ipairs(alike) do
+    row.deaf = row.deaf == 1
+    mark(row, is_unordered)
+    if row.unordered then unordered = unordered + row.n end
+    if row.deaf then deaf = deaf + row.n end
+    local state = row.state or "without a job"
+    counts[state] = (counts[state] or 0) + row.n
+  end
+  for _, row in ipairs(over_http) do
+    local state = row.state or "without a job"
+    counts[state] = (counts[state] or 0) + 1
+  end
+  return summary(counts, unordered, deaf)
 end
 
 -- Stands for the store if there is no database: none is made in a folder that no depot with --mqtt has served.
 local nothing = { get = function() return false end, withdrawn = function() return {} end,
-  with_tags = function(_, rows) return rows end,
-  devices = function() return {} end, rollouts = function() return {} end, close = function() end }
+  where = function() return wheres.new() end, select = function() return {} end, count = function() return {} end,
+  rollouts = function() return {} end, close = function() end }
 
 -- The rollouts, without the automatic mode, which has none of its own.
 local function batches(context)
@@ -93,41 +112,59 @@ local function batches(context)
   return list
 end
 
-local function show(context)
-  local env, json, printable = context.env, context.natives.json, context.natives.printable.text
-  local rows, message, code = base.devices(context)
-  if not rows then return nil, message, code end
-  mark(context, rows)
-  local over_http
-  over_http, message = base.http_devices(context)
-  if not over_http then env.note("the devices that ask over HTTP are not shown: " .. message) end
-  over_http = over_http or {}
-  table.move(over_http, 1, #over_http, #rows + 1, rows)
-  local rollouts
-  rollouts, message, code = batches(context)
-  if not rollouts then return nil, message, code end
-  local served = lock.is_held(context.natives, context.dir)
-  if env.json then
-    local devices, plans = json.array {}, json.array {}
-    for i, row in ipairs(rows) do
-      devices[i] = shown.object(row, printable, json.null)
-    end
-    for i, row in ipairs(rollouts) do
-      plans[i] = rollout_of(row, context.by_digest, json.null)
-    end
-    env.out(json.encode { devices = devices, rollouts = plans, served = served })
-    return 0
-  end
-  for _, row in ipairs(rows) do
-    env.out(printable(line_of(row)))
-  end
+local function print_json(context, rows, more, rollouts, served)
+  local json, printable = context.natives.json, context.natives.printable.text
+  local devices, plans = json.array {}, json.array {}
+  for i, row in ipairs(rows) do devices[i] = shown.object(row, printable, json.null) end
+  for i, row in ipairs(rollouts) do plans[i] = rollout_of(row, context.by_digest, json.null) end
+  context.env.out(json.encode { devices = devices, more = more, rollouts = plans, served = served })
+end
+
+local function print_lines(context, rows, rollouts)
+  local env, printable = context.env, context.natives.printable.text
+  for _, row in ipairs(rows) do env.out(printable(line_of(row))) end
   for _, row in ipairs(rollouts) do
     env.out(printable(("rollout of %s to %s%s%s"):format(row.target, row.product or "its product",
       row.source and " from " .. row.source or "", row.filter and ", " .. row.filter or "")))
   end
+end
+
+-- The devices that are shown, the jobs of those on a broker first; whether there are more; all that ask over HTTP.
+local function devices(context)
+  local over_http, why = base.http_devices(context)
+  if not over_http then context.env.note("the devices that ask over HTTP are not shown: " .. why) end
+  over_http = over_http or {}
+  local rows, more, code = base.page(context, function(limit)
+    local list, message, word = context.store:select(base.where(context), limit)
+    if not list then return nil, message, word end
+    return table.move(over_http, 1, #over_http, #list + 1, list)
+  end)
+  if not rows then return nil, more, code end
+  return rows, more, over_http
+end
+
+local function show(context)
+  local env = context.env
+  local rows, more, over_http = devices(context)
+  if not rows then return nil, more, over_http end
+  local is_unordered = choice.unordered(context.packages)
+  for _, row in ipairs(rows) do
+    if row.hash then mark(row, is_unordered) end
+  end
+  local rollouts, message, code = batches(context)
+  if not rollouts then return nil, message, code end
+  local served = lock.is_held(context.natives, context.dir)
+  if env.json then
+    print_json(context, rows, more, rollouts, served)
+    return 0
+  end
+  print_lines(context, rows, rollouts)
+  local text
+  text, message, code = count(context, over_http, is_unordered)
+  if not text then return nil, message, code end
+  if more then env.note(base.more_text(#rows)) end
   -- Without a database the depot has never used a broker, and need not.
-  env.out(summary(rows) .. ((served or context.store == nothing) and ""
-    or "; no depot with --mqtt serves this folder now"))
+  env.out(text .. ((served or context.store == nothing) and "" or "; no depot with --mqtt serves this folder now"))
   return 0
 end
 

@@ -7,9 +7,11 @@ local acts = require "depot.acts"
 local M = {}
 
 local NAMED = 5   -- devices that the audit names at most
+local HARDWARE = 64 -- bytes
 local NOTE = 1000 -- bytes at most
 
-local FIELDS = { "cloud", "product", "device", "release", "target", "state", "step", "code", "reason", "text" }
+local FIELDS = { "cloud", "product", "device", "release", "target", "state", "step", "code", "reason", "text",
+  "core", "hardware" }
 
 local function seconds(ms, null) return ms and ms // 1000 or null end
 
@@ -51,6 +53,8 @@ local function apply(world, rows, wanted, act)
       changed = changed or done
     end
     if changed then
+      local ok, message, code = world.store:touch(row, acts.now())
+      if not ok then return nil, message, code end
       count = count + 1
       names[count] = count <= NAMED and row.device or nil
     end
@@ -72,6 +76,29 @@ function M.tag(world, which, wanted)
     local rows, message, code = which()
     if not rows then return nil, message, code end
     return apply(world, rows, wanted, act)
+  end, act)
+end
+
+--- Say what hardware a device is; "" for unknown.
+-- @tparam table world
+-- @tparam function which -> row; or nil, message, code; asked within the transaction
+-- @tparam string hardware
+-- @treturn integer|nil nil, message, code
+function M.set_hardware(world, which, hardware)
+  if #hardware > HARDWARE or hardware:find "%c" or not utf8.len(hardware) then
+    return nil, ("the name of a hardware has up to %d bytes of UTF-8"):format(HARDWARE), "usage"
+  end
+  local act = { verb = "device.set", after = "hardware " .. hardware }
+  return acts.change(world, function()
+    local row, message, code = which()
+    if not row then return nil, message, code end
+    act.object, act.product = "device " .. row.device, row.hash
+    act.before = row.hardware and "hardware " .. row.hardware
+    row.hardware = hardware ~= "" and hardware or nil
+    local ok
+    ok, message, code = world.store:put(row)
+    if ok then ok, message, code = world.store:touch(row, acts.now()) end
+    return ok, message, code
   end, act)
 end
 

@@ -35,7 +35,7 @@ end
 function M.reach(context, rollout)
   local whole = setmetatable({ state = "running", wave = #rollout.plan.waves }, { __index = rollout })
   local known = { packages = context.packages, by_digest = context.by_digest, sha256 = context.natives.digest.sha256,
-    is_member = function() return true end }
+    about = context.store:about(), is_member = function() return true end }
   local rows, message, code = base.devices(context)
   if not rows then return nil, message, code end
   local found = { reaches = 0, waves = {}, others = {}, rows = {} }

@@ -1,0 +1,174 @@
+--- `moult depot group list|show|create|add|remove|delete DIR [NAME]`: groups of devices.
+--
+-- @module depot.actions.group
+
+local acts = require "depot.acts.groups"
+local base = require "depot.actions.base"
+local device_list = require "depot.device_list"
+local filters = require "depot.filter"
+local natives = require "update.natives"
+
+local M = {}
+
+local function hash_of(context)
+  return context.opts.product and natives.digest.sha256(context.opts.product) or nil
+end
+
+local function find(context)
+  if not context.name then return nil, "name a group; `group list` shows them", "usage" end
+  return acts.find(context, context.name, hash_of(context))
+end
+
+-- The names of --device and --devices.
+local function names_of(opts)
+  local list = {}
+  for i, name in ipairs(opts.device or {}) do list[i] = name end
+  if opts.devices then
+    local listed, message = device_list.read(opts.devices)
+    if not listed then
+      return nil, ("%s: %s"):format(opts.devices, listed == false and '"*" is no name' or message), "usage"
+    end
+    for name in pairs(listed) do list[#list + 1] = name end
+  end
+  table.sort(list)
+  return list
+end
+
+-- How many known devices are in a group.
+local function count_of(context, group)
+  local where = context.store:where(assert(filters.parse("group:" .. group.name)), base.now())
+  where:add("hash = ?", group.hash)
+  local rows, message, code = context.store:count(where, { "hash" })
+  if not rows then return nil, message, code end
+  return rows[1] and rows[1].n or 0
+end
+
+local function object_of(context, group)
+  local count, message, code = count_of(context, group)
+  if not count then return nil, message, code end
+  local null = natives.json.null
+  return { name = group.name, product_key = group.hash, filter = group.filter or null,
+    names = not group.filter and group.names or null, devices = count }
+end
+
+local verbs = {}
+
+function verbs.list(context)
+  local env, json = context.env, natives.json
+  local all, message, code = context.store:groups()
+  if not all then return nil, message, code end
+  local objects = json.array {}
+  if not env.json then env.out(("%-24s %8s  %s"):format("NAME", "DEVICES", "FILTER")) end
+  for i, group in ipairs(all) do
+    objects[i], message, code = object_of(context, group)
+    if not objects[i] then return nil, message, code end
+    if not env.json then
+      env.out(natives.printable.text(("%-24.24s %8d  %.44s"):format(group.name, objects[i].devices,
+        group.filter or ("a list of %d"):format(group.names))))
+    end
+  end
+  if env.json then env.out(json.encode { groups = objects }) end
+  return 0
+end
+
+local function show_json(context, object, names)
+  local json = natives.json
+  object.list = json.array {}
+  for i, one in ipairs(names) do
+    object.list[i] = { cloud = one.cloud ~= "" and one.cloud or json.null, name = natives.printable.text(one.name) }
+  end
+  context.env.out(json.encode(object))
+  return 0
+end
+
+function verbs.show(context)
+  local env, printable = context.env, natives.printable.text
+  local group, message, code = find(context)
+  if not group then return nil, message, code end
+  local object, names
+  object, message, code = object_of(context, group)
+  if object then names, message, code = context.store:group_names(group) end
+  if not names then return nil, message, code end
+  if env.json then return show_json(context, object, names) end
+  env.out(("group    %s"):format(group.name))
+  env.out(("devices  %d"):format(object.devices))
+  if group.filter then env.out("filter   " .. printable(group.filter)) end
+  for _, one in ipairs(names) do
+    env.out(printable(("name     %s%s"):format(one.name, one.cloud ~= "" and " of " .. one.cloud or "")))
+  end
+  return 0
+end
+
+local function say(context, group, text)
+  context.env.out(context.env.json and natives.json.encode { name = group.name } or ("group %s: %s"):format(group.name,
+    text))
+  return 0
+end
+
+local function set(context, group, names, wanted)
+  local count, message, code = acts.set(context, group, context.opts.cloud or "", names, wanted)
+  return count and { group = group, count = count }, message, code
+end
+
+function verbs.create(context)
+  local opts = context.opts
+  if not context.name then return nil, "name the group", "usage" end
+  if not opts.product then return nil, "give --product: a group belongs to one", "usage" end
+  local names, message, code = names_of(opts)
+  if not names then return nil, message, code end
+  if opts.filter and #names > 0 then
+    return nil, "a group has --filter, or a list by --device or --devices", "usage"
+  end
+  local done
+  done, message, code = base.change(context, function()
+    local group, why, word = acts.create(context, { name = context.name, hash = hash_of(context),
+      filter = opts.filter })
+    if not group then return nil, why, word end
+    if #names == 0 then return { group = group } end
+    return set(context, group, names, true)
+  end)
+  if not done then return nil, message, code end
+  return say(context, done.group, "made")
+end
+
+for verb, wanted in pairs { add = true, remove = false } do
+  verbs[verb] = function(context)
+    local names, message, code = names_of(context.opts)
+    if not names then return nil, message, code end
+    if #names == 0 then return nil, "name the devices: --device NAME or --devices LIST", "usage" end
+    local done
+    done, message, code = base.change(context, function()
+      local group, why, word = find(context)
+      if not group then return nil, why, word end
+      return set(context, group, names, wanted)
+    end)
+    if not done then return nil, message, code end
+    return say(context, done.group, ("%d name%s %s"):format(done.count, done.count == 1 and "" or "s",
+      wanted and "more" or "less"))
+  end
+end
+
+function verbs.delete(context)
+  local group
+  local done, message, code = base.change(context, function()
+    local why, word
+    group, why, word = find(context)
+    if not group then return nil, why, word end
+    return acts.drop(context, group)
+  end)
+  if not done then return nil, message, code end
+  return say(context, group, "removed; its devices stay")
+end
+
+--- @tparam table context of depot.actions.base with verb
+function M.run(context)
+  if not verbs[context.verb] then
+    return nil, ("group %s: expected list, show, create, add, remove or delete"):format(context.verb), "usage"
+  end
+  local served, message, code = base.needs_store(context)
+  if not served then return nil, message, code end
+  context.lasting = true
+  return base.within(context, verbs[context.verb])
+end
+
+return M
