@@ -263,5 +263,8 @@ list("archive_zip:find_end", "for (uint64_t back = END; back <= most; back++) {"
   "for (uint64_t back = END; back < most; back++) {", "libarchive takes none that are so")
 list("record_walk:up_walk_u64", "if (w->in && !w->bad)", "if (w->in || !w->bad)",
   "otherwise the bytes are still those of the field")
+list("archive_reader:check_size", "if (a->bytes > RATIO_FROM && a->bytes / a->limits.ratio > came)",
+  "if (a->bytes > RATIO_FROM && a->bytes / a->limits.ratio >= came)", "the bound itself is a choice")
+list("files_clean:each", "c->strays->first[0] = '\\0';", ";", "a path that is too long is shown cut, not left out")
 
 return listed

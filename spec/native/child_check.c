@@ -147,6 +147,20 @@ static void waits_are_read_from_each_until_it_ends(void **state)
     end_waiting(p, first, first_link);
 }
 
+/* Only who was asked to stop has stopped when asked. */
+static void ends_by_itself(void **state)
+{
+    (void)state;
+    start("exit 0", 1);
+    wait_over();
+    up_child_reap(child, 1);
+    assert_string_equal(up_child_reason(child), "exited with code 0");
+    start("kill -TERM $$", 1);
+    wait_over();
+    up_child_reap(child, 1);
+    assert_string_equal(up_child_reason(child), "was killed by signal 15 (Terminated)");
+}
+
 static void runs_with_a_channel_and_nothing_else(void **state)
 {
     int pair[2];
@@ -553,6 +567,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(waits_are_read_from_each_until_it_ends, setup, teardown),
         cmocka_unit_test_setup_teardown(a_link_that_is_ready_ends_the_wait, setup, teardown),
+        cmocka_unit_test_setup_teardown(ends_by_itself, setup, teardown),
         cmocka_unit_test_setup_teardown(runs_with_a_channel_and_nothing_else, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_between_us_and_the_manager_is_not_handed_on, setup, teardown),
         cmocka_unit_test_setup_teardown(hears_and_is_heard, setup, teardown),
