@@ -2,27 +2,22 @@
 
 #include <errno.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <sys/socket.h>
 
 #include "http_listen.h"
+#include "pem.h"
 
 #define HANDSHAKE 0x16 /* the first byte of a TLS client */
-
-static X509 *next_certificate(BIO *text)
-{
-    return text ? PEM_read_bio_X509(text, NULL, NULL, NULL) : NULL;
-}
 
 /* The certificate and those that follow it. */
 static bool use_chain(SSL_CTX *ctx, BIO *text)
 {
-    X509 *one = next_certificate(text);
+    X509 *one = up_pem_certificate(text);
     bool fine = one && SSL_CTX_use_certificate(ctx, one) == 1;
 
     while (fine && one) {
         X509_free(one);
-        one = next_certificate(text);
+        one = up_pem_certificate(text);
         fine = !one || SSL_CTX_add1_chain_cert(ctx, one) == 1;
     }
     X509_free(one);
@@ -32,7 +27,7 @@ static bool use_chain(SSL_CTX *ctx, BIO *text)
 
 static bool use_key(SSL_CTX *ctx, BIO *text)
 {
-    EVP_PKEY *key = text ? PEM_read_bio_PrivateKey(text, NULL, NULL, NULL) : NULL;
+    EVP_PKEY *key = up_pem_key(text);
     bool fine = key && SSL_CTX_use_PrivateKey(ctx, key) == 1 && SSL_CTX_check_private_key(ctx) == 1;
 
     EVP_PKEY_free(key);
@@ -56,9 +51,10 @@ int up_exchange_tls_open(SSL_CTX **out, const char *cert, const char *key, struc
     if (!ctx)
         return up_fail(err, UP_INTERNAL, "TLS: out of memory");
     SSL_CTX_free(ctx);
-    return up_fail(err, UP_USAGE,
-                   has_cert ? "TLS: the private key cannot be read, or belongs to another certificate"
-                            : "TLS: the certificate cannot be read");
+    return up_fail(
+        err, UP_USAGE,
+        has_cert ? "TLS: the private key cannot be read, is encrypted, or belongs to another certificate"
+                 : "TLS: the certificate cannot be read, or is encrypted");
 }
 
 bool up_exchange_tls_is_wanted(int fd)

@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +13,7 @@
 #include "http_answer.h"
 #include "http_listen.h"
 #include "httpd_private.h"
+#include "pem.h"
 #include "printable.h"
 #include "storage.h"
 
@@ -42,18 +41,16 @@ static void break_off_cut_files(struct up_httpd *h)
 static int check_pair(const char *cert, const char *key, struct up_error *err)
 {
     BIO *in = BIO_new_mem_buf(cert, -1);
-    X509 *x = in ? PEM_read_bio_X509(in, NULL, NULL, NULL) : NULL;
-    EVP_PKEY *k = NULL;
-    char no_password[] = ""; /* or the library would ask on the terminal */
+    X509 *x = up_pem_certificate(in);
+    EVP_PKEY *k;
     int rc = 0;
 
     BIO_free(in);
     in = BIO_new_mem_buf(key, -1);
-    if (in)
-        k = PEM_read_bio_PrivateKey(in, NULL, NULL, no_password);
+    k = up_pem_key(in);
     BIO_free(in);
     if (!x)
-        rc = up_fail(err, UP_USAGE, "http server: the certificate must be PEM");
+        rc = up_fail(err, UP_USAGE, "http server: the certificate must be PEM and not encrypted");
     else if (!k)
         rc = up_fail(err, UP_USAGE, "http server: the key must be PEM and not encrypted");
     else if (X509_check_private_key(x, k) != 1)

@@ -1,6 +1,8 @@
 local brokers = require "spec.support.broker"
+local files = require "spec.support.files"
 local dial = require "update.native.dial"
 local exchange = require "update.native.exchange"
+local host = require "update.native.host"
 local loops = require "update.native.loop"
 
 local function world()
@@ -119,6 +121,31 @@ describe("update.native.exchange", function()
     assert.match("private key", message)
     assert.match("certificate", select(2, exchange.open("127.0.0.1:0", "none", "none")))
     close(w)
+  end)
+
+  -- Without a terminal OpenSSL asks on standard input.
+  it("asks nobody for the password of a key or a certificate", function()
+    local dir = os.tmpname()
+    os.remove(dir)
+    assert(os.execute(("mkdir %s"):format(dir)))
+    finally(function() os.execute("rm -r " .. dir) end)
+    files.output_of(("(cd %s && openssl req -x509 -newkey rsa:2048 -nodes -keyout plain -out cert -days 9 -subj /CN=x"
+      .. " && openssl pkey -in plain -aes256 -passout pass:secret -out key"
+      .. " && sed 's/^-*BEGIN.*/&\\nProc-Type: 4,ENCRYPTED\\nDEK-Info: AES-256-CBC,%s\\n/' cert > locked)")
+      :format(dir, ("0"):rep(32)))
+    files.write(dir .. "/ask.lua", ([[
+      local function text(name) return io.open("%s/" .. name):read "a" end
+      for _, pair in ipairs { { "cert", "key" }, { "locked", "plain" } } do
+        local _, message = require "update.native.exchange".open("127.0.0.1:0", text(pair[1]), text(pair[2]))
+        print(message)
+        _, message = require "update.native.httpd".open("127.0.0.1:0", { cert = text(pair[1]), key = text(pair[2]) })
+        print(message)
+      end]]):format(dir))
+    assert.equal("TLS: the private key cannot be read, is encrypted, or belongs to another certificate\n"
+      .. "http server: the key must be PEM and not encrypted\n"
+      .. "TLS: the certificate cannot be read, or is encrypted\n"
+      .. "http server: the certificate must be PEM and not encrypted\n",
+      (files.output_of(("printf 'secret\\nsecret\\n' | setsid '%s' %s/ask.lua"):format(host.program, dir))))
   end)
 
   it("says why it cannot listen", function()
