@@ -67,6 +67,7 @@ struct effort {
     unsigned choices;        /* media looked at after a cut, at most; 0: all */
     unsigned second_choices; /* after a cut in the recovery from that */
     unsigned second_every;   /* every n-th medium's recovery is cut too */
+    unsigned stride;         /* every n-th operation is cut; 0: each */
 };
 
 struct totals {
@@ -157,7 +158,7 @@ static void enumerate(struct totals *t, const struct world_plan *plan, const str
 
     t->known = known_new();
     sim_ignore_sync_of(start, t->only);
-    for (unsigned k = 1; !done(t); k++) {
+    for (unsigned k = 1; !done(t); k += effort->stride ? effort->stride : 1) {
         struct sim *sim = sim_clone(start);
         struct world_log log = {0};
         unsigned all, count;
@@ -197,8 +198,6 @@ static const struct excuse *excuse_for(const char *place)
     return NULL;
 }
 
-#define PLACES 128
-
 /* Those are left out one by one by files.c, whose flows look at nothing else. */
 static bool is_of_files(const char *place)
 {
@@ -210,58 +209,75 @@ static bool is_of_files(const char *place)
     return false;
 }
 
-static void collect_places(char places[PLACES][PLACE_SIZE], unsigned *count)
+static void collect_places(struct places *places)
 {
-    for (size_t i = 0; i < WORLD_PLANS; i++) {
+    for (unsigned i = 0; i < WORLD_PLANS; i++) {
         struct sim *sim = world_new(&world_plans[i]);
         struct world_log log = {0};
 
         world_live(sim, &world_plans[i], true, &log);
-        for (unsigned n = 1; n <= sim_syncs(sim); n++) {
-            char place[PLACE_SIZE];
-            bool known;
-
-            place_of(sim_sync_name(sim, n), place);
-            known = is_of_files(place);
-            for (unsigned j = 0; j < *count; j++)
-                known = known || strcmp(places[j], place) == 0;
-            if (known)
-                continue;
-            if (*count == PLACES)
-                abort();
-            strcpy(places[(*count)++], place);
-        }
+        places_add(places, sim, i);
         sim_free(sim);
     }
 }
 
+/* What syncs is the same wherever the slots lie, by a permit, and the second time. */
+static bool is_like_another(const struct world_plan *plan)
+{
+    return plan->medium != WORLD_ON_FILES || plan->permit || plan->second;
+}
+
+/* Where it is found out soonest: some cuts of the flows that sync there, then all of theirs, then the rest. */
+static void leave_out(struct totals *t, const struct place *place)
+{
+    static const struct effort efforts[] = {{.choices = 12, .stride = 13}, {.choices = 12}, {.choices = 12}};
+
+    for (unsigned turn = 0; turn < 3; turn++)
+        for (size_t p = 0; p < WORLD_PLANS && !done(t); p++)
+            if (place->flows[p] == (turn < 2) && !is_like_another(&world_plans[p]))
+                enumerate(t, &world_plans[p], &efforts[turn]);
+}
+
+/* Of what is expected to make no difference, a look at every fourth flow that syncs there is enough. */
+static void look_briefly(struct totals *t, const struct place *place)
+{
+    const struct effort brief = {.choices = 1};
+    unsigned turn = 0;
+
+    for (size_t p = 0; p < WORLD_PLANS && !done(t); p++)
+        if (place->flows[p] && !is_like_another(&world_plans[p]) && turn++ % 4 == 0)
+            enumerate(t, &world_plans[p], &brief);
+}
+
 /* Leave out each place of a sync in turn. Returns how many went unnoticed
  * without an excuse. */
-static unsigned mutants(const struct effort *effort)
+static unsigned mutants(void)
 {
-    /* Of what is expected to make no difference a look at every fourth flow is enough. */
-    const struct effort brief = {.choices = 1};
-    static char places[PLACES][PLACE_SIZE];
+    static struct places places;
     unsigned count = 0, killed = 0, listed = 0, missed = 0;
 
-    collect_places(places, &count);
-    for (unsigned i = 0; i < count; i++) {
-        struct totals t = {.stop_at_first = true, .only = places[i]};
-        const struct excuse *excuse = excuse_for(places[i]);
+    collect_places(&places);
+    for (unsigned i = 0; i < places.count; i++) {
+        const struct place *place = &places.place[i];
+        struct totals t = {.stop_at_first = true, .only = place->name};
+        const struct excuse *excuse = excuse_for(place->name);
 
-        /* What syncs is the same wherever the slots lie, by a permit, and the second time. */
-        for (size_t p = 0; p < WORLD_PLANS && !done(&t); p += excuse ? 4 : 1)
-            if (world_plans[p].medium == WORLD_ON_FILES && !world_plans[p].permit && !world_plans[p].second)
-                enumerate(&t, &world_plans[p], excuse ? &brief : effort);
+        if (is_of_files(place->name))
+            continue;
+        count++;
+        if (excuse)
+            look_briefly(&t, place);
+        else
+            leave_out(&t, place);
         if (t.bad) {
             killed++;
-            printf("  without sync of %s: caught in flow %s\n", places[i], t.last_bad_flow);
+            printf("  without sync of %s: caught in flow %s\n", place->name, t.last_bad_flow);
         } else if (excuse) {
             listed++;
-            printf("  without sync of %s: not caught: %s\n", places[i], excuse->reason);
+            printf("  without sync of %s: not caught: %s\n", place->name, excuse->reason);
         } else {
             missed++;
-            printf("  without sync of %s: NOT CAUGHT, and no reason is given\n", places[i]);
+            printf("  without sync of %s: NOT CAUGHT, and no reason is given\n", place->name);
         }
     }
     printf("crash: %u places that sync: %u caught when left out, %u listed with a reason, %u unexplained\n",
@@ -287,8 +303,9 @@ static unsigned wanted(const char *only)
 static void take_flows(struct board *board, const struct effort *effort, const char *only)
 {
     /* Where the slots lie makes a difference at few of the cuts. */
-    const struct effort elsewhere = {(effort->choices + 3) / 4, effort->second_choices,
-                                     4 * effort->second_every};
+    const struct effort elsewhere = {.choices = (effort->choices + 3) / 4,
+                                     .second_choices = effort->second_choices,
+                                     .second_every = 4 * effort->second_every};
 
     for (unsigned i = atomic_fetch_add(&board->next, 1); i < WORLD_PLANS;
          i = atomic_fetch_add(&board->next, 1)) {
@@ -350,7 +367,7 @@ int main(int argc, char **argv)
         else if (strcmp(argv[i], "--sample") == 0)
             effort = (struct effort){.choices = 2, .second_choices = 1, .second_every = 128};
         else if (strcmp(argv[i], "--mutants") == 0)
-            return mutants(&(struct effort){.choices = 12}) ? 1 : 0;
+            return mutants() ? 1 : 0;
         else if (strcmp(argv[i], "--jobs") == 0 && i + 1 < argc && sscanf(argv[i + 1], "%u", &jobs) == 1)
             i++;
         else if (argv[i][0] != '-' && !only)

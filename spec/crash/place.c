@@ -1,5 +1,6 @@
 #include "place.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 void place_of(const char *name, char out[PLACE_SIZE])
@@ -18,4 +19,21 @@ void place_of(const char *name, char out[PLACE_SIZE])
         path += skip > 0 ? skip : 1;
     }
     out[n] = '\0';
+}
+
+void places_add(struct places *p, const struct sim *sim, unsigned flow)
+{
+    for (unsigned n = 1; n <= sim_syncs(sim); n++) {
+        char name[PLACE_SIZE];
+        unsigned i = 0;
+
+        place_of(sim_sync_name(sim, n), name);
+        while (i < p->count && strcmp(p->place[i].name, name) != 0)
+            i++;
+        if (i == PLACES || flow >= PLACE_FLOWS)
+            abort();
+        if (i == p->count)
+            strcpy(p->place[p->count++].name, name);
+        p->place[i].flows[flow] = true;
+    }
 }
