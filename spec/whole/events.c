@@ -176,6 +176,7 @@ static void power_on(void)
     stage.reset = RESET_NOT;
     plan.reboot = FOREVER;
     stage.restart_at = stage.now + 500;
+    stage.unsettled = stage.settles;
     stage_attach(stage.sim);
     set_clock();
     if (stage.uboot && !load()) {

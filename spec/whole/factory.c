@@ -197,6 +197,7 @@ void factory_stage(void)
 
     stage.uboot = pick(2);
     stage.files = pick(3) == 0;
+    stage.settles = stage.files && pick(2);
     stage.sim = sim_clone(devices[stage.uboot][script][stage.files].sim);
     stage.config = &devices[stage.uboot][script][stage.files].config;
     for (int i = 0; i < PARCELS; i++) {

@@ -186,6 +186,13 @@ void judge_journal(void)
 
 /* What a device says of itself was confirmed; a question may be late. One that
  * only wants to know whether the cloud is there says nothing. */
+void judge_settle(const char *what)
+{
+    trace("settled: %s, files %u", what, tree());
+    if (tree() == 0)
+        bad("settled (%s), and the files are those of no release", what);
+}
+
 void judge_query(const char *url)
 {
     const char *version = strstr(url, "&version=1.0."), *core = strstr(url, "core_version=");

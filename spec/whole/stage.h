@@ -108,7 +108,9 @@ struct stage {
     const struct up_config *config;
     bool uboot;
     bool files; /* it has a tree of files, which releases may change */
-    char slot;  /* U-Boot: which one was started */
+    bool settles,
+        unsettled; /* each of its boots begins with `moult settle`; this one did not get that far yet */
+    char slot;     /* U-Boot: which one was started */
     struct player player[PLAYERS];
     struct player *current; /* NULL: the scheduler */
     pid_t last_pid;
@@ -254,6 +256,8 @@ uint64_t cloud_due(void);
  */
 void judge_reset(void);
 void judge_script_start(const char *dir, const char *overlays, struct player *p);
+/* `moult settle` says that programs may start. */
+void judge_settle(const char *what);
 void judge_query(const char *url);
 void judge_journal(void);
 /* No script was running for longer than may be. */

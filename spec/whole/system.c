@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "device_settle.h"
 #include "processes.h"
 #include "supervisor.h"
 
@@ -348,6 +349,22 @@ WRAP(int, up_loop_poll,
  * The supervisor.
  */
 
+/* Programs would start now. One that is killed is run again before the supervisor is; one that fails is not. */
+static void settle(const struct player *p)
+{
+    enum up_settled settled;
+    struct up_error err;
+    int rc = up_device_settle(&settled, sim_storage(stage.sim), stage.config, &err);
+
+    if (p->dead)
+        return;
+    stage.unsettled = false;
+    if (rc == 0)
+        judge_settle(up_device_settled_name(settled));
+    else if (stage.fault_until == 0 || stage.now >= stage.fault_until)
+        bad("settle: %s", err.message);
+}
+
 static void supervisor_run(struct player *p)
 {
     struct up_supervisor_options options = {stage.config,           "/moult",          UP_NORMAL,
@@ -356,7 +373,9 @@ static void supervisor_run(struct player *p)
     struct up_error err;
     int n, timeout;
 
-    n = up_supervisor_open(&s, &options, &err);
+    if (stage.unsettled)
+        settle(p);
+    n = p->dead ? UP_INTERNAL : up_supervisor_open(&s, &options, &err);
     if (n == 0) {
         do {
             n = up_supervisor_step(s, &timeout, &err);
