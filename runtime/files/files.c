@@ -10,6 +10,7 @@
 #include "files_try.h"
 #include "files_twin.h"
 #include "files_weak.h"
+#include "files_weak_dir.h"
 
 #define FOUND_LIMIT (UP_FILES_OPS * 128u)
 
@@ -180,7 +181,7 @@ static int look_again(struct up_files *f, struct up_error *err)
     if (up_files_check_here(f, err) < 0)
         return err->code;
     for (uint32_t n = 0; n < f->plan.op_count; n++)
-        if (up_files_weak_at(&w, n) && up_files_op_forward(&w, n, err) < 0)
+        if ((up_files_weak_at(&w, n) || up_files_weak_dir_at(&w, n)) && up_files_op_forward(&w, n, err) < 0)
             return err->code;
     memset(next.ran, 0, sizeof next.ran); /* as in note_found() */
     if (up_files_stage_write(&f->record, &next, err) < 0)

@@ -79,9 +79,10 @@ static int copy_dir(const struct copy *in, const char *name, const char *to_name
     return c.rc;
 }
 
-int up_files_copy_dir(const struct up_files_place *p, const char *name, const char *to, struct up_error *err)
+int up_files_copy_dir(const struct up_files_place *p, const char *name, int to_dir, const char *to,
+                      struct up_error *err)
 {
-    const struct copy top = {.from = *p, .to = p->dir, .err = err};
+    const struct copy top = {.from = *p, .to = to_dir, .err = err};
 
     return copy_dir(&top, name, to);
 }

@@ -9,6 +9,7 @@
 #include "files_foreign.h"
 #include "files_tree.h"
 #include "files_weak.h"
+#include "files_weak_dir.h"
 
 /* One operation at its place. */
 struct at {
@@ -179,7 +180,7 @@ static int keep_copy(const struct at *a, struct up_error *err)
     const struct up_files_place *p = &a->place;
     const char *part = a->name[UP_FILES_OLD_PART];
 
-    if (up_files_tree_remove(p, part, err) < 0 || up_files_copy_dir(p, a->op->name, part, err) < 0 ||
+    if (up_files_tree_remove(p, part, err) < 0 || up_files_copy_dir(p, a->op->name, p->dir, part, err) < 0 ||
         up_files_tree_rename(p, part, a->name[UP_FILES_OLD], err) < 0 || up_files_tree_sync(p, err) < 0)
         return err->code;
     return up_files_tree_remove(p, a->op->name, err);
@@ -243,6 +244,8 @@ static int go_forward(const struct up_files_work *w, const struct at *a, uint32_
 {
     if (up_files_weak_at(w, n))
         return go_forward_weak(w, a, n, err);
+    if (up_files_weak_dir_at(w, n))
+        return up_files_weak_dir_forward(w, &a->place, n, err);
     if (a->op->kind == UP_FILES_DELETE)
         return a->found->there ? put_aside(w, a, n, err) : 0;
     if (!a->found->there)
@@ -324,6 +327,8 @@ static int go_back(const struct up_files_work *w, const struct at *a, uint32_t n
 {
     if (up_files_weak_at(w, n))
         return go_back_weak(w, a, n, err);
+    if (up_files_weak_dir_at(w, n))
+        return up_files_weak_dir_back(w, &a->place, n, err);
     if (a->found->there)
         return put_back(w, a, n, err);
     if (a->op->kind == UP_FILES_PUT)

@@ -18,7 +18,8 @@
  * written in place. .old is a hard link or, where the file system has none, a copy
  * that is complete before it gets this name. A symbolic link is kept as a link. What
  * another program put at a target meanwhile is set aside (files_foreign.h), also a
- * directory in the place of a file. In a root without hard links files_weak.h compares content before.
+ * directory in the place of a file. In a root without hard links files_weak.h and
+ * files_weak_dir.h compare content before.
  */
 #ifndef UP_FILES_OPS_H
 #define UP_FILES_OPS_H

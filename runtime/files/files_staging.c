@@ -152,8 +152,8 @@ static int fill_one(const struct up_files_work *w, uint32_t n, const struct up_f
         rc = make_file(&p, op, op->kind == UP_FILES_PUT ? name : op->name, source, err);
     else if (rc == 0 && op->kind != UP_FILES_DELETE)
         rc = make_dir(&p, op, op->kind == UP_FILES_MAKE_DIR ? name : op->name, err);
-    if (rc == 0 && op->kind == UP_FILES_PUT && up_files_weak_at(w, n))
-        rc = up_files_weak_keep(w, &p, n, name, true, err);
+    if (rc == 0 && w->plan->root[op->root].weak && (op->kind == UP_FILES_PUT || op->kind == UP_FILES_INSIDE))
+        rc = up_files_weak_keep(w, &p, n, op->kind == UP_FILES_PUT ? name : op->name, true, err);
     up_files_tree_close(&p);
     return rc;
 }

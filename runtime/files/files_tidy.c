@@ -60,12 +60,17 @@ static int tidy_one(void *user, const char *name, enum up_node_kind kind)
     struct up_storage *s = t->files->storage;
     char path[UP_PATH_SIZE];
 
-    if (kind != UP_NODE_FILE || stays(name))
+    if ((kind != UP_NODE_FILE && kind != UP_NODE_DIR) || stays(name))
         return 0;
     if (snprintf(path, sizeof path, "%s/%s", t->files->folder, name) >= (int)sizeof path)
         return 0;
     if (make_sure(t) < 0)
         return t->rc;
+    if (kind == UP_NODE_DIR) { /* kept of a weak root */
+        t->rc = up_storage_remove_tree(s, path, t->err);
+        t->removed++;
+        return t->rc;
+    }
     t->rc = remove_here(t->files, path, t->err);
     if (t->rc == UP_WRITE || t->rc == UP_MISSING) { /* perhaps it can be read the next time */
         t->rc = 0;

@@ -81,9 +81,10 @@ static int take_room_for_kept(struct rooms *r, const struct up_files_place *p, c
     up_files_tree_close(&state);
     if (!room)
         return err->code;
-    room->bytes += op->kind == UP_FILES_PUT ? blocks(op->size) : 0;
-    room->bytes += found->there ? blocks(found->st.size) : 0;
-    room->files += 2;
+    room->bytes += op->kind == UP_FILES_DELETE ? 0 : blocks(op->size);
+    room->files++;
+    if (up_files_plan_is_step(op) && found->there && take_room_for_old(room, p, op, err) < 0)
+        return err->code;
     return too_little(&state, op, room, err);
 }
 
@@ -107,8 +108,8 @@ static int take_room(struct rooms *r, const struct up_files_place *p, const stru
         (room->free.copies || (op->kind == UP_FILES_PUT && r->work->plan->root[op->root].weak)) &&
         take_room_for_old(room, p, op, err) < 0)
         return err->code;
-    if (up_files_plan_is_step(op) && op->kind != UP_FILES_MAKE_DIR && r->work->plan->root[op->root].weak &&
-        found->st.kind == UP_NODE_FILE && take_room_for_kept(r, p, op, found, err) < 0)
+    if (op->kind != UP_FILES_MAKE_DIR && op->kind != UP_FILES_INSIDE_DIR &&
+        r->work->plan->root[op->root].weak && take_room_for_kept(r, p, op, found, err) < 0)
         return err->code;
     return too_little(p, op, room, err);
 }

@@ -8,8 +8,6 @@
 #include "error.h"
 #include "files_tree.h"
 
-#define KEPT_SIZE (2 * UP_FILES_ID_SIZE + 24)
-
 bool up_files_weak_at(const struct up_files_work *w, uint32_t n)
 {
     const struct up_files_op *op = &w->plan->op[n];
@@ -32,12 +30,13 @@ static const uint8_t *digest_of(const struct up_files_work *w, uint32_t n, bool 
     return new_content ? w->plan->op[n].digest : w->found[n].digest;
 }
 
-static void kept_name(const struct up_files_work *w, uint32_t n, bool new_content, char out[KEPT_SIZE])
+void up_files_weak_kept_name(const struct up_files_work *w, uint32_t n, bool new_content,
+                             char out[UP_FILES_WEAK_KEPT_SIZE])
 {
     char id[2 * UP_FILES_ID_SIZE + 1];
 
     up_hex(w->plan->id, UP_FILES_ID_SIZE, id);
-    snprintf(out, KEPT_SIZE, "%s-%u.%s", id, (unsigned)n, new_content ? "new" : "old");
+    snprintf(out, UP_FILES_WEAK_KEPT_SIZE, "%s-%u.%s", id, (unsigned)n, new_content ? "new" : "old");
 }
 
 static int is_in(const struct up_files_place *p, const char *name, const uint8_t *digest,
@@ -87,10 +86,10 @@ int up_files_weak_keep(const struct up_files_work *w, const struct up_files_plac
 {
     const uint8_t *digest = digest_of(w, n, new_content);
     struct up_files_place state;
-    char kept[KEPT_SIZE];
+    char kept[UP_FILES_WEAK_KEPT_SIZE];
     int rc;
 
-    kept_name(w, n, new_content, kept);
+    up_files_weak_kept_name(w, n, new_content, kept);
     if (up_files_tree_open_at(&state, w->storage, w->folder, "", err) < 0)
         return err->code;
     rc = is_in(&state, kept, digest, err);
@@ -104,10 +103,10 @@ static int write_anew(const struct up_files_work *w, const struct up_files_place
                       const char *fresh, bool new_content, struct up_error *err)
 {
     struct up_files_place state;
-    char kept[KEPT_SIZE];
+    char kept[UP_FILES_WEAK_KEPT_SIZE];
     int rc;
 
-    kept_name(w, n, new_content, kept);
+    up_files_weak_kept_name(w, n, new_content, kept);
     if (up_files_tree_open_at(&state, w->storage, w->folder, "", err) < 0)
         return err->code;
     rc = copy(&state, kept, p, fresh, digest_of(w, n, new_content), err);

@@ -4,7 +4,7 @@
  * When the power goes between the two, what was moved may be under both names, and whoever
  * checks the file system may cut either to nothing. So <state>/files keeps the old and the new
  * content of each target until the plan has ended. A target is compared by digest before a
- * step is taken for done, and written anew where it differs.
+ * step is taken for done, and written anew where it differs. Directories: files_weak_dir.h.
  */
 #ifndef UP_FILES_WEAK_H
 #define UP_FILES_WEAK_H
@@ -17,6 +17,11 @@
 
 /* Whether operation `n` puts or deletes a file in such a root. */
 bool up_files_weak_at(const struct up_files_work *w, uint32_t n);
+
+/* The name in <state>/files of what is kept for it. */
+#define UP_FILES_WEAK_KEPT_SIZE (2 * UP_FILES_ID_SIZE + 24)
+void up_files_weak_kept_name(const struct up_files_work *w, uint32_t n, bool new_content,
+                             char out[UP_FILES_WEAK_KEPT_SIZE]);
 
 /* Keep what is at `name` in the place, which must be the new or the old content of operation `n`.
  * Durable when it returns 0. Errors: UP_WRITE it is another one; UP_NOSPACE. */

@@ -368,6 +368,35 @@ static void lose_paired_page(struct replay *r)
     }
 }
 
+/* fsck cuts it to nothing: a directory loses all that is in it. */
+static void cut_node(struct replay *r, unsigned ino)
+{
+    struct inode *own = inode_own(&r->tree.nodes[ino]);
+
+    if (own->kind == UP_NODE_FILE)
+        file_resize(own, 0);
+    while (own->kind == UP_NODE_DIR && own->entry_count > 0) {
+        unsigned child = own->entries[0].ino;
+
+        if (r->tree.nodes[child].inode->kind == UP_NODE_DIR)
+            cut_node(r, child);
+        r->tree.nodes[child].links--;
+        dir_set(own, own->entries[0].name, 0);
+    }
+}
+
+static struct inode *empty_like(const struct inode *dir)
+{
+    struct inode *made = inode_new(UP_NODE_DIR, dir->mode);
+
+    made->owner = dir->owner;
+    made->group = dir->group;
+    made->xattrs = dir->xattrs;
+    made->fs = dir->fs;
+    made->no_links = dir->no_links;
+    return made;
+}
+
 /* One name of two that a rename in two steps left: fsck finds that they share what they hold, and cuts
  * one of them, or both, to nothing. */
 static void part_names(struct replay *r, unsigned dir, size_t entry)
@@ -377,15 +406,17 @@ static void part_names(struct replay *r, unsigned dir, size_t entry)
     uint64_t both = sim_mix(&r->random) % 2;
     struct inode *own;
 
-    if (!node->inode || !node->inode->no_links || node->inode->kind != UP_NODE_FILE || node->links < 2)
+    if (!node->inode || !node->inode->no_links || node->links < 2 ||
+        (node->inode->kind != UP_NODE_FILE && node->inode->kind != UP_NODE_DIR))
         return;
-    own = inode_ref(node->inode);
+    own = node->inode->kind == UP_NODE_FILE ? inode_ref(node->inode) : empty_like(node->inode);
     made = tree_add(&r->tree, own);
     r->tree.nodes[made].links = 1;
     r->tree.nodes[ino].links--;
-    file_resize(inode_own(&r->tree.nodes[made]), 0);
+    if (own->kind == UP_NODE_FILE)
+        cut_node(r, made);
     if (both)
-        file_resize(inode_own(&r->tree.nodes[ino]), 0);
+        cut_node(r, ino);
     dir_set(inode_own(&r->tree.nodes[dir]), r->tree.nodes[dir].inode->entries[entry].name, made);
 }
 

@@ -681,7 +681,7 @@ static void copies_need_room(void **state)
     }
     assert_true(least[0] > 0);
     assert_true(least[1] >= least[0] + 3); /* main, conf, image */
-    assert_true(least[2] >= least[1] + 5); /* data, a, sub and b in it, gone */
+    assert_true(least[2] >= least[0] + 8); /* the same, and data, a, sub and b in it, gone */
     sim_set_free(w->sim, UINT64_MAX);
     for (int op = SIM_OPEN; op < SIM_OPS; op++)
         for (unsigned n = 1; room_cannot_be_told(w, &work, (enum sim_op)op, n); n++)

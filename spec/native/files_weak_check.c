@@ -101,6 +101,53 @@ static void an_old_file_is_written_anew_wherever_it_was_lost(void **state)
     free(now);
 }
 
+/* As a check of the file system would, of a directory with two names. */
+static void empty(struct world *w, const char *dir, const char *const files[], unsigned count)
+{
+    char path[128];
+
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, files[i]);
+        assert_int_equal(w->storage->ops->unlink(w->storage, path), 0);
+    }
+}
+
+static void a_new_directory_is_filled_anew_after_a_cut(void **state)
+{
+    static const char *const files[] = {"x", "deep/y"};
+    struct world *w = *state;
+
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    boot(w);
+    empty(w, "/app/new", files, 2);
+    assert_new(w, false);
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    assert_new(w, true);
+}
+
+/* Its other name may have lost what was in it, and a program may have made another one. */
+static void a_deleted_directory_comes_back_whole(void **state)
+{
+    static const char *const files[] = {"a", "sub/b"};
+    struct world *w = *state;
+    char old[64] = "", *now;
+
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    boot(w);
+    for (unsigned n = 0; n < w->files.plan.op_count; n++)
+        if (strcmp(w->files.plan.op[n].name, "data") == 0)
+            snprintf(old, sizeof old, "/app/.moult-1122334455667788-%u.old", n);
+    empty(w, old, files, 2);
+    assert_int_equal(up_files_undo(&w->files, &w->err), 0);
+    assert_int_equal(up_files_sweep(&w->files, false, &w->err), 0);
+    now = tree_whole(w->sim);
+    assert_string_equal(now, w->before);
+    free(now);
+    now = sim_dump(w->sim, STATE "/files");
+    assert_null(strstr(now, "1122334455667788")); /* nothing is kept any longer */
+    free(now);
+}
+
 static struct up_storage_ops full;
 static uint64_t state_device;
 
@@ -143,6 +190,8 @@ int main(void)
         IN_WORLD(a_new_file_is_written_anew_after_a_cut),
         IN_WORLD(without_a_cut_a_new_file_is_left_alone),
         IN_WORLD(an_old_file_is_written_anew_wherever_it_was_lost),
+        IN_WORLD(a_new_directory_is_filled_anew_after_a_cut),
+        IN_WORLD(a_deleted_directory_comes_back_whole),
         IN_WORLD(what_is_kept_needs_room_in_the_state),
     };
 
