@@ -8,7 +8,7 @@
  *   d:begin(head)            -- then update.native.transfer carries the blocks
  *   repeat local ok, _, code = d:finish(head) until ok or code ~= "again"
  *
- * What ends a trial is in device_trial.c, what concerns hotfixes in device_hotfix.c.
+ * Installing is in device_install.c, what ends a trial in device_trial.c, what concerns hotfixes in device_hotfix.c.
  *
  * `config` is what update.config.load() returns. Modes: "read" (takes no
  * lock, writes nothing), "lock", "child" (the parent holds the lock).
@@ -44,14 +44,6 @@ static struct handle *check_handle(lua_State *L)
 static struct up_device *check_open(lua_State *L)
 {
     return check_handle(L)->device;
-}
-
-static const struct up_manifest *check_manifest(lua_State *L, int arg)
-{
-    struct up_package *p = up_check_package(L, arg);
-
-    luaL_argcheck(L, up_package_has_manifest(p), arg, "the head of the package is not verified yet");
-    return up_package_manifest(p);
 }
 
 static struct handle *new_handle(lua_State *L)
@@ -219,7 +211,7 @@ static int m_history(lua_State *L)
 static int m_release_of(lua_State *L)
 {
     struct up_device *d = check_open(L);
-    const struct up_manifest *m = check_manifest(L, 2);
+    const struct up_manifest *m = up_check_manifest(L, 2);
     char release[UP_VERSION_SIZE];
     struct up_error err;
 
@@ -233,7 +225,7 @@ static int m_release_of(lua_State *L)
 static int m_gates(lua_State *L)
 {
     struct up_device *d = check_open(L);
-    const struct up_manifest *m = check_manifest(L, 2);
+    const struct up_manifest *m = up_check_manifest(L, 2);
     struct up_error err;
 
     return up_push_gates(L, d, m, &err) < 0 ? up_push_fail(L, &err) : 1;
@@ -267,107 +259,6 @@ static int m_spool(lua_State *L)
         return up_push_fail(L, &err);
     lua_pushstring(L, path);
     return 1;
-}
-
-/* device:learn_source(package) -> true | nil, message, "again" (call again) | nil,
- * message, code: read the running slot for the gate of a delta, a few MiB a call */
-static int m_learn_source(lua_State *L)
-{
-    struct up_device *d = check_open(L);
-    struct up_error err;
-    int rc = up_device_learn_source(d, check_manifest(L, 2), &err);
-
-    return rc == UP_AGAIN ? up_push_again(L) : up_push_done(L, rc, &err);
-}
-
-/* device:source() -> { slot = "a" | "b", mounted = "no" | "read-only" | "read-write" } of
- * the core that runs, which a delta would be against | nil without core slots |
- * nil, message, code: cannot be told */
-static int m_source(lua_State *L)
-{
-    struct up_device *d = check_open(L);
-    struct up_error err;
-
-    return up_push_core_source(L, d, &err) < 0 ? up_push_fail(L, &err) : 1;
-}
-
-/* device:learn_script() -> true | nil, message, "again" (call again) | nil, message, code:
- * remember the digest of a script that an older program installed */
-static int m_learn_script(lua_State *L)
-{
-    struct up_device *d = check_open(L);
-    struct up_error err;
-    int rc = up_device_learn_script(d, &err);
-
-    return rc == UP_AGAIN ? up_push_again(L) : up_push_done(L, rc, &err);
-}
-
-/* device:begin(package) -> true */
-static int m_begin(lua_State *L)
-{
-    struct up_device *d = check_open(L);
-    struct up_error err;
-
-    return up_push_done(L, up_device_begin(d, check_manifest(L, 2), &err), &err);
-}
-
-/* device:finish(package) -> "armed" | "provisioned", how it was read back ("past the cache") |
- *   nil, message, "again" | nil, message, code */
-static int m_finish(lua_State *L)
-{
-    struct up_device *d = check_open(L);
-    const struct up_manifest *m = check_manifest(L, 2);
-    struct up_error err = {.code = UP_AGAIN};
-    int rc = up_device_finish(d, m, &err);
-
-    if (rc == UP_AGAIN)
-        return up_push_again(L);
-    if (rc < 0)
-        return up_push_fail(L, &err);
-    lua_pushstring(L, up_device_state(d)->phase == UP_ARMED ? "armed" : "provisioned");
-    lua_pushstring(L, up_storage_read_back_text(up_device_read_back(d)));
-    return 2;
-}
-
-/* device:prepare(package) -> true: finish() will only arm | nil, message, "again" | nil, message, code */
-static int m_prepare(lua_State *L)
-{
-    struct up_device *d = check_open(L);
-    const struct up_manifest *m = check_manifest(L, 2);
-    struct up_error err = {.code = UP_AGAIN};
-    int rc = up_device_prepare(d, m, &err);
-
-    return rc == UP_AGAIN ? up_push_again(L) : up_push_done(L, rc, &err);
-}
-
-/* device:parts(package) -> array of the parts that this device would take; one
- * of the version that runs is left out, unless that leaves nothing */
-static int m_parts(lua_State *L)
-{
-    struct up_device *d = check_open(L);
-    unsigned parts = up_device_parts(d, check_manifest(L, 2));
-    lua_Integer n = 0;
-
-    lua_newtable(L);
-    for (int kind = 0; kind < UP_PART_KINDS; kind++) {
-        if (!(parts & 1u << kind))
-            continue;
-        lua_pushstring(L, up_manifest_part_name((enum up_part_kind)kind));
-        lua_rawseti(L, -2, ++n);
-    }
-    return 1;
-}
-
-/* device:abandon(code, why) -> true */
-static int m_abandon(lua_State *L)
-{
-    struct up_device *d = check_open(L);
-    const struct up_code_info *info = up_code_find(luaL_checkstring(L, 2));
-    const char *why = luaL_checkstring(L, 3);
-    struct up_error err;
-
-    luaL_argcheck(L, info, 2, "not a code word");
-    return up_push_done(L, up_device_abandon(d, info->code, why, &err), &err);
 }
 
 /* device:path(name) -> <state>/<name> */
@@ -412,28 +303,11 @@ static const luaL_Reg functions[] = {
 };
 
 static const luaL_Reg methods[] = {
-    {"status", m_status},
-    {"facts", m_facts},
-    {"time_floor", m_time_floor},
-    {"witness", m_witness},
-    {"history", m_history},
-    {"release_of", m_release_of},
-    {"gates", m_gates},
-    {"permit", m_permit},
-    {"reload", m_reload},
-    {"spool", m_spool},
-    {"learn_source", m_learn_source},
-    {"learn_script", m_learn_script},
-    {"source", m_source},
-    {"begin", m_begin},
-    {"finish", m_finish},
-    {"prepare", m_prepare},
-    {"parts", m_parts},
-    {"abandon", m_abandon},
-    {"path", m_path},
-    {"generation", m_generation},
-    {"close", m_close},
-    {NULL, NULL},
+    {"status", m_status},   {"facts", m_facts},     {"time_floor", m_time_floor},
+    {"witness", m_witness}, {"history", m_history}, {"release_of", m_release_of},
+    {"gates", m_gates},     {"permit", m_permit},   {"reload", m_reload},
+    {"spool", m_spool},     {"path", m_path},       {"generation", m_generation},
+    {"close", m_close},     {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {
@@ -445,6 +319,7 @@ static const luaL_Reg metamethods[] = {
 int luaopen_update_native_device(lua_State *L)
 {
     up_new_type(L, UP_DEVICE_TYPE, metamethods, methods);
+    up_add_methods(L, UP_DEVICE_TYPE, up_install_methods);
     up_add_methods(L, UP_DEVICE_TYPE, up_trial_methods);
     up_add_methods(L, UP_DEVICE_TYPE, up_hotfix_methods);
     luaL_newlib(L, functions);

@@ -5,15 +5,6 @@
 #include "error.h"
 #include "helpers.h"
 #include "hotfix.h"
-#include "package.h"
-
-static const struct up_manifest *check_manifest(lua_State *L, int arg)
-{
-    struct up_package *p = up_check_package(L, arg);
-
-    luaL_argcheck(L, up_package_has_manifest(p), arg, "the head of the package is not verified yet");
-    return up_package_manifest(p);
-}
 
 /* device:hotfix_begin(package) -> true: its head is in device:spool(); its blocks can be carried then */
 static int m_begin(lua_State *L)
@@ -21,7 +12,7 @@ static int m_begin(lua_State *L)
     struct up_device *d = up_check_device(L, 1);
     struct up_error err;
 
-    return up_push_done(L, up_hotfix_begin(d, check_manifest(L, 2), &err), &err);
+    return up_push_done(L, up_hotfix_begin(d, up_check_manifest(L, 2), &err), &err);
 }
 
 /* device:hotfix_finish(package) -> id of the complete folder, for the supervisor */
@@ -31,7 +22,7 @@ static int m_finish(lua_State *L)
     char id[UP_HOTFIX_ID_SIZE];
     struct up_error err;
 
-    if (up_hotfix_finish(d, check_manifest(L, 2), id, &err) < 0)
+    if (up_hotfix_finish(d, up_check_manifest(L, 2), id, &err) < 0)
         return up_push_fail(L, &err);
     lua_pushstring(L, id);
     return 1;

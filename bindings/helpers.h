@@ -96,8 +96,12 @@ struct up_loop *up_check_loop(lua_State *L, int arg);
 struct up_source *up_check_source(lua_State *L, int arg);
 struct up_package *up_check_package(lua_State *L, int arg);
 struct up_device *up_check_device(lua_State *L, int arg);
+/* The manifest of such a package; raises before its head is verified. */
+const struct up_manifest *up_check_manifest(lua_State *L, int arg);
 
-/* The methods of update.native.device that begin and end a trial. */
+/* The methods of update.native.device that install. */
+extern const luaL_Reg up_install_methods[];
+/* Those that begin and end a trial. */
 extern const luaL_Reg up_trial_methods[];
 /* Those for hotfixes. */
 extern const luaL_Reg up_hotfix_methods[];

@@ -71,7 +71,8 @@ local binding_includes = {
   -- Its other half; whose manifest it takes; which a configuration names; the system's.
   device = { "device_settle", "package", "roots", "running", "status" },
   device_trial = { "device" },      -- methods of the same type
-  device_hotfix = { "device", "hotfix", "package" },
+  device_hotfix = { "device", "hotfix" },
+  device_install = { "device", "package", "status" },
   status = { "device", "digest", "history" }, -- of a device, which names digests in hex
   transfer = { "package" },
   package = { "bare_package", "minisign", "storage" }, -- one that nobody signed; the ring that is trusted, the spool
