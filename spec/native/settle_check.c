@@ -231,6 +231,18 @@ static void what_fails_on_the_way_to_trial(void **state)
     }
 }
 
+/* Without the device, too, only who holds its lock works on the tree. */
+static void it_is_not_put_back_beside_another(void **state)
+{
+    enum up_files_step step;
+
+    (void)state;
+    open_device();
+    assert_int_equal(up_device_put_back_alone(sim_storage(sim), &config, NULL, &step, &err), UP_BUSY);
+    up_device_close(device);
+    assert_int_equal(up_device_put_back_alone(sim_storage(sim), &config, NULL, &step, &err), 0);
+}
+
 /* A count of another boot is none. */
 static void a_count_is_for_its_boot(void **state)
 {
@@ -598,6 +610,7 @@ int main(void)
         IN_WORLD(it_begins_a_trial_that_waits_for_a_restart),
         IN_WORLD(the_first_start_of_run_uses_the_count),
         IN_WORLD(what_fails_on_the_way_to_trial),
+        IN_WORLD(it_is_not_put_back_beside_another),
         IN_WORLD(a_count_is_for_its_boot),
         IN_WORLD(without_a_boot_id_each_start_counts),
         IN_WORLD(it_goes_back_when_starts_are_spent),

@@ -437,26 +437,39 @@ static void what_could_not_be_looked_at_may_hold_a_device(void **state)
  * Boot variables.
  */
 
+/* Neither of its files is whole, or none is there. */
+static void lose_boot_record(struct stand *s, bool gone)
+{
+    static const char *const paths[] = {STATE "/boot.0", STATE "/boot.1"};
+
+    sim_settle(s->sim);
+    for (size_t i = 0; i < 2; i++)
+        if (!gone)
+            sim_put_text(s->sim, paths[i], "rubbish");
+        else
+            assert_int_equal(s->storage->ops->unlink(s->storage, paths[i]), 0);
+}
+
 static void a_lost_boot_record_is_made_anew_for_the_confirmed_slot(void **state)
 {
     struct stand s;
 
     (void)state;
-    stand_up(&s, &by_file);
-    install(&s, CORE);
-    power_off(&s);
-    sim_settle(s.sim);
-    sim_put_text(s.sim, STATE "/boot.0", "rubbish");
-    sim_put_text(s.sim, STATE "/boot.1", "rubbish");
-    power_on(&s, 'a');
-    /* Armed, and the loader that is played anew knows nothing of it: it is told again. */
-    assert_int_equal(s.trouble.cause.code, UP_OK);
-    assert_int_equal(s.action, UP_START_RESTART);
-    power_off(&s);
-    power_on(&s, 'a');
-    assert_int_equal(phase_of(&s), UP_TRIAL);
-    runs(&s, 1, 1);
-    stand_free(&s);
+    for (int gone = 0; gone < 2; gone++) {
+        stand_up(&s, &by_file);
+        install(&s, CORE);
+        power_off(&s);
+        lose_boot_record(&s, gone);
+        power_on(&s, 'a');
+        /* Armed, and the loader that is played anew knows nothing of it: it is told again. */
+        assert_int_equal(s.trouble.cause.code, UP_OK);
+        assert_int_equal(s.action, UP_START_RESTART);
+        power_off(&s);
+        power_on(&s, 'a');
+        assert_int_equal(phase_of(&s), UP_TRIAL);
+        runs(&s, 1, 1);
+        stand_free(&s);
+    }
 }
 
 /* From the other slot, too, which then comes first in the order. */
@@ -472,9 +485,7 @@ static void a_lost_boot_record_names_the_slot_that_runs(void **state)
     stand_up(&s, &second);
     runs(&s, 1, 1);
     power_off(&s);
-    sim_settle(s.sim);
-    sim_put_text(s.sim, STATE "/boot.0", "rubbish");
-    sim_put_text(s.sim, STATE "/boot.1", "rubbish");
+    lose_boot_record(&s, false);
     power_on(&s, 'a');
     assert_int_equal(s.trouble.cause.code, UP_OK);
     runs(&s, 1, 1);
@@ -497,9 +508,7 @@ static void a_boot_record_that_cannot_be_made_stops_updates_alone(void **state)
     (void)state;
     stand_up(&s, &by_file);
     power_off(&s);
-    sim_settle(s.sim);
-    sim_put_text(s.sim, STATE "/boot.0", "rubbish");
-    sim_put_text(s.sim, STATE "/boot.1", "rubbish");
+    lose_boot_record(&s, false);
     break_all(&s, SIM_CHANGES, EIO);
     sim_fail_below(s.sim, STATE "/boot");
     power_on(&s, 'a');
