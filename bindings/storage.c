@@ -45,8 +45,8 @@ static int f_replace(lua_State *L)
     return up_push_done(L, up_storage_replace_file(up_storage_system(), path, text, len, 0600, &err), &err);
 }
 
-/* write(path, text) -> true | nil, message, code ("nospace", "write"): whole and durable, or as it was; the mode
- * of a file that is there stays, a new one is its owner's alone */
+/* write(path, text [, mode]) -> true | nil, message, code ("nospace", "write"): whole and durable, or as it was; the
+ * mode of a file that is there stays, a new one is its owner's alone unless mode says otherwise */
 static int f_write(lua_State *L)
 {
     struct up_storage *s = up_storage_system();
@@ -54,7 +54,8 @@ static int f_write(lua_State *L)
     size_t len;
     const char *text = luaL_checklstring(L, 2, &len);
     struct up_stat st;
-    unsigned mode = s->ops->stat(s, path, &st) == 0 && st.kind == UP_NODE_FILE ? st.mode : 0600;
+    unsigned fresh = (unsigned)luaL_optinteger(L, 3, 0600);
+    unsigned mode = s->ops->stat(s, path, &st) == 0 && st.kind == UP_NODE_FILE ? st.mode : fresh;
     struct up_error err;
 
     if (up_storage_write_file(s, path, text, len, mode, &err) < 0)

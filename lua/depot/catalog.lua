@@ -4,19 +4,19 @@
 -- devices ask. A file is read again when its size or change time differs from
 -- before. One that is incomplete, or that no key verifies, is listed as skipped
 -- with the reason and read again once it changes. A package that ever had a
--- list stays limited (depot.limited).
+-- list stays limited, and a withdrawn one is not offered (depot.catalog_bounds).
 -- Effects go through `natives`: folder, loop, package, source, storage.
 --
 -- @module depot.catalog
 
+local bounds = require "depot.catalog_bounds"
 local device_list = require "depot.device_list"
-local limited = require "depot.limited"
 local plausible = require "update.engine.plausible"
 local trusted = require "depot.trusted"
 
 local M = {}
 
-local Catalog = {}
+local Catalog = setmetatable({}, { __index = bounds })
 Catalog.__index = Catalog
 
 --- Seconds for which a package is held back that appears without a list while the depot runs: whoever copies both may
@@ -88,19 +88,6 @@ function Catalog:_load(name, found, list, keys)
   return entry
 end
 
--- A package whose list was removed goes to nobody; else it would reach the devices that the list excluded.
-function Catalog:_limit(entry, list)
-  if entry.everybody then
-    entry.devices = nil
-    self.limited[entry.name] = nil
-  elseif list or self.limited[entry.name] then
-    self.limited[entry.name] = true
-    if not list then
-      entry.devices, entry.listed, entry.orphaned = {}, 0, true
-    end
-  end
-end
-
 -- Hold back a package that appears without a list while others are served already, unless it was here before.
 function Catalog:_hold(entry, list, before)
   local manifest = entry.manifest
@@ -136,28 +123,6 @@ function Catalog:_see(name, found, list, keys, mark)
   self:_hold(entry, list, before)
   local seen = { mark = mark, entry = entry, change = change_of(entry, before) }
   return seen, not entry.held and seen.change or nil
-end
-
--- The list of limited packages is read once, and written when it changes.
-function Catalog:_read_limits(changes)
-  if self.limited then return end
-  local names, message = limited.read(self.natives, self.dir)
-  if not names then changes[#changes + 1] = { name = limited.NAME, change = "skipped", reason = message } end
-  self.limited = names or {}
-  self.written = limited.text(self.limited)
-end
-
-function Catalog:_write_limits(changes)
-  local text = self.hold and limited.text(self.limited)
-  if not text or text == self.written then return end
-  local ok, message = limited.write(self.natives, self.dir, text)
-  if ok then
-    self.written, self.unwritten = text, nil
-  elseif self.unwritten ~= text then
-    self.unwritten = text
-    changes[#changes + 1] = { name = limited.NAME, change = "not written",
-      reason = message .. "; after a restart, packages whose list was removed would go to every device" }
-  end
 end
 
 local function by_name(a, b) return a.name < b.name end
@@ -209,6 +174,7 @@ function Catalog:refresh()
   for _, seen in pairs(self.known) do
     entries[#entries + 1] = seen.entry
   end
+  self:_mark_withdrawn(entries, changes)
   table.sort(changes, by_name)
   table.sort(entries, by_name)
   self.entries, self.served = entries, true

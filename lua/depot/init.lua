@@ -127,6 +127,7 @@ function Depot:_join(options)
   self.terminal_jobs = terminal_jobs.new { fleet = function() return cloud.fleet end, packages = self.site.packages,
     sha256 = natives.digest.sha256, query = function(...) return cloud.query and cloud.query(...) end }
   self.site.terminal = function(asked) return self.terminal_jobs:choose(asked) end
+  self.site.can_check = function() return cloud.check ~= nil end
   self.site.check = function(name, query)
     if cloud.check then return cloud.check(name, query) end
   end

@@ -3,7 +3,7 @@
 -- Trouble with it never keeps packages from being served. A database that
 -- cannot be opened is tried again. While one cannot be written, messages wait
 -- (depot.fleet). A damaged one is set aside and a new one begun: devices report
--- again, and the operator has to give jobs and batches, withdraw releases and add patches again. One that was
+-- again, and the operator has to give jobs and batches and add patches again. One that was
 -- deleted is written again from the open file; one that was replaced is used.
 -- Each trouble is logged once, and so is its end. After the system's clock was
 -- set back, the cloud is opened anew, which corrects time stamps in the future.
@@ -54,7 +54,7 @@ function Keeper:_set_aside(message, code)
   local path = rescue.set_aside(self.options.dir)
   if path then
     self.tell { kind = "store", text = ("%s (%s); it is kept as %s, and a new one is begun: give jobs and "
-      .. "batches, withdraw releases and add patches again"):format(message, code, path) }
+      .. "batches and add patches again"):format(message, code, path) }
   end
   return path ~= nil
 end
@@ -90,7 +90,7 @@ end
 function Keeper:_drop()
   self.waiting = self.fleet:leave()
   self.cloud:close()
-  self.cloud, self.fleet, self.store = nil, nil, nil
+  self.cloud, self.fleet, self.store, self.check = nil, nil, nil, nil
 end
 
 -- Time stamps lie in the future of the system's clock, and would stay there.

@@ -92,6 +92,10 @@ local function check_place(natives, kept, options, now)
     if not ok then here = nil end
   end
   if here then
+    ok, message = kept:settle_withdrawn(options.dir, now)
+    if not ok then
+      options.on_event { kind = "store", text = ("%s/.withdrawn: %s"):format(options.dir, message) }
+    end
     ok, message, code = kept:commit()
   else
     kept:abandon() -- a store that is closed amid a transaction keeps its lock until it is collected

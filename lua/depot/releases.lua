@@ -6,6 +6,8 @@
 --
 -- @module depot.releases
 
+local withdrawn = require "depot.withdrawn"
+
 local M = { methods = {} }
 
 --- For depot.store_tables.
@@ -23,8 +25,6 @@ M.statements = {
   running = "SELECT count(*) AS n FROM device WHERE hash = ? AND (release = ? OR other = ?)",
   forget_proof = "DELETE FROM verified WHERE package = ?",
 }
-
-local function key_of(hash, release, sequence) return ("%s %s %d"):format(hash, release, sequence) end
 
 local Methods = M.methods
 
@@ -48,8 +48,27 @@ function Methods:withdrawn()
   local rows, message, code = self.statements.withdrawn:all()
   if not rows then return nil, message, code end
   local set = {}
-  for _, row in ipairs(rows) do set[key_of(row.hash, row.release, row.sequence)] = true end
+  for _, row in ipairs(rows) do set[withdrawn.key(row.hash, row.release, row.sequence)] = true end
   return set
+end
+
+--- Make the table and the file of depot.withdrawn say the same, within change().
+-- @treturn true|nil nil, message, code
+function Methods:settle_withdrawn(dir, now)
+  local set, message, code = self:withdrawn()
+  if not set then return nil, message, code end
+  local all
+  all, message, code = withdrawn.add(self.natives, dir, set)
+  if not all then return nil, message, code end
+  for key in pairs(all) do
+    local hash, sequence, release = key:match "^(%x+) (%d+) (.*)$"
+    if hash and not set[key] then
+      local done
+      done, message, code = self.statements.withdraw:run(hash, release, math.tointeger(tonumber(sequence)), now)
+      if not done then return nil, message, code end
+    end
+  end
+  return true
 end
 
 --- How many devices run a release.
@@ -58,13 +77,18 @@ function Methods:running(manifest)
   return row and row.n, message, code
 end
 
---- Set `withdrawn` of the entries of a catalog.
+--- Set `withdrawn` of the entries of a catalog. There is no way back.
 -- @tparam {table,...} packages
 -- @tparam table set of withdrawn()
-function M.mark(packages, set)
+-- @tparam[opt] boolean untold whether it cannot be told which are withdrawn, so that all count; nil: as before
+function M.mark(packages, set, untold)
   for _, entry in ipairs(packages) do
     local manifest = entry.manifest
-    entry.withdrawn = set[key_of(manifest.product_key, manifest.release, manifest.sequence)]
+    if manifest and set[withdrawn.key(manifest.product_key, manifest.release, manifest.sequence)] then
+      entry.ended = true
+    end
+    if untold ~= nil then entry.untold = untold end
+    entry.withdrawn = entry.ended or entry.untold or nil
   end
 end
 

@@ -191,13 +191,21 @@ local function listing(site)
     body = #lines > 0 and table.concat(lines) or "no packages\n" }
 end
 
+-- Whether a withdrawn package is still served. What has begun goes on. A signed link was asked about before, if that
+-- was possible; the link of a terminal has a name and no signature.
+local function may_go_on(site, request)
+  if request.query.Signature and site.can_check and site.can_check() then return true end
+  return (request.query.Signature or request.query.For) and not begins(request)
+end
+
 --- The answer to a request.
 -- @tparam table site packages() and entries() of the catalog, file(name), sha256(text), url (base of links, or nil),
 --   address ("HOST:PORT" listened on), scheme (or nil: "http"), proxies ({[address] = true},
 --   or nil), check (function(name, query) -> what is wrong with a signed link, or nil; absent if the depot signs no
---   links), allow (function(request) -> as depot.luat_jobs; absent: every package may answer a query), terminal
---   (function(asked) -> as depot.terminal_jobs; absent: terminals get the newest package of the folder), pending
---   (function -> packages that are being made, see depot.pending; or nil)
+--   links), can_check (function -> whether check can tell now), allow (function(request) -> as depot.luat_jobs;
+--   absent: every package may answer a query), terminal (function(asked) -> as depot.terminal_jobs; absent: terminals
+--   get the newest package of the folder), pending (function -> packages that are being made, see depot.pending; or
+--   nil)
 -- @tparam table request method, path, query, headers, as update.native.httpd gives it
 -- @treturn table see above
 function M.answer(site, request)
@@ -217,10 +225,7 @@ function M.answer(site, request)
   end
   local problem, who
   if site.check then problem, who = site.check(name, request.query) end
-  -- What has begun goes on. A signed link was asked about above; the link of a terminal has a name and no signature.
-  if not problem and entry.withdrawn and not request.query.Signature and (not request.query.For or begins(request)) then
-    problem = "expired"
-  end
+  if not problem and entry.withdrawn and not may_go_on(site, request) then problem = "expired" end
   if problem then
     local refused = links.refusal(problem)
     refused.dead_link = who

@@ -755,6 +755,7 @@ describe("depot actions", function()
         if release.release == "2.0.0" then assert.same({ "withdrawn", 2 }, { release.stage, release.runs }) end
       end
       assert.equal(0, (act "release withdraw packages new.upd"))
+      assert.matches("^%x+ 2 2.0.0\n$", read "packages/.withdrawn")
       assert.equal(2, (act "release dance packages"))
     end)
 

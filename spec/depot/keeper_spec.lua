@@ -87,7 +87,7 @@ describe("depot.keeper", function()
     step(2)
     assert.equal("a", devices())
     assert.matches("depot%.db: file is not a database %(corrupt%); it is kept as .*/depot%.db%.damaged, and a new one "
-      .. "is begun: give jobs and batches, withdraw releases and add patches again", told[1])
+      .. "is begun: give jobs and batches and add patches again", told[1])
     assert.equal(1, #told)
     local file <close> = assert(io.open(dir .. "/depot.db.damaged"))
     assert.equal(("x"):rep(4096), file:read "a")

@@ -103,6 +103,7 @@ end
 local function withdraw(world, release)
   local now, jobs = acts.now(), 0
   local ok, message, code = world.store:withdraw(release.manifest, now)
+  if ok then ok, message, code = world.store:settle_withdrawn(world.dir, now) end
   for _, entry in ipairs(ok and release.entries or {}) do
     local count
     ok, message, code = end_rollouts(world, entry, now)

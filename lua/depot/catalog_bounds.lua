@@ -1,0 +1,60 @@
+--- What bounds the packages of a folder, whatever comes and goes in it: the lists of devices that there ever were
+-- (depot.limited), and the releases that are withdrawn (depot.withdrawn).
+--
+-- Methods of the catalog.
+--
+-- @module depot.catalog_bounds
+
+local limited = require "depot.limited"
+local releases = require "depot.releases"
+local withdrawn = require "depot.withdrawn"
+
+local M = {}
+
+-- A package whose list was removed goes to nobody; else it would reach the devices that the list excluded.
+function M:_limit(entry, list)
+  if entry.everybody then
+    entry.devices = nil
+    self.limited[entry.name] = nil
+  elseif list or self.limited[entry.name] then
+    self.limited[entry.name] = true
+    if not list then
+      entry.devices, entry.listed, entry.orphaned = {}, 0, true
+    end
+  end
+end
+
+-- The list of limited packages is read once, and written when it changes.
+function M:_read_limits(changes)
+  if self.limited then return end
+  local names, message = limited.read(self.natives, self.dir)
+  if not names then changes[#changes + 1] = { name = limited.NAME, change = "skipped", reason = message } end
+  self.limited = names or {}
+  self.written = limited.text(self.limited)
+end
+
+function M:_write_limits(changes)
+  local text = self.hold and limited.text(self.limited)
+  if not text or text == self.written then return end
+  local ok, message = limited.write(self.natives, self.dir, text)
+  if ok then
+    self.written, self.unwritten = text, nil
+  elseif self.unwritten ~= text then
+    self.unwritten = text
+    changes[#changes + 1] = { name = limited.NAME, change = "not written",
+      reason = message .. "; after a restart, packages whose list was removed would go to every device" }
+  end
+end
+
+-- Mark what is withdrawn; what cannot be told counts as withdrawn.
+function M:_mark_withdrawn(entries, changes)
+  local set, message = withdrawn.read(self.natives, self.dir)
+  if message and message ~= self.withdrawn_fault then
+    changes[#changes + 1] = { name = withdrawn.NAME, change = "skipped",
+      reason = message .. "; no package is offered, as any may be withdrawn" }
+  end
+  self.withdrawn_fault = message
+  releases.mark(entries, set, message ~= nil)
+end
+
+return M
