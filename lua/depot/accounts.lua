@@ -51,6 +51,7 @@ M.statements = {
   session_drop = "DELETE FROM session WHERE hash = ?",
   sessions = "SELECT * FROM session WHERE account = ? ORDER BY made DESC",
   sessions_drop = "DELETE FROM session WHERE account = ? AND hash IS NOT ?",
+  sessions_clear = "DELETE FROM session",
   sessions_ended = "DELETE FROM session WHERE ends <= ? OR seen <= ?",
   token_add = [[INSERT INTO token (hash, account, name, verbs, products, made, ends)
     VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id]],
@@ -131,6 +132,9 @@ function Methods:drop_session(hash) return self.statements.session_drop:run(hash
 
 --- The sessions of an account, the newest first.
 function Methods:sessions(id) return self.statements.sessions:all(id) end
+
+--- End the sessions of everybody.
+function Methods:drop_all_sessions() return self.statements.sessions_clear:run() end
 
 --- End the sessions of an account.
 -- @tparam[opt] string but hash of the one that stays

@@ -131,6 +131,21 @@ local function state_of(row)
   return has and "succeeded" or "given"
 end
 
+--- Forget a device.
+-- @tparam table row product, device
+-- @treturn true|nil nil, message, code
+function M.forget(natives, dir, row)
+  local file = io.open(path_of(dir), "rb")
+  if not file then return true end
+  file:close()
+  local db <close>, message, code = natives.database.open(path_of(dir))
+  if not db then return nil, message, code end
+  local done
+  done, message, code = db:prepare("DELETE FROM http_device WHERE product = ? AND device = ?"):run(row.product,
+    row.device)
+  return done and true, message, code
+end
+
 --- The devices that asked, sorted; none if there is no database.
 -- @treturn {table,...}|nil cloud ("luat"), product, device, release, target, state ("given", "succeeded" or nil),
 --   heard, changed (ms), asked (how often); nil, message, code

@@ -7,7 +7,7 @@
 --
 -- @module depot.mqtt
 
-local acts = require "depot.rollout.acts"
+local copies = require "depot.acts.copies"
 local digests = require "depot.digests"
 local fleet = require "depot.fleet"
 local holding = require "depot.lock"
@@ -54,8 +54,8 @@ local function undo(opened, message, code, hopeless)
   return nil, message, code, hopeless
 end
 
-local function open_client(natives, options, secret)
-  local client = { client_id = "moult-depot-" .. natives.digest.sha256(secret):sub(1, 12), clean = false,
+local function open_client(natives, options, secret, fleet_id)
+  local client = { client_id = "moult-depot-" .. natives.digest.sha256(secret .. fleet_id):sub(1, 12), clean = false,
     keepalive = 30, five = true }
   for _, name in ipairs { "host", "port", "user", "password", "tls" } do
     client[name] = options[name]
@@ -71,7 +71,7 @@ end
 
 -- Pause what a restored or copied database would go on with: time has passed it by, and the other one may still run.
 local function pause_rollouts(kept, options, now)
-  local count, message, code = acts.restored { store = kept, now = now }
+  local count, message, code = copies.settle { store = kept, now = now }
   if not count or count == 0 then return count, message, code end
   options.on_event { kind = "rollout", text = ("the database was restored or copied: %d %s paused; `moult depot "
     .. "rollout list %s` shows them, and `moult depot rollout resume %s NUMBER` lets one go on"):format(count,
@@ -138,7 +138,10 @@ function M.open(natives, options)
   end
   secret, message, code = kept:secret(random.hex)
   if not secret then return undo(opened, message, code) end
-  client, message, code = keep(open_client(natives, options.mqtt, secret))
+  local fleet_id
+  fleet_id, message, code = kept:fleet()
+  if not fleet_id then return undo(opened, message, code) end
+  client, message, code = keep(open_client(natives, options.mqtt, secret, fleet_id))
   if not client then return undo(opened, message, code, true) end
 
   local wall = options.wall or os.time

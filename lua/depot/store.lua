@@ -28,8 +28,11 @@ Store.__index = Store
 -- @tparam string dir
 -- @tparam[opt] integer patience milliseconds to wait for another process that has locked it
 -- @treturn table store; or nil, message, code
-function M.open(natives, dir, patience)
-  local db, statements, code = tables.open(natives, dir .. "/depot.db", patience)
+function M.open(natives, dir, patience) return M.open_file(natives, dir .. "/depot.db", patience) end
+
+--- Open a database by its path.
+function M.open_file(natives, path, patience)
+  local db, statements, code = tables.open(natives, path, patience)
   if not db then return nil, statements, code end
   return setmetatable({ db = db, statements = statements, natives = natives, json = natives.json,
     sha256 = natives.digest.sha256, changing = false }, Store)
@@ -73,6 +76,9 @@ end
 --- Write everything into another file, which is replaced.
 -- @treturn true|nil nil, message, code
 function Store:copy(path) return tables.copy(self.natives, self.db, path) end
+
+--- Write an open database into another file, which is replaced.
+M.copy_of = tables.copy
 
 --- Prepare a statement on the tables of another module.
 function Store:prepare(sql)
@@ -222,6 +228,19 @@ function Store:belongs(folder, machine, adopt)
   return is_ours or "adopted"
 end
 
+--- The database will belong to the folder in which a depot opens it next.
+function Store:forget_place()
+  return self.statements.unset:run "place"
+end
+
+--- What tells this store from the one that it was copied from; "" if it never was.
+-- @treturn string|nil nil, message, code
+function Store:fleet()
+  local row, message, code = self.statements.setting:first "fleet"
+  if row == nil then return nil, message, code end
+  return row and row.value or ""
+end
+
 --- Record whether a depot runs. A depot that starts and finds the mark knows that the last one was killed.
 -- @treturn boolean|nil whether this changed anything; nil, message, code
 function Store:set_running(running)
@@ -235,7 +254,13 @@ function Store:set_running(running)
   return changed > 0
 end
 
+--- Keep everything in the one file from now on, so that it can be renamed once it is closed.
+-- @treturn true|nil nil, message, code
+function Store:gather() return self.db:execute "PRAGMA journal_mode = DELETE" end
+
 function Store:close()
+  -- The file is closed with the last of its statements.
+  for _, statement in pairs(self.statements) do statement:close() end
   self.db:close()
 end
 

@@ -5,6 +5,7 @@
 local accounts = require "depot.accounts"
 local audit = require "depot.audit"
 local events = require "depot.store.events"
+local forgetting = require "depot.store.forgetting"
 local groups = require "depot.store.groups"
 local records = require "depot.rollout.records"
 local releases = require "depot.releases"
@@ -14,7 +15,7 @@ local tags = require "depot.tags"
 local M = {}
 
 --- What has tables in the database: statements and methods of depot.store.
-M.modules = { accounts, audit, events, groups, records, releases, retention, tags }
+M.modules = { accounts, audit, events, forgetting, groups, records, releases, retention, tags }
 
 local COLUMNS = {
   "cloud", "product", "device", "hash", "release", "other", "module", "package", "target", "kind", "state", "step",
@@ -170,42 +171,49 @@ function M.copy(natives, db, path)
   local empty, message, code = natives.database.open(path, { wal = false })
   if not empty then return nil, message, code end
   empty:close()
-  local statement, done
-  statement, message, code = db:prepare "VACUUM INTO ?"
-  if statement then done, message, code = statement:run(path) end
+  local done
+  local statement <close>, why, word = db:prepare "VACUUM INTO ?"
+  if not statement then return nil, why, word end
+  done, message, code = statement:run(path)
   return done and true, message, code
 end
 
--- Before its tables are upgraded, the database is copied to PATH.N, N being its version.
-local function keep_copy(natives, db, path)
-  local version, message, code = db:prepare("PRAGMA user_version"):first()
+local function version_of(db)
+  local statement <close> = db:prepare "PRAGMA user_version"
+  local row, message, code = statement:first()
+  return row and row.user_version, message, code
+end
+
+-- Make the tables in an empty database, or upgrade those of an earlier version, within a transaction.
+local function upgrade(db, path)
+  local version, message, code = version_of(db)
   if not version then return nil, message, code end
-  local old = version.user_version
-  if old == 0 or old >= LATEST then return true end
-  local done
-  done, message, code = M.copy(natives, db, ("%s.%d"):format(path, old))
-  if not done then return nil, ("%s cannot be kept as %s.%d: %s"):format(path, path, old, message), code end
+  if version == 0 then return db:execute(SCHEMA) end
+  if version > LATEST then
+    return nil, ("%s: written by a newer version of Moult; upgrade this one"):format(path), "incompatible"
+  end
+  for step = version, #LATER do
+    local ok
+    ok, message, code = db:execute(LATER[step])
+    if not ok then return nil, message, code end
+  end
   return true
 end
 
--- Make the tables in an empty database, or upgrade those of an earlier version.
+-- Settle the tables. Before those of an earlier version are upgraded, the database is copied to PATH.N, N being its
+-- version. One that needs nothing is not locked.
 local function settle_schema(natives, db, path)
   local version, ok, message, code
-  ok, message, code = keep_copy(natives, db, path)
-  if not ok then return nil, message, code end
+  version, message, code = version_of(db)
+  if version == LATEST then return true end
+  if not version then return nil, message, code end
+  if version > 0 and version < LATEST then
+    ok, message, code = M.copy(natives, db, ("%s.%d"):format(path, version))
+    if not ok then return nil, ("%s cannot be kept as %s.%d: %s"):format(path, path, version, message), code end
+  end
   ok, message, code = db:execute "BEGIN IMMEDIATE"
   if not ok then return nil, message, code end
-  version, message, code = db:prepare("PRAGMA user_version"):first()
-  if not version then return nil, message, code end
-  if version.user_version == 0 then
-    ok, message, code = db:execute(SCHEMA)
-  elseif version.user_version > LATEST then
-    ok, message, code = nil, ("%s: written by a newer version of Moult; upgrade this one"):format(path),
-      "incompatible"
-  end
-  for step = math.max(1, version.user_version), version.user_version > 0 and ok and #LATER or 0 do
-    if ok then ok, message, code = db:execute(LATER[step]) end
-  end
+  ok, message, code = upgrade(db, path)
   local done, why, word = db:execute(ok and "COMMIT" or "ROLLBACK")
   if ok and not done then return nil, why, word end
   return ok, message, code

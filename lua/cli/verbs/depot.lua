@@ -12,7 +12,7 @@ local M = {}
 -- Actions: module depot.actions.<name>, with run(context).
 local ACTIONS = { add = true, status = true, verify = true, batch = true, retry = true, cancel = true,
   rollout = true, release = true, device = true, user = true, audit = true, events = true,
-  group = true }
+  group = true, backup = true, restore = true }
 -- Actions whose second word says what they do.
 local MANY = { rollout = "PACKAGE|NUMBER", release = "PACKAGE", device = "NAME", user = "NAME", group = "NAME" }
 -- Actions that take --filter.
@@ -70,9 +70,10 @@ are served there, too, with the certificate of --tls-cert.
       end open jobs; the package is no longer offered
   depot release list|withdraw DIR [PACKAGE]
       show the releases, or offer one no more: there is no way back
-  depot device list|show|set|tag|note DIR [NAME]
+  depot device list|show|set|tag|note|forget DIR [NAME]
       show the devices, or one; give them --tag or take --untag, by name, --device,
-      --filter or the file --devices; write a --note about one; set its --hardware
+      --filter or the file --devices; write a --note about one; set its --hardware;
+      remove all that is known of it
   depot status DIR
       show what the devices run, and the state of their jobs
   depot group create|add|remove DIR NAME
@@ -80,6 +81,9 @@ are served there, too, with the certificate of --tls-cert.
       --device or the file --devices; put names on the list, or take them off
   depot group list|show|delete DIR [NAME]
       show the groups, or one; remove one
+  depot backup|restore DIR FILE
+      copy DIR/depot.db while the depot may run; put it back while none runs: all
+      rollouts are paused then, and nobody is logged in
   depot events DIR
       show what happened to devices and rollouts, and who did what: --format csv or
       jsonl exports it, --since 7d and --device choose

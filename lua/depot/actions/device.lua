@@ -142,6 +142,26 @@ function verbs.note(context)
   return 0
 end
 
+-- The device that NAME means, which may only have asked over HTTP.
+local function one_of_all(context)
+  local row, message, code = one(context)
+  if row or code ~= "missing" then return row, message, code end
+  local rows, why, word = base.http_devices(context)
+  if not rows then return nil, why, word end
+  for _, other in ipairs(rows) do
+    if other.device == context.name then return other end
+  end
+  return nil, message, code
+end
+
+function verbs.forget(context)
+  local done, message, code = devices.forget(context, function() return one_of_all(context) end)
+  if not done then return nil, message, code end
+  context.env.out(context.env.json and "{}" or ("%s is forgotten; it comes back if it reports again"):format(
+    natives.printable.text(context.name)))
+  return 0
+end
+
 function verbs.set(context)
   local hardware = context.opts.hardware
   if not hardware then return nil, 'give --hardware NAME; "" removes it', "usage" end
@@ -155,7 +175,7 @@ end
 --- @tparam table context of depot.actions.base with verb
 function M.run(context)
   if not verbs[context.verb] then
-    return nil, ("device %s: expected list, show, set, tag or note"):format(context.verb), "usage"
+    return nil, ("device %s: expected list, show, set, tag, note or forget"):format(context.verb), "usage"
   end
   local served, message, code = base.needs_store(context)
   if not served then return nil, message, code end

@@ -3,6 +3,7 @@
 -- @module depot.acts.devices
 
 local acts = require "depot.acts"
+local http_devices = require "depot.http_devices"
 
 local M = {}
 
@@ -76,6 +77,23 @@ function M.tag(world, which, wanted)
     local rows, message, code = which()
     if not rows then return nil, message, code end
     return apply(world, rows, wanted, act)
+  end, act)
+end
+
+--- Forget a device with its events; the audit has the hash of its name.
+-- @tparam table world
+-- @tparam function which -> row; or nil, message, code; asked within the transaction
+-- @treturn true|nil nil, message, code
+function M.forget(world, which)
+  local act = { verb = "device.forget" }
+  return acts.change(world, function()
+    local row, message, code = which()
+    if not row then return nil, message, code end
+    act.object, act.product = "device sha256:" .. world.store.sha256(row.device), row.hash
+    local ok
+    ok, message, code = world.store:forget(row)
+    if ok and row.cloud == "luat" then ok, message, code = http_devices.forget(world.natives, world.dir, row) end
+    return ok, message, code
   end, act)
 end
 

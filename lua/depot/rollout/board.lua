@@ -79,6 +79,7 @@ end
 function Board:refuses(who)
   local cloud, product, device = links.place(who)
   local row = cloud and self.store:get(cloud, product, device)
+  if row == false then return cloud ~= nil end -- forgotten
   if not row or row.step then return false end
   if row.state == "cancelled" then return true end
   return row.rollout ~= nil and row.state == "pending" and self:refresh() == true and self:stops(row) ~= nil
