@@ -90,7 +90,7 @@ end
 function Keeper:_drop()
   self.waiting = self.fleet:leave()
   self.cloud:close()
-  self.cloud, self.fleet, self.store, self.check = nil, nil, nil, nil
+  self.cloud, self.fleet, self.store, self.check, self.query = nil, nil, nil, nil, nil
 end
 
 -- Time stamps lie in the future of the system's clock, and would stay there.

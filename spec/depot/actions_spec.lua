@@ -149,7 +149,7 @@ describe("depot actions", function()
   after_each(function()
     stop()
     for _, client in ipairs(clients) do client.mqtt:close() end
-    assert(os.execute(("cd '%s/packages' && rm -f *.db* depot.* *.devices .limited"):format(dir)))
+    assert(os.execute(("cd '%s/packages' && rm -f *.db* depot.* *.devices .limited .withdrawn"):format(dir)))
     collectgarbage()
   end)
 
