@@ -242,8 +242,8 @@ struct up_storage_ops {
     bool (*synchronised)(struct up_storage *s);
     uint64_t (*monotonic)(struct up_storage *s); /* milliseconds from an arbitrary origin */
     int (*random)(struct up_storage *s, void *buf, size_t len);
-    /* Run the restart command (NULL-terminated) and wait for it to end; -1 with
-     * ECANCELED if it fails. The device may go down before this returns. */
+    /* Run the restart command (NULL-terminated); -1 with ECANCELED if it fails within a
+     * second. One that takes longer goes on. The device may go down before this returns. */
     int (*restart)(struct up_storage *s, char *const argv[]);
 };
 

@@ -371,6 +371,27 @@ static void the_restart_command_is_run_and_judged(void **state)
     assert_true(errno == ENOENT || errno == ECANCELED); /* valgrind hears of it from the child only */
 }
 
+/* The supervisor proves meanwhile that it lives. */
+static void a_restart_command_that_does_not_end_is_not_waited_for(void **state)
+{
+    struct up_storage *s = up_storage_system();
+    char said[PATH_MAX], text[32] = "";
+    char *hangs[] = {(char *)"sh", (char *)"-c", (char *)"echo $$ >\"$0\"; exec sleep 60", said, NULL};
+    int file, status;
+    pid_t pid;
+
+    (void)state;
+    snprintf(said, sizeof said, "%s", at("said"));
+    assert_int_equal(s->ops->restart(s, hangs), 0);
+    file = s->ops->open(s, said, UP_READ, 0);
+    assert_true(file >= 0 && s->ops->pread(s, file, text, sizeof text - 1, 0) > 0);
+    s->ops->close(s, file);
+    pid = atoi(text);
+    assert_true(pid > 0 && waitpid(pid, &status, WNOHANG) == 0);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
 static void the_restart_command_starts_with_no_signal_blocked_or_ignored(void **state)
 {
     struct up_storage *s = up_storage_system();
@@ -805,6 +826,7 @@ int main(void)
         IN_DIRECTORY(directories_are_listed),
         IN_DIRECTORY(the_system_tells_of_itself),
         IN_DIRECTORY(the_restart_command_is_run_and_judged),
+        IN_DIRECTORY(a_restart_command_that_does_not_end_is_not_waited_for),
         IN_DIRECTORY(what_is_mounted_is_told),
         IN_DIRECTORY(a_file_is_read_up_to_the_limit),
         IN_DIRECTORY(a_tree_that_cannot_be_removed_says_what_stays),
