@@ -16,12 +16,8 @@
 #include "device.h"
 #include "device_settle.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "error.h"
 #include "helpers.h"
-#include "package.h"
 #include "preload.h"
 #include "roots.h"
 #include "running.h"

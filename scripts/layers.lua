@@ -69,7 +69,7 @@ local binding_includes = {
   keys = { "minisign", "storage" },        -- ids as minisign shows them; the system's
   minisign = { "storage" },         -- the system's: keys are files
   -- Its other half; whose manifest it takes; which a configuration names; the system's.
-  device = { "device_settle", "package", "roots", "running", "status" },
+  device = { "device_settle", "roots", "running", "status" },
   device_trial = { "device" },      -- methods of the same type
   device_hotfix = { "device", "hotfix" },
   device_install = { "device", "package", "status" },
