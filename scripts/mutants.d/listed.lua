@@ -272,5 +272,11 @@ list("transfer:make_ready", "p->ready = p->ready || rc == 0;", "p->ready = p->re
   "what is prepared is prepared again, which does nothing")
 list("slot_plain:plain_sync", "st.size > s->size && s->storage->ops->truncate(s->storage, s->file, s->size) < 0)",
   "st.size >= s->size && s->storage->ops->truncate(s->storage, s->file, s->size) < 0)", "of the right size it stays")
+list("files_weak:copy", "if (up_files_tree_remove(to, to_name, err) < 0)",
+  "if ((up_files_tree_remove(to, to_name, err) < 0 && false))", "then it cannot be created either, which is told")
+list("running_image:wants_digest",
+  "if (!core || !core->delta || !(up_device_parts(d, m) & 1u << UP_CORE) || !running->present ||",
+  "if (!core || !core->delta || !(up_device_parts(d, m) & 1u << UP_CORE) && !running->present ||",
+  "a digest that nobody asks for costs time alone")
 
 return listed

@@ -564,6 +564,38 @@ static void a_killed_writer_loses_nothing(void **state)
     }
 }
 
+/* And when that cannot be made durable: it is not what the next write leaves alone. */
+static void a_killed_writer_and_a_failed_sync_lose_nothing(void **state)
+{
+    static const char *const allowed[] = {"two", "killed", "next"};
+
+    (void)state;
+    for (unsigned c = 0; c < 3 * 3 * 3; c++) {
+        bool finished = false;
+
+        for (unsigned k = 1; !finished; k++) {
+            struct sim *sim = with_values(three, 2), *next;
+            struct up_record r = on(sim), again;
+            struct up_error err;
+            int rc;
+
+            sim_cut_at(sim, c % 3 + 1);
+            write_word(&r, "killed", &err);
+            next = sim_respawn(sim);
+            again = on(next);
+            sim_set_failed_sync(next, (enum sim_failed_sync)(c / 9));
+            sim_fail(next, SIM_SYNC, c / 3 % 3 + 1, EIO, false);
+            sim_reset_counters(next);
+            sim_cut_at(next, k);
+            rc = write_word(&again, "next", &err);
+            finished = !sim_is_cut(next);
+            assert_after_any_cut(next, allowed + (finished && rc == 0 ? 2 : 0), finished && rc == 0 ? 1 : 3);
+            sim_free(sim);
+            sim_free(next);
+        }
+    }
+}
+
 /* It was killed, and then the configuration says that the second file lies elsewhere. */
 static void a_file_that_moves_is_made_durable_first(void **state)
 {
@@ -734,6 +766,7 @@ int main(void)
         cmocka_unit_test(short_files_are_spread_once),
         cmocka_unit_test(tending_makes_both_whole),
         cmocka_unit_test(a_killed_writer_loses_nothing),
+        cmocka_unit_test(a_killed_writer_and_a_failed_sync_lose_nothing),
         cmocka_unit_test(a_file_that_moves_is_made_durable_first),
         cmocka_unit_test(a_read_that_failed_is_tried_again),
         cmocka_unit_test(a_medium_that_lies_is_noticed),
