@@ -138,7 +138,7 @@ function Fleet:_push(now)
   return true
 end
 
-local STAGES = { "_refresh", "_receive", "_push", "_sweep", "_prune" }
+local STAGES = { "_refresh", "_receive", "_push", "_sweep", "_prune", "_recount" }
 
 --- Do the work that is due; call after each poll.
 -- @treturn true|nil nil, message, code: the store failed; it will be tried again

@@ -1,4 +1,4 @@
---- What the fleet does from time to time: give up silent devices, and remove old records.
+--- What the fleet does from time to time: give up silent devices, remove old records, and count anew.
 --
 -- Methods of depot.fleet.
 --
@@ -9,7 +9,9 @@ local jobs = require "depot.jobs"
 
 local M = {}
 
-local PRUNE = 10000 -- ms between two slices of old records
+-- Milliseconds.
+local PRUNE = 10000      -- between two slices of old records
+local RECOUNT = 86400000 -- between two counts of the jobs of rollouts
 
 -- Remove what is old, a slice at a time.
 function M:_prune(now)
@@ -21,6 +23,24 @@ function M:_prune(now)
   ok, message, code = self.store:change()
   if ok then ok, message, code = self.store:prune(now) end
   return ok ~= nil, message, code
+end
+
+-- Once a day, count the jobs of rollouts anew. A tally that was wrong is a fault of ours: it is mended, and told.
+function M:_recount(now)
+  self.next_recount = self.next_recount or now + RECOUNT
+  if now < self.next_recount then return true end
+  self.next_recount = now + RECOUNT
+  local ok, message, code = self.store:change()
+  local wrong
+  if ok then wrong, message, code = self.store:recount() end
+  if not wrong then return nil, message, code end
+  for _, id in ipairs(wrong) do
+    local text = ("the counts of rollout %d were wrong, and are counted anew"):format(id)
+    ok, message, code = self.store:note_event { at = now, what = "fault", rollout = id, text = text }
+    if not ok then return nil, message, code end
+    self.commits:tell { kind = "store", text = text }
+  end
+  return true
 end
 
 function M:_sweep(now, base)

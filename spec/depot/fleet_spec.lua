@@ -126,6 +126,32 @@ describe("depot.fleet", function()
     assert.same({ "connection", "first heard", "pending", "offered", "upgrading", "runs", "succeeded" }, events)
   end)
 
+  it("counts the jobs of rollouts anew once a day, and tells of a tally that was wrong", function()
+    options = {}
+    reopen()
+    step()
+    step()
+    assert(kept:roll_out({ package = "digest of 2.0.0", target = "2.0.0", hash = natives.digest.sha256 "pk" }, now))
+    depot.board:take_back()
+    report "1.0.0"
+    step()
+    step(2001)
+    step(60)
+    assert.equal(1, kept:tally({ id = 1 })[1].n)
+    step(86400000)
+    step(60)
+    for _, event in ipairs(assert(kept:events({}, 100))) do assert.is_not.equal("fault", event.what) end
+    assert(kept.db:execute "UPDATE tally SET n = 7")
+    step(86400000)
+    step(60)
+    assert.equal(1, kept:tally({ id = 1 })[1].n)
+    local faults = {}
+    for _, event in ipairs(assert(kept:events({}, 100))) do
+      if event.what == "fault" then faults[#faults + 1] = event.text end
+    end
+    assert.same({ "the counts of rollout 1 were wrong, and are counted anew" }, faults)
+  end)
+
   it("removes what is older than its time while it runs", function()
     assert(kept:change())
     for i = 1, 1001 do assert(kept:note_event { at = i, what = "connection" }) end

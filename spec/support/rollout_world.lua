@@ -220,6 +220,7 @@ end
 
 -- The rules that hold at any time.
 function World:fault()
+  local rows = self:rows()
   for _, rollout in ipairs(assert(self.store:every_rollout(100))) do
     local tally, real = assert(self.store:tally(rollout)), assert(self.store:tally(rollout, true))
     if #tally ~= #real then return ("tally of rollout %d: %d lines for %d"):format(rollout.id, #tally, #real) end
@@ -237,13 +238,13 @@ function World:fault()
       return ("rollout %d is %s after %d failures, limit %d"):format(rollout.id, rollout.state, failed, limit.count)
     end
     local open = 0
-    for _, row in ipairs(self:rows()) do
+    for _, row in ipairs(rows) do
       local lives = row.state == "upgrading" or row.state == "pending" and row.ends and row.ends > self.now
       if row.rollout == rollout.id and lives then open = open + 1 end
     end
     if open > most then return ("rollout %d: %d offers in flight of %d"):format(rollout.id, open, most) end
   end
-  for _, row in ipairs(self:rows()) do
+  for _, row in ipairs(rows) do
     if row.due and row.due < self.stepped then return row.device .. " stays due, so that the depot would spin" end
   end
 end
@@ -327,7 +328,8 @@ local kept
 local function store_of()
   kept = kept or assert(store.open(memory, ""))
   kept:abandon()
-  assert(kept.db:execute "DELETE FROM device; DELETE FROM rollout; DELETE FROM tally; DELETE FROM verified")
+  assert(kept.db:execute("DELETE FROM device; DELETE FROM rollout; DELETE FROM tally; DELETE FROM verified; "
+    .. "DELETE FROM event"))
   return kept
 end
 

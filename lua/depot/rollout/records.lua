@@ -35,6 +35,14 @@ M.statements = {
   member = "SELECT 1 AS yes FROM rollout_member WHERE rollout = ? AND cloud = ? AND device = ?",
   tally = "SELECT wave, state, n FROM tally WHERE rollout = ? AND n > 0 ORDER BY wave, state",
   recount = "SELECT wave, state, count(*) AS n FROM device WHERE rollout = ? GROUP BY wave, state ORDER BY wave, state",
+  -- Where the tally and the jobs themselves differ: what one has and the other has not.
+  differences = [[SELECT * FROM (SELECT rollout, wave, state, n FROM tally WHERE n <> 0
+      EXCEPT SELECT rollout, wave, state, count(*) FROM device WHERE rollout IS NOT NULL GROUP BY 1, 2, 3)
+    UNION SELECT * FROM (SELECT rollout, wave, state, count(*) FROM device WHERE rollout IS NOT NULL GROUP BY 1, 2, 3
+      EXCEPT SELECT rollout, wave, state, n FROM tally WHERE n <> 0)]],
+  clear_tally = "DELETE FROM tally",
+  count_tally = [[INSERT INTO tally SELECT rollout, wave, state, count(*) FROM device WHERE rollout IS NOT NULL
+    GROUP BY 1, 2, 3]],
   heard_in_wave = [[SELECT count(*) AS count, count(*) FILTER (WHERE state IN ('succeeded', 'failed', 'reverted'))
     AS verdicts, count(*) FILTER (WHERE state = 'succeeded') AS succeeded FROM device
     WHERE rollout = ? AND wave = ? AND heard >= ? AND state NOT IN ('superseded', 'cancelled')]],
@@ -123,6 +131,24 @@ end
 --- How many jobs of a rollout are in which state: {wave, state, n}; `recount`: from the jobs themselves.
 function Methods:tally(rollout, recount)
   return self.statements[recount and "recount" or "tally"]:all(rollout.id)
+end
+
+--- Count the jobs of all rollouts anew, and mend the tally if it was wrong, within change().
+-- @treturn {integer,...}|nil the rollouts whose tally was wrong, in order; nil, message, code
+function Methods:recount()
+  local rows, message, code = self.statements.differences:all()
+  if not rows then return nil, message, code end
+  local seen, list = {}, {}
+  for _, row in ipairs(rows) do
+    if not seen[row.rollout] then list[#list + 1] = row.rollout end
+    seen[row.rollout] = true
+  end
+  if #list == 0 then return list end
+  table.sort(list)
+  local done
+  done, message, code = self.statements.clear_tally:run()
+  if done then done, message, code = self.statements.count_tally:run() end
+  return done and list, message, code
 end
 
 --- The devices of the last open wave that were heard since it opened: count, verdicts, succeeded.
