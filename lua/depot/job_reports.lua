@@ -49,9 +49,11 @@ function heard.version(row, event, now, settle)
   row.due = now + settle
 end
 
--- Whether a message is about the open job.
+-- Whether a message is about the open job. Of one that waits for its rollout and was never offered a device cannot tell
+-- anything: the message is about the job before.
 local function concerns(row, event)
-  return jobs.is_open(row) and (event.target == nil or event.target == row.target)
+  local waits = row.ends == 0 and (row.offers or 0) == 0
+  return jobs.is_open(row) and not waits and (event.target == nil or event.target == row.target)
 end
 
 local function advance(row, now)

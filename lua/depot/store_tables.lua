@@ -85,7 +85,7 @@ local SCHEMA = [[
   CREATE TABLE file (name TEXT PRIMARY KEY, tag TEXT NOT NULL, md5 TEXT NOT NULL);
   CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 ]] .. PATCHES .. ROLLOUTS .. tags.schema .. audit.schema .. accounts.schema .. events.schema
-  .. groups.schema .. "PRAGMA user_version = 11;"
+  .. groups.schema .. tags.index .. groups.index .. "PRAGMA user_version = 12;"
 
 -- The step from each earlier version to the next.
 local LATER = {
@@ -113,6 +113,7 @@ local LATER = {
   [8] = audit.schema .. accounts.schema .. "PRAGMA user_version = 9;",
   [9] = events.schema .. "PRAGMA user_version = 10;",
   [10] = groups.schema .. "PRAGMA user_version = 11;",
+  [11] = tags.index .. groups.index .. "PRAGMA user_version = 12;",
 }
 local LATEST = #LATER + 1
 

@@ -17,6 +17,9 @@ M.schema = [[
     PRIMARY KEY (cloud, product, device)) WITHOUT ROWID;
 ]]
 
+--- Since form 12: to find the devices of a tag.
+M.index = "CREATE INDEX tag_name ON tag (tag, cloud, product, device);"
+
 M.statements = {
   tags = "SELECT tag FROM tag WHERE cloud = ? AND product = ? AND device = ? ORDER BY tag",
   tag = "INSERT OR IGNORE INTO tag VALUES (?, ?, ?, ?)",

@@ -58,6 +58,11 @@ function M.depot(moult, quick, report)
   report(("depot %d open jobs"):format(count), "superseded: %d lines, %.1f rows written a job, the offer to a device in"
     .. " it; withdrawn: %d lines, %.1f rows a job, in %.1f s", f.newer_lines, f.newer_puts / count, f.withdrawn_lines,
     f.withdrawn_puts / count, f.withdrawn_seconds)
+  count = quick and 10000 or 100000
+  f = figures(moult, "rows.lua", count)
+  report(("depot %d rows"):format(count), "slowest of five, ms (aim <= 100): status %d; lists: a name %d, a prefix %d, "
+    .. "failed %d, a tag %d, hardly any %d; a group %d; rollouts %d; %d bytes a device", f.status, f.name, f.prefix,
+    f.failed, f.tag, f.rare, f.group, f.rollouts, f.bytes)
 end
 
 return M

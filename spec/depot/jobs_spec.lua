@@ -343,6 +343,16 @@ describe("depot.jobs", function()
     end)
   end)
 
+  it("passes over what a device says of the job before, while the next one waits and was never offered", function()
+    begin()
+    jobs.put_off(row, now)
+    assert.equal("ignored", progress(100))
+    assert.equal("ignored", fail(-1, "x"))
+    assert.same({ "pending" }, { row.state, row.step })
+    row.offers = 1 -- it was offered before it was put off
+    assert.equal("upgrading", progress(10))
+  end)
+
   it("passes over messages about another firmware, and without a job", function()
     assert.equal("ignored", progress(10))
     assert.equal("ignored", fail(-1, "x"))

@@ -239,7 +239,9 @@ function World:fault()
     end
     local open = 0
     for _, row in ipairs(rows) do
-      local lives = row.state == "upgrading" or row.state == "pending" and row.ends and row.ends > self.now
+      -- A device may go on with what it was offered before its job was put off (ends is 0): no offer of now.
+      local lives = row.state == "upgrading" and row.ends ~= 0
+        or row.state == "pending" and row.ends and row.ends > self.now
       if row.rollout == rollout.id and lives then open = open + 1 end
     end
     if open > most then return ("rollout %d: %d offers in flight of %d"):format(rollout.id, open, most) end

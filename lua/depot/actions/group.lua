@@ -37,7 +37,7 @@ end
 -- How many known devices are in a group.
 local function count_of(context, group)
   local where = context.store:where(assert(filters.parse("group:" .. group.name)), base.now())
-  where:add("hash = ?", group.hash)
+  where:add("+hash = ?", group.hash)
   local rows, message, code = context.store:count(where, { "hash" })
   if not rows then return nil, message, code end
   return rows[1] and rows[1].n or 0

@@ -62,14 +62,15 @@ local function summary(counts, unordered, deaf)
     .. "`batch --from RELEASE` reaches them"):format(text, unordered, unordered == 1 and "runs" or "run")
 end
 
--- Mark a device, or many that are alike, that get no offer because it is unknown whether they run something older.
+-- Mark a device that gets no offer because it is unknown whether they run something older.
 -- "Not listening" matters only while an offer is open.
 local function mark(row, is_unordered)
   row.deaf = jobs.is_open(row) and row.deaf
   row.unordered = not jobs.is_open(row) and is_unordered(row)
 end
 
-local ALIKE = { "state", "hash", "release", "other", "deaf IS NOT NULL AS deaf" }
+-- In the order of the index.
+local ALIKE = { "hash", "release", "other", "state" }
 
 -- How many devices are in which state, and what else is to be said of them; over_http: rows without a job.
 local function count(context, over_http, is_unordered)
@@ -78,14 +79,15 @@ local function count(context, over_http, is_unordered)
   for _, entry in ipairs(context.packages) do
     if entry.devices then columns = table.move(ALIKE, 1, #ALIKE, 2, { "device" }) end
   end
-  local alike, message, code = context.store:count(base.where(context), columns)
+  local alike, message, code = context.store:count(base.where(context), columns, "count(deaf) AS deaf")
   if not alike then return nil, message, code end
   local counts, unordered, deaf = {}, 0, 0
   for _, row in ipairs(alike) do
-    row.deaf = row.deaf == 1
-    mark(row, is_unordered)
-    if row.unordered then unordered = unordered + row.n end
-    if row.deaf then deaf = deaf + row.n end
+    if jobs.is_open(row) then
+      deaf = deaf + row.deaf
+    elseif is_unordered(row) then
+      unordered = unordered + row.n
+    end
     local state = row.state or "without a job"
     counts[state] = (counts[state] or 0) + row.n
   end

@@ -23,6 +23,9 @@ M.schema = [[
   CREATE INDEX device_release ON device (hash, release);
 ]]
 
+--- Since form 12: to count devices that are alike.
+M.index = "DROP INDEX device_release; CREATE INDEX device_alike ON device (hash, release, other, state, deaf);"
+
 M.statements = {
   groups = [[SELECT *, (SELECT count(*) FROM group_member WHERE fleet_group = id) AS names FROM fleet_group
     ORDER BY name, hash]],
@@ -140,13 +143,14 @@ end
 --- How many devices a condition selects, by what they have in common.
 -- @tparam table where of where()
 -- @tparam {string,...} columns no text from outside
+-- @tparam[opt] string more another count beside n
 -- @treturn {table,...}|nil the columns and n; nil, message, code
-function Methods:count(where, columns)
+function Methods:count(where, columns, more)
   local text, values = where:text()
   local order = {}
   for i = 1, #columns do order[i] = i end
-  return ask(self, ("SELECT %s, count(*) AS n FROM device WHERE %s GROUP BY %s"):format(table.concat(columns, ", "),
-    text, table.concat(order, ", ")), values)
+  return ask(self, ("SELECT %s, count(*) AS n%s FROM device WHERE %s GROUP BY %s"):format(table.concat(columns, ", "),
+    more and ", " .. more or "", text, table.concat(order, ", ")), values)
 end
 
 return M

@@ -64,12 +64,11 @@ local function name_is(where, wanted)
   where:add("device >= ? COLLATE NOCASE AND device < ? COLLATE NOCASE", start, start .. "\xFF")
 end
 
-local TAGS = "EXISTS (SELECT 1 FROM tag WHERE tag.cloud = device.cloud AND tag.product = device.product "
-  .. "AND tag.device = device.device%s)"
+local PLACE = "(cloud, product, device)"
 
 local function tag_is(where, wanted)
-  if wanted == "" then return where:add("NOT " .. TAGS:format "") end
-  where:add(TAGS:format " AND tag.tag = ?", wanted:lower())
+  if wanted == "" then return where:add("NOT " .. PLACE .. " IN (SELECT cloud, product, device FROM tag)") end
+  where:add(PLACE .. " IN (SELECT cloud, product, device FROM tag WHERE tag = ?)", wanted:lower())
 end
 
 -- A device is in a group by its list, or by its filter.
@@ -80,7 +79,7 @@ local function in_group(group, now, facts)
   end
   local sql, values = M.of(group.means, now, facts):text()
   values[#values + 1] = group.hash
-  return sql .. " AND hash = ?", values
+  return sql .. " AND +hash = ?", values
 end
 
 local function group_is(where, wanted, now, facts)
