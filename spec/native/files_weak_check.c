@@ -25,15 +25,21 @@ static int enter(void **state)
     return world_fill(w, &flow);
 }
 
-static void boot(struct world *w)
+/* The power goes, and with it what was not synced, or nothing. */
+static void cut_power(struct world *w, struct sim_choice choice)
 {
     struct sim *old = w->sim;
 
     up_files_close(&w->files);
-    w->sim = sim_reboot(old, &(struct sim_choice){SIM_ORDERED, SIM_ALL, 0, SIM_HARMLESS});
+    w->sim = sim_reboot(old, &choice);
     sim_free(old);
     w->storage = sim_storage(w->sim);
     assert_int_equal(up_files_open(&w->files, w->storage, STATE, &w->err), 0);
+}
+
+static void boot(struct world *w)
+{
+    cut_power(w, (struct sim_choice){SIM_ORDERED, SIM_ALL, 0, SIM_HARMLESS});
 }
 
 /* As a check of the file system would. */
@@ -109,6 +115,8 @@ static void empty(struct world *w, const char *dir, const char *const files[], u
     for (unsigned i = 0; i < count; i++) {
         snprintf(path, sizeof path, "%s/%s", dir, files[i]);
         assert_int_equal(w->storage->ops->unlink(w->storage, path), 0);
+        *strrchr(path, '/') = '\0';
+        assert_int_equal(w->storage->ops->sync_dir(w->storage, path), 0);
     }
 }
 
@@ -122,6 +130,10 @@ static void a_new_directory_is_filled_anew_after_a_cut(void **state)
     empty(w, "/app/new", files, 2);
     assert_new(w, false);
     assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    assert_new(w, true);
+    /* That is durable before what was kept is gone. */
+    assert_int_equal(up_files_sweep(&w->files, true, &w->err), 0);
+    cut_power(w, (struct sim_choice){SIM_INDEPENDENT, SIM_NONE, 0, SIM_HARMLESS});
     assert_new(w, true);
 }
 
@@ -140,6 +152,7 @@ static void a_deleted_directory_comes_back_whole(void **state)
     empty(w, old, files, 2);
     assert_int_equal(up_files_undo(&w->files, &w->err), 0);
     assert_int_equal(up_files_sweep(&w->files, false, &w->err), 0);
+    cut_power(w, (struct sim_choice){SIM_INDEPENDENT, SIM_NONE, 0, SIM_HARMLESS});
     now = tree_whole(w->sim);
     assert_string_equal(now, w->before);
     free(now);
