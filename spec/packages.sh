@@ -106,16 +106,16 @@ if [ "${1-}" = --inside ]; then
   device=$!
   trap 'kill $device 2>/dev/null || true' EXIT
   tries=0
-  until [ -S /var/lib/moult/control ] || [ $((tries += 1)) -gt 200 ]; do sleep 0.05; done
+  until [ -S /var/lib/moult/control ] || [ $((tries += 1)) -gt 1200 ]; do sleep 0.05; done
   as_unit() { setpriv --bounding-set "-all,$bounding" --no-new-privs "$@"; }
   as_unit moult explain METER_1.0.1.upd >explain.txt || { cat explain.txt run.log; fail "moult explain failed"; }
   code=0
   moult install METER_1.0.1.upd -q || code=$?
   [ $code -eq 0 ] || [ $code -eq 4 ] || { cat run.log; fail "moult install ended with $code"; }
   tries=0
-  until moult status --json | grep -q '"phase":"trial"' || [ $((tries += 1)) -gt 200 ]; do sleep 0.05; done
+  until moult status --json | grep -q '"phase":"trial"' || [ $((tries += 1)) -gt 1200 ]; do sleep 0.05; done
   tries=0
-  until moult confirm -q 2>confirm.txt || [ $((tries += 1)) -gt 200 ]; do sleep 0.05; done
+  until moult confirm -q 2>confirm.txt || [ $((tries += 1)) -gt 1200 ]; do sleep 0.05; done
   moult status --json | grep -q '"release":"1.0.1"' || { cat run.log confirm.txt; fail "not updated"; }
   kill $device
   code=0
@@ -131,7 +131,7 @@ if [ "${1-}" = --inside ]; then
   depot=$!
   trap 'kill $depot 2>/dev/null || true' EXIT
   tries=0
-  until grep -q listening depot.log || [ $((tries += 1)) -gt 200 ]; do sleep 0.05; done
+  until grep -q listening depot.log || [ $((tries += 1)) -gt 1200 ]; do sleep 0.05; done
   moult explain "$(sed -n 's/^listening on //p' depot.log)/METER_1.0.1.upd" >explain.txt || code=$?
   [ "$code" -eq 3 ] || { cat explain.txt depot.log; fail "what the depot serves was judged with $code, not 3"; }
   kill $depot
