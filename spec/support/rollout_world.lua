@@ -18,6 +18,7 @@ local M = { seen = {} }
 local HASH = natives.digest.sha256 "pk"
 local RELEASES = { "1.0.0", "2.0.0", "3.0.0" }
 local STEPS = 30
+local GRACE = 60000 -- ms after the end of a link in which depot.rollout.board still counts it as open
 
 local memory = setmetatable({ database = setmetatable({
   open = function(_, options) return natives.database.open(":memory:", options) end,
@@ -239,8 +240,9 @@ function World:fault()
     end
     local open = 0
     for _, row in ipairs(rows) do
-      -- A device may go on with what it was offered before its job was put off (ends is 0): no offer of now.
-      local lives = row.state == "upgrading" and row.ends ~= 0
+      -- A report may begin a job whose link ended long ago, or that waits (ends is 0): no offer that the depot opened.
+      local late = row.ends and row.changed and row.changed > row.ends + GRACE
+      local lives = row.state == "upgrading" and not late
         or row.state == "pending" and row.ends and row.ends > self.now
       if row.rollout == rollout.id and lives then open = open + 1 end
     end
