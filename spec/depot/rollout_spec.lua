@@ -301,12 +301,6 @@ describe("depot.rollout.window", function()
     end)
   end
 
-  it("says when it changes", function()
-    local window = plans.read({ window = "22:00-05:00" }).window
-    assert.same({ false, utc "2026-05-01 20:00" }, { windows.is_open(window, berlin, utc "2026-05-01 12:00") })
-    assert.same({ true, utc "2026-05-02 03:00" }, { windows.is_open(window, berlin, utc "2026-05-01 20:00") })
-  end)
-
   it("is always open if there is none", function() assert.is_true(windows.is_open(nil, zones.UTC, 5)) end)
 end)
 

@@ -185,7 +185,7 @@ function M.unheard(context, entry, name)
   return { cloud = opts.cloud, product = opts.product, device = name, hash = hash }
 end
 
-M.change = acts.change
+M.change, M.parts = acts.change, acts.parts
 
 -- The options that say which devices are meant.
 local CHOOSE = { "cloud", "product", "from", "filter" }

@@ -14,7 +14,7 @@ local function end_rollouts(context, entry)
   local hash = opts.product and context.natives.digest.sha256(opts.product)
   local rollouts, message, code = context.store:rollouts()
   if not rollouts then return nil, message, code end
-  local count, parts = 0, { store = context.store, by_digest = context.by_digest, now = base.now() }
+  local count, parts = 0, base.parts(context)
   for _, rollout in ipairs(rollouts) do
     if rollout.kind ~= "auto" and (not entry or entry.manifest.digest == rollout.package)
         and (not hash or hash == rollout.hash)

@@ -49,6 +49,11 @@ function M.record(world, verb, object, more)
     product = more.product, before = more.before, after = more.after }, M.now())
 end
 
+--- What depot.rollout.acts needs to know.
+function M.parts(world)
+  return { store = world.store, by_digest = world.by_digest, now = M.now() }
+end
+
 --- Who acts on the command line: whoever can open the database may do everything.
 function M.local_actor()
   return { name = actor.name() }

@@ -85,14 +85,13 @@ function M.full(release)
   end
 end
 
-local function end_rollouts(world, entry, now)
+local function end_rollouts(world, entry)
   local rollouts, message, code = world.store:rollouts()
   if not rollouts then return nil, message, code end
   for _, rollout in ipairs(rollouts) do
     if rollout.package == entry.manifest.digest then
       local ok
-      ok, message, code = rollout_acts.apply({ store = world.store, by_digest = world.by_digest, now = now }, rollout,
-        "withdrawn")
+      ok, message, code = rollout_acts.apply(acts.parts(world), rollout, "withdrawn")
       if not ok then return nil, message, code end
     end
   end
@@ -106,7 +105,7 @@ local function withdraw(world, release)
   if ok then ok, message, code = world.store:settle_withdrawn(world.dir, now) end
   for _, entry in ipairs(ok and release.entries or {}) do
     local count
-    ok, message, code = end_rollouts(world, entry, now)
+    ok, message, code = end_rollouts(world, entry)
     if not ok then return nil, message, code end
     count, message, code = world.store:end_package(entry.manifest.digest, now)
     if not count then return nil, message, code end

@@ -111,7 +111,7 @@ local function record(context, rollout, found, at)
   if rollout.plan.members == "fixed" then ok, message, code = add_members(context, made, found) end
   if not ok then return nil, message, code end
   if context.opts.draft then return made end
-  return rollout_acts.start({ store = context.store, by_digest = context.by_digest, now = base.now() }, made, at or nil)
+  return rollout_acts.start(acts.parts(context), made, at or nil)
 end
 
 --- Lay down a rollout that read() made, and start it unless it is a draft.
@@ -181,7 +181,7 @@ function M.act(world, verb, which, wishes)
     if not found then return nil, why, word end
     act.object, act.product = ("rollout %d of %s"):format(found.id, found.target), found.hash
     act.before = shown(world, found)
-    local parts = { store = world.store, by_digest = world.by_digest, now = acts.now() }
+    local parts = acts.parts(world)
     local done
     done, more, word = verbs[verb](parts, found, wishes)
     act.after = done and shown(world, done)

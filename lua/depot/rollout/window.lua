@@ -44,15 +44,14 @@ end
 -- @tparam table zone of depot.rollout.zone
 -- @tparam integer now ms
 -- @treturn boolean
--- @treturn integer|nil ms at which it closes, or opens next
 function M.is_open(window, zone, now)
   if not window then return true end
   local seconds = now // 1000
   local today = (seconds + zone:offset(seconds)) // DAY
-  for day = today - 1, today + 2 do
+  for day = today - 1, today do
     local from, to = of_day(window, zone, day)
-    if seconds < from then return false, from * 1000 end
-    if seconds < to then return true, to * 1000 end
+    if seconds < from then return false end
+    if seconds < to then return true end
   end
   return false
 end
