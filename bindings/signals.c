@@ -73,8 +73,17 @@ static int m_close(lua_State *L)
     return 0;
 }
 
+/* follow_parent(): from now on SIGTERM comes, too, when the process that started this one ends */
+static int f_follow_parent(lua_State *L)
+{
+    (void)L;
+    up_signals_follow_parent();
+    return 0;
+}
+
 static const luaL_Reg functions[] = {
     {"open", f_open},
+    {"follow_parent", f_follow_parent},
     {NULL, NULL},
 };
 

@@ -5,15 +5,23 @@
 local M = {}
 
 M.options = {
+  { name = "admin", value = "HOST:PORT", help = "serve an API for people and programs there, with users and roles" },
+  { name = "admin-url", value = "URL", list = true,
+    help = "by which the admin server is reached (default: its address and localhost); may be repeated" },
+  { name = "admin-cert", value = "FILE", help = "with --admin: serve HTTPS with this certificate and its chain (PEM)" },
+  { name = "admin-key", value = "FILE", help = "with --admin: private key of that certificate (PEM, not encrypted)" },
+  { name = "trusted-proxy", value = "ADDRESS", list = true,
+    help = "with --admin: a proxy that speaks TLS with people, and whose X-Forwarded-For is trusted" },
+  { name = "with-depot", help = "with admin: end when the process that started it ends" },
   { name = "role", value = "ROLE", help = "with user add, user role: what the user may, with --product only there",
     choices = { "viewer", "operator", "admin" } },
-  { name = "admin-url", value = "URL", list = true,
-    help = "with user add, user link: where the admin server is (http://127.0.0.1:8081)" },
   { name = "check", help = "with audit: check that no row was changed" },
 }
 
 --- For the help of the verb.
 M.text = [[
+  depot admin DIR [--admin HOST:PORT]
+      serve the API for people and programs alone, with or without a depot
   depot user add|link DIR NAME
       make a user with a --role, and print the link with which he sets a password; print another one
   depot user list|role|disable|enable|drop DIR [NAME]

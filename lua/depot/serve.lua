@@ -2,6 +2,8 @@
 --
 -- @module depot.serve
 
+local admin_child = require "depot.api.child"
+local admin_options = require "depot.api.options"
 local log = require "depot.log"
 local natives = require "update.natives"
 local qinglian_config = require "depot.qinglian_config"
@@ -18,7 +20,7 @@ local function absolute(path)
   return (ok and host.cwd or os.getenv "PWD" or ".") .. "/" .. path
 end
 
-local function read_file(path, option)
+function M.read_file(path, option)
   local file, why = io.open(path, "rb")
   local text = file and file:read "a"
   if file then file:close() end
@@ -39,15 +41,16 @@ function M.number_of(opts, name, least)
   return true
 end
 
--- {cert, key} of --tls-cert and --tls-key; false without.
-local function tls_of(opts)
-  local cert, key = opts["tls-cert"], opts["tls-key"]
+--- {cert, key} of two options that name files; false without.
+-- @treturn table|boolean|nil nil, message, code
+function M.tls_of(opts, cert_name, key_name)
+  local cert, key = opts[cert_name], opts[key_name]
   if not cert and not key then return false end
-  if not cert or not key then return nil, "--tls-cert and --tls-key go together", "usage" end
+  if not cert or not key then return nil, ("--%s and --%s go together"):format(cert_name, key_name), "usage" end
   local message, code
-  cert, message, code = read_file(cert, "tls-cert")
+  cert, message, code = M.read_file(cert, cert_name)
   if not cert then return nil, message, code end
-  key, message, code = read_file(key, "tls-key")
+  key, message, code = M.read_file(key, key_name)
   if not key then return nil, message, code end
   return { cert = cert, key = key }
 end
@@ -70,7 +73,7 @@ local function mqtt_of(opts)
   end
   local password
   if opts["mqtt-password"] then
-    local text, message, code = read_file(opts["mqtt-password"], "mqtt-password")
+    local text, message, code = M.read_file(opts["mqtt-password"], "mqtt-password")
     if not text then return nil, message, code end
     password = text:match "^[^\r\n]*"
   end
@@ -82,7 +85,7 @@ end
 local function qinglian_of(opts)
   if not opts.qinglian then return false end
   if not opts.mqtt then return nil, "--qinglian needs the broker of --mqtt", "usage" end
-  local text, message, code = read_file(opts.qinglian, "qinglian")
+  local text, message, code = M.read_file(opts.qinglian, "qinglian")
   if not text then return nil, message, code end
   local object, why = natives.json.decode(text, { depth = 4, size = 65536 })
   local set, wrong = qinglian_config.read(object)
@@ -129,13 +132,18 @@ local function settings(opts)
   local ok, message, code = check_base(opts)
   if not ok then return nil, message, code end
   local tls, mqtt
-  tls, message, code = tls_of(opts)
+  tls, message, code = M.tls_of(opts, "tls-cert", "tls-key")
   if tls == nil then return nil, message, code end
   mqtt, message, code = mqtt_of(opts)
   if mqtt == nil then return nil, message, code end
   local qinglian
   qinglian, message, code = qinglian_of(opts)
   if qinglian == nil then return nil, message, code end
+  if opts.admin then
+    local admin
+    admin, message, code = admin_options.check(opts)
+    if not admin then return nil, message, code end
+  end
   return { tls = tls or nil, mqtt = mqtt or nil, qinglian = qinglian or nil }
 end
 
@@ -186,10 +194,16 @@ function M.run(dir, opts, env)
     lines.note(("%d connections at most, not %d: raise the limit of open files (ulimit -n)")
       :format(depot:connections(), wanted))
   end
-  repeat
-    local ok
-    ok, message, code = depot:step(60000)
-  until not ok or signals:next()
+  local admin, ok = nil, true
+  if opts.admin then
+    admin, message, code = admin_child.start(natives, dir, opts, lines.note)
+    ok = admin ~= nil
+  end
+  while ok and not signals:next() do
+    ok, message, code = depot:step(admin and 1000 or 60000)
+    if ok and admin then ok, message, code = admin:step() end
+  end
+  if admin then admin:close() end
   depot:close()
   if not message then
     return 0

@@ -258,6 +258,14 @@ end
 -- @treturn true|nil nil, message, code
 function Store:gather() return self.db:execute "PRAGMA journal_mode = DELETE" end
 
+--- A setting of the depot.
+-- @treturn string|false|nil false: it is not set; nil, message, code
+function Store:setting(name)
+  local row, message, code = self.statements.setting:first(name)
+  if row == nil then return nil, message, code end
+  return row and row.value
+end
+
 function Store:close()
   -- The file is closed with the last of its statements.
   for _, statement in pairs(self.statements) do statement:close() end

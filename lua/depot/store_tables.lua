@@ -7,6 +7,7 @@ local audit = require "depot.audit"
 local events = require "depot.store.events"
 local forgetting = require "depot.store.forgetting"
 local groups = require "depot.store.groups"
+local pages = require "depot.store.pages"
 local records = require "depot.rollout.records"
 local releases = require "depot.releases"
 local retention = require "depot.store.retention"
@@ -15,7 +16,7 @@ local tags = require "depot.tags"
 local M = {}
 
 --- What has tables in the database: statements and methods of depot.store.
-M.modules = { accounts, audit, events, forgetting, groups, records, releases, retention, tags }
+M.modules = { accounts, audit, events, forgetting, groups, pages, records, releases, retention, tags }
 
 local COLUMNS = {
   "cloud", "product", "device", "hash", "release", "other", "module", "package", "target", "kind", "state", "step",

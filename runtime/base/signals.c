@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -44,6 +45,11 @@ int up_signals_next(struct up_signals *s)
     struct signalfd_siginfo info;
 
     return read(s->fd, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : UP_AGAIN;
+}
+
+void up_signals_follow_parent(void)
+{
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
 }
 
 void up_signals_close(struct up_signals *s)

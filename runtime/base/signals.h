@@ -17,6 +17,8 @@ UP_MUST_CHECK int up_signals_open(struct up_signals **out, struct up_error *err)
 int up_signals_fd(const struct up_signals *s); /* readable when one came */
 /* The next one, SIGTERM or SIGINT; UP_AGAIN if there is none. */
 int up_signals_next(struct up_signals *s);
+/* From now on SIGTERM comes, too, when the process that started this one ends, however it ends. */
+void up_signals_follow_parent(void);
 /* Restore the earlier signal handling. NULL is allowed. */
 void up_signals_close(struct up_signals *s);
 

@@ -10,7 +10,7 @@ local serve = require "depot.serve"
 local M = {}
 
 -- Actions: module depot.actions.<name>, with run(context).
-local ACTIONS = { add = true, status = true, verify = true, batch = true, retry = true, cancel = true,
+local ACTIONS = { add = true, admin = true, status = true, verify = true, batch = true, retry = true, cancel = true,
   rollout = true, release = true, device = true, user = true, audit = true, events = true,
   group = true, backup = true, restore = true }
 -- Actions whose second word says what they do.

@@ -23,7 +23,8 @@ end
 
 local function tell_link(context, name, token)
   local env = context.env
-  local url = (context.opts["admin-url"] and context.opts["admin-url"][1] or M.URL):gsub("/+$", "")
+  local said = context.opts["admin-url"]
+  local url = (said and said[1] or context.store:setting "admin_url" or M.URL):gsub("/+$", "")
   local link = ("%s/once?token=%s"):format(url, token)
   if env.json then
     env.out(natives.json.encode { user = name, link = link, seconds = users.LINK // 1000 })

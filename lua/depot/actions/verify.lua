@@ -5,6 +5,7 @@
 local base = require "depot.actions.base"
 local dialects = require "depot.dialects"
 local jobs = require "depot.jobs"
+local verify = require "depot.acts.verify"
 
 local M = {}
 
@@ -25,29 +26,6 @@ local function find(context, entry)
   if row then return row end
   return nil, ("device %s of this package's product has never reported; give its --cloud and --product")
     :format(names[1]), "missing"
-end
-
--- Give the device the job: true; "done": it runs the package already; nil, message, code.
-local function start(context, entry, row)
-  local now = base.now()
-  local store, manifest = context.store, entry.manifest
-  if entry.withdrawn then
-    return nil, ("%s is withdrawn"):format(manifest.release), "refused"
-  -- Each device names it after its own VERSION, so none but a terminal would report what is awaited.
-  elseif entry.unnamed and row.cloud ~= "terminal" then
-    return nil, ("%s names no release; pack it with one"):format(entry.name), "incompatible"
-  elseif entry.devices and not entry.devices[row.device] then
-    return nil, ("%s is not on the list %s.devices"):format(row.device, entry.name), "refused"
-  elseif jobs.has(row, manifest.release) then
-    row.package, row.target = manifest.digest, manifest.release
-    local ok, message, code = store:verify(row, now)
-    return ok and "done", message, code
-  elseif row.state == "upgrading" and row.package ~= manifest.digest then
-    return nil, ("%s is upgrading to %s; wait, or cancel that job"):format(row.device, row.target), "busy"
-  end
-  jobs.begin(row, { package = manifest.digest, target = manifest.release, kind = "verify" }, now)
-  local ok, message, code = store:put(row)
-  return ok and true, message, code
 end
 
 local function verdict(context, entry, row)
@@ -98,7 +76,7 @@ local function run(context)
     local why, word
     row, why, word = find(context, entry)
     if not row then return nil, why, word end
-    return start(context, entry, row)
+    return verify.start(context, entry, row)
   end, base.act(context, "job.verify", entry))
   if not started then return nil, message, code end
   if started == "done" then

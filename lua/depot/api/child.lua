@@ -1,0 +1,82 @@
+--- The admin server as a process of its own beside the depot, started anew when it ends.
+--
+-- What people do, and what is wrong with it, costs devices nothing then.
+--
+-- @module depot.api.child
+
+local M = {}
+
+local Child = {}
+Child.__index = Child
+
+local SETTLED = 3 -- seconds after which one that ends is started anew; before, something is wrong from the start
+local PAUSES = { 1, 2, 5, 15, 60 } -- seconds until then, longer each time
+
+local PASSED = { "admin", "admin-cert", "admin-key", "keys" }
+local LISTS = { "admin-url", "trusted-proxy" }
+
+-- The words that start it: this program, with what concerns it.
+local function words_of(dir, opts)
+  local words = { "/proc/self/exe", "depot", "admin", dir, "--with-depot" }
+  local function add(name, value)
+    words[#words + 1], words[#words + 2] = "--" .. name, value
+  end
+  for _, name in ipairs(PASSED) do
+    if opts[name] then add(name, opts[name]) end
+  end
+  for _, name in ipairs(LISTS) do
+    for _, value in ipairs(opts[name] or {}) do add(name, value) end
+  end
+  for _, name in ipairs { "json", "quiet" } do
+    if opts[name] then words[#words + 1] = "--" .. name end
+  end
+  return words
+end
+
+--- @tparam table natives update.natives
+-- @tparam string dir
+-- @tparam table opts of the verb
+-- @tparam function note function(text)
+-- @treturn table|nil child; nil, message, code
+function M.start(natives, dir, opts, note)
+  local self = setmetatable({ natives = natives, words = words_of(dir, opts), note = note, tries = 0 }, Child)
+  local ok, message, code = self:_start()
+  return ok and self, message, code
+end
+
+function Child:_start()
+  local message, code
+  self.command, message, code = self.natives.command.start(self.words)
+  self.began = self.natives.loop.now()
+  return self.command ~= nil, message, code
+end
+
+--- See whether it runs; start it anew when it is time.
+-- @treturn true|nil nil, message, code: it does not run at all
+function Child:step()
+  local now = self.natives.loop.now()
+  if not self.command then
+    if now >= self.again then self:_start() end
+    return true
+  end
+  local status = self.command:poll()
+  if not status then
+    if now - self.began > SETTLED then self.settled = true end
+    if now - self.began > PAUSES[#PAUSES] then self.tries = 0 end
+    return true
+  end
+  self.command:close()
+  self.command = nil
+  if not self.settled then return nil, "the admin server did not start; see above", "refused" end
+  self.tries = math.min(self.tries + 1, #PAUSES)
+  self.again = now + PAUSES[self.tries]
+  self.note(("admin: the server ended (%d); it is started anew in %d s"):format(status, PAUSES[self.tries]))
+  return true
+end
+
+--- End it.
+function Child:close()
+  if self.command then self.command:close() end
+end
+
+return M

@@ -1,0 +1,172 @@
+--- The admin server of a depot: an API for people and machines, on an address of its own.
+--
+--     local api = assert(require("depot.api").open { dir = "packages", listen = "127.0.0.1:0" })
+--     while not stop do api:step(1000) end
+--     api:close()
+--
+-- It is a process of its own beside the depot that serves devices (depot.api.child), so nothing that people do costs
+-- devices an answer. Both meet in the database only.
+--
+-- @module depot.api
+
+local answering = require "depot.api.answering"
+local limits = require "depot.api.limits"
+local natives = require "update.natives"
+local passwords = require "depot.api.passwords"
+local people = require "depot.api.people"
+local route_table = require "depot.api.route_table"
+local router = require "depot.api.router"
+local worlds = require "depot.api.world"
+
+local M = {}
+
+local Api = {}
+Api.__index = Api
+
+local BODY = 1048576 -- bytes of a request, but for uploads
+local WAITING = 256  -- calls that wait for something, at most
+
+-- The names by which browsers know the server.
+local function names_of(options, address)
+  local scheme = options.tls and "https" or "http"
+  local urls = options.urls or {}
+  if #urls == 0 then
+    local port = address:match ":(%d+)$"
+    urls = { ("%s://%s"):format(scheme, address), ("%s://localhost:%s"):format(scheme, port) }
+  end
+  local hosts, origins = {}, {}
+  for _, url in ipairs(urls) do
+    local origin = url:gsub("/+$", ""):lower()
+    local host = origin:match "^https?://(.+)$"
+    -- A browser leaves out the port that the scheme has anyway.
+    hosts[host], origins[origin] = true, true
+  end
+  return hosts, origins, (urls[1]:gsub("/+$", ""))
+end
+
+local function set_of(list)
+  local set = {}
+  for _, name in ipairs(list or {}) do set[name] = true end
+  return set
+end
+
+--- Open an admin server; nothing is served before the first step().
+-- @tparam table options dir; listen ("HOST:PORT"); keys (as the depot takes it), urls (array: by which it is reached),
+--   tls {cert, key}, proxies (addresses), watch (array of further {fd, read}), on_request(event); all but the first two
+--   optional
+-- @treturn table|nil api; nil, message, code
+function M.open(options)
+  local self = setmetatable({ waiting = {}, notes = {}, on_request = options.on_request or function() end,
+    watch = options.watch or {} }, Api)
+  local message, code
+  self.world, message, code = worlds.open(natives, options.dir, options.keys)
+  if not self.world then return nil, message, code end
+  self.loop, message, code = natives.loop.new()
+  if self.loop then
+    local tls = options.tls or {}
+    self.server, message, code = natives.httpd.open(options.listen, { cert = tls.cert, key = tls.key, body_max = BODY,
+      connections = options.connections or 256, proxies = options.proxies, early = route_table.PREFIX .. "/uploads/" })
+  end
+  if not self.server then
+    self:close()
+    return nil, message, code
+  end
+  self:_assemble(options)
+  return self
+end
+
+function Api:_assemble(options)
+  local hosts, origins, base = names_of(options, self.server:address())
+  local routes = route_table.all()
+  self:_say_where(base)
+  self.passwords = passwords.new(natives)
+  local shared = { world = self.world, limits = limits.new(), passwords = self.passwords,
+    secure = base:find "^https" ~= nil, clock = natives.loop.now, now = function() return os.time() * 1000 end }
+  self.answers = answering.new { world = self.world, people = people.new(shared), passwords = self.passwords,
+    limits = shared.limits, router = router.new(routes), routes = routes, natives = natives, hosts = hosts,
+    origins = origins, base = base, proxies = set_of(options.proxies), clock = natives.loop.now }
+end
+
+-- Where people find it, for the links that the command line prints.
+function Api:_say_where(base)
+  local store = self.world.store
+  if store:setting "admin_url" == base or not store:change() then return end
+  if store:set_setting("admin_url", base) then store:commit() else store:abandon() end
+end
+
+--- The "HOST:PORT" that it listens on.
+function Api:address() return self.server:address() end
+
+--- Whether nobody could log in.
+function Api:has_no_users()
+  local rows = self.world.store:accounts()
+  return rows ~= nil and #rows == 0
+end
+
+-- Go on with a call until it answers, or waits once more.
+function Api:_go_on(call)
+  local ok, result = coroutine.resume(call.thread)
+  if not ok then
+    self.world.store:abandon()
+    local request = call.request
+    self.on_request { method = request.method, path = request.path, client = request.client, status = 500,
+      complete = true, ms = 0, note = debug.traceback(call.thread, result) }
+    result = self.answers:failure(call.request, "internal", "the server failed; its log says where")
+  elseif coroutine.status(call.thread) ~= "dead" then
+    call.ready = result
+    return false
+  end
+  self.notes[call.request.id] = result.note
+  self.server:reply(call.request.id, result.status, result.headers, result.body)
+  return true
+end
+
+function Api:_begin(request)
+  local call = { request = request }
+  if request.path == "/healthz" then
+    return self.server:reply(request.id, 200, { ["Content-Type"] = "text/plain" }, "ok\n")
+  end
+  if #self.waiting >= WAITING then
+    local busy = self.answers:failure(request, "busy", "too many requests wait")
+    return self.server:reply(request.id, busy.status, busy.headers, busy.body)
+  end
+  call.thread = coroutine.create(function() return self.answers:answer(request) end)
+  if not self:_go_on(call) then self.waiting[#self.waiting + 1] = call end
+end
+
+-- Those that waited and can go on.
+function Api:_wake()
+  local calls = self.waiting
+  self.waiting = {}
+  for _, call in ipairs(calls) do
+    if not call.ready() or not self:_go_on(call) then self.waiting[#self.waiting + 1] = call end
+  end
+end
+
+--- Wait for work, at most `timeout_ms`, and do it.
+-- @treturn true|nil nil, message, code: the loop or the server failed
+function Api:step(timeout_ms)
+  local watches = { { fd = self.server:fd(), read = true }, table.unpack(self.watch) }
+  self.passwords:watch(watches)
+  local limit = self.server:timeout()
+  local ok, message, code = self.loop:poll(limit >= 0 and math.min(limit, timeout_ms) or timeout_ms, watches)
+  if ok then ok, message, code = self.server:run() end
+  if not ok then return nil, message, code end
+  for request in self.server.next, self.server do self:_begin(request) end
+  self:_wake()
+  for event in self.server.finished, self.server do
+    event.note, self.notes[event.id] = event.note or self.notes[event.id], nil
+    self.on_request(event)
+  end
+  return true
+end
+
+--- Stop serving.
+function Api:close()
+  if self.passwords then self.passwords:close() end
+  if self.server then self.server:close() end
+  if self.loop then self.loop:close() end
+  self.world:close()
+end
+
+return M

@@ -1,0 +1,39 @@
+--- Lists a page at a time.
+--
+-- @module depot.api.pages
+
+local M = {}
+
+--- Rows of a page, unless the request says.
+M.LIMIT = 100
+
+--- Rules of the arguments of lists.
+M.limit = { type = "integer", least = 1, most = 1000, about = "rows at most (100)" }
+M.numbered = { cursor = { type = "integer", about = "`next` of the page before" }, limit = M.limit }
+
+--- A page of rows with rising or falling numbers.
+-- @tparam table call
+-- @tparam {table,...} items with id
+-- @tparam integer limit
+function M.of(call, items, limit)
+  local last = #items == limit and items[#items].id
+  return { items = call.json.array(items), next = last or call.json.null }
+end
+
+local EVENT = { "id", "what", "cloud", "product", "device", "rollout", "actor", "release", "code", "text" }
+
+--- An event as an object for JSON.
+function M.event(call, row)
+  local object = { at = row.at // 1000, product_key = row.hash or call.json.null }
+  for _, name in ipairs(EVENT) do object[name] = row[name] == nil and call.json.null or row[name] end
+  return object
+end
+
+--- A page of events.
+function M.of_events(call, rows)
+  local items = {}
+  for i, row in ipairs(rows) do items[i] = M.event(call, row) end
+  return M.of(call, items, call.args.limit or M.LIMIT)
+end
+
+return M

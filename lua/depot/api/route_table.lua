@@ -1,0 +1,31 @@
+--- Every route of the API, one row each.
+--
+-- A row: method, path, role, run(call); verb (what tokens can be limited to), about, query and body (rules of
+-- depot.api.fields). `role` is viewer, operator or admin, asked for the product of the object that the path names, or
+-- for the whole depot; "self": whoever is logged in; "none": anybody. `scope` "any": a role in any product is enough,
+-- and run() shows only what the actor may see. `session_only`: a token cannot do it. `read_when`: with this argument of
+-- the query the route changes nothing, and takes no more than to read.
+--
+-- Router, checks of arguments, rights and the OpenAPI document come from it.
+--
+-- @module depot.api.route_table
+
+local M = {}
+
+local MODULES = { "people", "devices", "releases", "records", "meta" }
+
+M.PREFIX = "/api/v1"
+
+--- @treturn {table,...}
+function M.all()
+  local list = {}
+  for _, name in ipairs(MODULES) do
+    for _, row in ipairs(require("depot.api.routes." .. name).routes) do
+      row.method, row.path, row.role, row.run = row[1], row[2], row[3], row[4]
+      list[#list + 1] = row
+    end
+  end
+  return list
+end
+
+return M

@@ -1,0 +1,172 @@
+--- Routes of products and devices.
+--
+-- @module depot.api.routes.devices
+
+local acts = require "depot.acts"
+local devices = require "depot.acts.devices"
+local filters = require "depot.filter"
+local ids = require "depot.api.ids"
+local jobs = require "depot.jobs"
+local may = require "depot.api.may"
+local objects = require "depot.api.objects"
+local pages = require "depot.api.pages"
+local tags = require "depot.tags"
+
+local M = {}
+
+local SLICE = 500    -- rows read at once
+local SCANNED = 5000 -- rows that one request looks at; a filter that selects few goes on with the cursor
+
+local function products(call)
+  local known, message, code = call.world:products()
+  if not known then return nil, message, code end
+  local list = call.json.array {}
+  for hash, product in pairs(known) do
+    if hash == product.product_key and may.sees(call.actor, hash) then list[#list + 1] = product end
+  end
+  table.sort(list, function(a, b) return a.name < b.name end)
+  return { items = list, next = call.json.null }
+end
+
+local function product(call)
+  return call.objects.P
+end
+
+-- The rows of a product that a filter selects, and where to go on.
+local function select_rows(call, filter, limit)
+  local world, found, seen = call.world, {}, 0
+  local after = call.args.cursor and ids.read(call.args.cursor) or {}
+  while true do
+    local rows, message, code = world.store:devices_after(call.product, after, SLICE)
+    if rows then rows, message, code = world.store:tag_rows(rows) end
+    if not rows then return nil, message, code end
+    for i, row in ipairs(rows) do
+      if not filter or filters.means(filter, row, acts.now()) then found[#found + 1] = row end
+      if #found == limit and not (i == #rows and #rows < SLICE) then return found, row end
+    end
+    if #rows < SLICE then return found end
+    after, seen = rows[#rows], seen + #rows
+    if seen >= SCANNED then return found, after end
+  end
+end
+
+local function list(call)
+  local filter, message, code
+  if call.args.filter and call.args.filter ~= "" then
+    filter, message, code = filters.parse(call.args.filter)
+    if not filter then return nil, message, code, "filter" end
+  end
+  if call.args.cursor and not ids.read(call.args.cursor) then
+    return nil, "the cursor is not one of this list", "usage", "cursor"
+  end
+  local rows, last
+  rows, last, code = select_rows(call, filter, call.args.limit or pages.LIMIT)
+  if not rows then return nil, last, code end
+  local items = call.json.array {}
+  for i, row in ipairs(rows) do items[i] = objects.device(call.world, row) end
+  return { items = items, next = last and ids.of(last) or call.json.null }
+end
+
+local function device(call) return objects.device(call.world, call.objects.D) end
+
+local function events(call)
+  local rows, message, code = call.world.store:events_of_one(call.objects.D, call.args.cursor,
+    call.args.limit or pages.LIMIT)
+  if not rows then return nil, message, code end
+  return pages.of_events(call, rows)
+end
+
+local function job_of(call, row)
+  if not row.state then return nil end
+  return { id = ids.of(row), device = row.device, target = row.target, kind = row.kind or call.json.null,
+    state = row.state, code = row.code or call.json.null, reason = row.reason or call.json.null,
+    text = row.text or call.json.null, step = row.step or call.json.null, rollout = row.rollout or call.json.null,
+    wave = row.wave or call.json.null, offers = row.offers or 0, failures = row.failures or 0,
+    changed = row.changed and row.changed // 1000 or call.json.null }
+end
+M.job_of = job_of
+
+local function device_jobs(call)
+  return { items = call.json.array { job_of(call, call.objects.D) }, next = call.json.null }
+end
+
+-- The tags that a device is to have, as changes: {[tag] = wanted}.
+local function wishes(call, row)
+  local wanted = {}
+  for _, tag in ipairs(row.tags) do wanted[tag] = false end
+  for _, text in ipairs(call.args.tags) do
+    local tag, message, code = tags.read(text)
+    if not tag then return nil, message, code, "tags" end
+    wanted[tag] = true
+  end
+  for _, tag in ipairs(row.tags) do
+    if wanted[tag] then wanted[tag] = nil end
+  end
+  return wanted
+end
+
+local function change(call)
+  local row, args = call.objects.D, call.args
+  if args.tags then
+    local wanted, message, code, field = wishes(call, row)
+    if not wanted then return nil, message, code, field end
+    if next(wanted) then
+      local done
+      done, message, code = devices.tag(call.world, function() return { row } end, wanted)
+      if not done then return nil, message, code end
+    end
+  end
+  if args.note then
+    local done, message, code = devices.note(call.world, function() return row end, args.note)
+    if not done then return nil, message, code end
+  end
+  local new, message, code = objects.kinds.D.load(call.world, ids.of(row))
+  if not new then return nil, message, code end
+  call.objects.D = new
+  return objects.device(call.world, new)
+end
+
+local function job(call)
+  local found = job_of(call, call.objects.D)
+  if not found then return nil, "the device has no job", "missing" end
+  return found
+end
+
+-- Change the job of a device by a function of depot.jobs.
+local function change_job(verb, method, why)
+  return function(call)
+    local row = call.objects.D
+    local done, message, code = acts.change(call.world, function()
+      local fresh, fault, word = call.world.store:get(row.cloud, row.product, row.device)
+      if not fresh then return nil, fault, word end
+      if not method(fresh, acts.now()) then return nil, why, "refused" end
+      call.objects.D = fresh
+      return call.world.store:put(fresh)
+    end, { verb = verb, object = objects.kinds.D.name(row), product = row.hash, before = row.state })
+    if not done then return nil, message, code end
+    return job_of(call, call.objects.D)
+  end
+end
+
+local LIST = { filter = { type = "string", about = "which devices, as state:failed" },
+  cursor = { type = "string", most = 4096, about = "`next` of the page before" }, limit = pages.limit }
+
+M.routes = {
+  { "GET", "/products", "viewer", products, verb = "read", scope = "any", about = "The products that you may see" },
+  { "GET", "/products/{P}", "viewer", product, verb = "read", about = "One product" },
+  { "GET", "/products/{P}/devices", "viewer", list, verb = "read", query = LIST, about = "The devices of a product" },
+  { "GET", "/devices/{D}", "viewer", device, verb = "read", about = "One device" },
+  { "GET", "/devices/{D}/events", "viewer", events, verb = "read", query = pages.numbered,
+    about = "What happened to a device, the newest first" },
+  { "GET", "/devices/{D}/jobs", "viewer", device_jobs, verb = "read", about = "The job of a device" },
+  { "PATCH", "/devices/{D}", "operator", change, verb = "tag", about = "Tags and note of a device", body = {
+    tags = { type = "strings", most = 100, about = "all tags that it is to have" },
+    note = { type = "string", about = "what to remember of it; empty removes it" } } },
+  { "GET", "/jobs/{D}", "viewer", job, verb = "read", about = "The job of a device" },
+  { "POST", "/jobs/{D}/retry", "operator", change_job("job.retry", jobs.retry, "the job has not failed"),
+    verb = "rollout", about = "Try again on a device that failed" },
+  { "POST", "/jobs/{D}/cancel", "operator", change_job("job.cancel", jobs.cancel, "there is no open job"),
+    verb = "rollout", about = "End the open job of a device" },
+}
+
+return M

@@ -1,0 +1,109 @@
+--- Routes of what happened, and what needs a person.
+--
+-- @module depot.api.routes.records
+
+local audit = require "depot.actions.audit"
+local may = require "depot.api.may"
+local objects = require "depot.api.objects"
+local pages = require "depot.api.pages"
+
+local M = {}
+
+local FOUND = 50 -- devices that a search shows
+
+-- Only what the actor may see.
+local function visible(call, rows)
+  local seen = {}
+  for _, row in ipairs(rows) do
+    -- What concerns the whole depot is of users and settings.
+    local role = not row.hash and row.what == "act" and "admin" or "viewer"
+    if may.may(call.actor, "read", role, row.hash) then seen[#seen + 1] = row end
+  end
+  return seen
+end
+
+local function events(call)
+  local args = call.args
+  local limit = args.limit or pages.LIMIT
+  local rows, message, code = call.world.store:events_before({ before = args.cursor, hash = args.product,
+    rollout = args.rollout, what = args.what }, limit)
+  if not rows then return nil, message, code end
+  local last = #rows == limit and rows[limit].id or call.json.null
+  local items = {}
+  for i, row in ipairs(visible(call, rows)) do items[i] = pages.event(call, row) end
+  return { items = call.json.array(items), next = last }
+end
+
+local function changes(call)
+  local limit = call.args.limit or pages.LIMIT
+  local rows, message, code = call.world.store:audited(call.args.cursor, limit)
+  if not rows then return nil, message, code end
+  local items = {}
+  for i, row in ipairs(rows) do items[i] = audit.object(row) end
+  return pages.of(call, items, limit)
+end
+
+local function search(call)
+  local rows, message, code = call.world.store:devices_named(call.args.q, FOUND)
+  if rows then rows, message, code = call.world.store:tag_rows(rows) end
+  if not rows then return nil, message, code end
+  local items = {}
+  for i, row in ipairs(visible(call, rows)) do items[i] = objects.device(call.world, row) end
+  return { items = call.json.array(items), next = call.json.null }
+end
+
+local function summary(call)
+  local store, hash = call.world.store, call.product
+  local runs, message, code = store:runs_by_release(hash)
+  if not runs then return nil, message, code end
+  local jobs
+  jobs, message, code = store:jobs_by_state(hash)
+  if not jobs then return nil, message, code end
+  local states = {}
+  for _, row in ipairs(jobs) do states[row.state] = row.n end
+  local list = {}
+  for i, row in ipairs(runs) do list[i] = { release = row.release or call.json.null, devices = row.n } end
+  return { product_key = hash, devices = call.objects.P.devices, runs = call.json.array(list), jobs = states }
+end
+
+-- Each with a count, what it is, and what to do.
+local function attention(call)
+  local store, hash, items = call.world.store, call.product, {}
+  local rows, message, code = store:rollouts()
+  if not rows then return nil, message, code end
+  for _, rollout in ipairs(rows) do
+    if rollout.hash == hash and rollout.state == "paused" then
+      items[#items + 1] = { what = "paused", reason = rollout.reason or call.json.null, rollout = rollout.id,
+        count = rollout.failed, release = rollout.target }
+    end
+  end
+  local states
+  states, message, code = store:jobs_by_state(hash)
+  if not states then return nil, message, code end
+  for _, row in ipairs(states) do
+    if row.state == "failed" or row.state == "reverted" then
+      items[#items + 1] = { what = row.state, count = row.n, filter = "state:" .. row.state }
+    end
+  end
+  local deaf
+  deaf, message, code = store:deaf_count(hash)
+  if not deaf then return nil, message, code end
+  if deaf > 0 then items[#items + 1] = { what = "not listening", count = deaf } end
+  return { items = call.json.array(items), next = call.json.null }
+end
+
+M.routes = {
+  { "GET", "/products/{P}/summary", "viewer", summary, verb = "read", about = "What the devices run, and their jobs" },
+  { "GET", "/products/{P}/attention", "viewer", attention, verb = "read", about = "What needs a person" },
+  { "GET", "/search", "viewer", search, verb = "read", scope = "any", about = "Devices of a name", query = {
+    q = { type = "string", need = true, most = 256, about = "name of a device, as its IMEI or MAC" } } },
+  { "GET", "/events", "viewer", events, verb = "read", scope = "any", about = "What happened, the newest first",
+    query = { cursor = pages.numbered.cursor, limit = pages.limit,
+      product = { type = "string", most = 64, about = "hash of a product's key" },
+      rollout = { type = "integer", about = "number of a rollout" },
+      what = { type = "string", most = 32, about = "kind of event" } } },
+  { "GET", "/audit", "admin", changes, verb = "audit", about = "What people changed, the newest first",
+    query = pages.numbered },
+}
+
+return M

@@ -1,0 +1,93 @@
+--- Devices, events and jobs a page at a time, and what they add up to.
+--
+-- `methods` are those of depot.store. A page begins after a key, so that no page gets slower than the first.
+--
+-- @module depot.store.pages
+
+local M = { methods = {} }
+
+--- For depot.store_tables.
+M.statements = {
+  devices_after = [[SELECT * FROM device WHERE hash = ?1 AND (cloud, product, device) > (?2, ?3, ?4)
+    ORDER BY cloud, product, device LIMIT ?5]],
+  jobs_after = [[SELECT * FROM device WHERE rollout = ?1 AND (?5 IS NULL OR state = ?5)
+    AND (cloud, product, device) > (?2, ?3, ?4) ORDER BY cloud, product, device LIMIT ?6]],
+  devices_named = "SELECT * FROM device WHERE device = ? ORDER BY cloud, product LIMIT ?",
+  tags_of = "SELECT tag FROM tag WHERE cloud = ? AND product = ? AND device = ? ORDER BY tag",
+  products_seen = "SELECT hash, cloud, product, count(*) AS n FROM device GROUP BY hash, cloud, product",
+  runs_by_release = [[SELECT release, count(*) AS n FROM device WHERE hash = ? GROUP BY release
+    ORDER BY n DESC LIMIT 100]],
+  jobs_by_state = "SELECT state, count(*) AS n FROM device WHERE hash = ? AND state IS NOT NULL GROUP BY state",
+  deaf_count = "SELECT count(*) AS n FROM device WHERE hash = ? AND deaf IS NOT NULL",
+  events_before = [[SELECT * FROM event WHERE id < ?1 AND (?2 IS NULL OR hash = ?2) AND (?3 IS NULL OR rollout = ?3)
+    AND (?4 IS NULL OR what = ?4) ORDER BY id DESC LIMIT ?5]],
+  events_of_one = [[SELECT * FROM event WHERE device = ?1 AND cloud = ?2 AND product = ?3 AND id < ?4
+    ORDER BY id DESC LIMIT ?5]],
+  last_event = "SELECT max(id) AS id FROM event",
+}
+
+local Methods = M.methods
+
+--- Devices of a product after one of them.
+-- @tparam string hash of the product's key
+-- @tparam table after cloud, product, device; {}: from the first
+-- @tparam integer limit
+function Methods:devices_after(hash, after, limit)
+  return self.statements.devices_after:all(hash, after.cloud or "", after.product or "", after.device or "", limit)
+end
+
+--- Devices with a job of a rollout, after one of them.
+function Methods:jobs_after(rollout, after, state, limit)
+  return self.statements.jobs_after:all(rollout, after.cloud or "", after.product or "", after.device or "", state,
+    limit)
+end
+
+--- Devices of that name.
+function Methods:devices_named(name, limit) return self.statements.devices_named:all(name, limit) end
+
+--- Set `tags` of some rows.
+function Methods:tag_rows(rows)
+  for _, row in ipairs(rows) do
+    local found, message, code = self.statements.tags_of:all(row.cloud, row.product, row.device)
+    if not found then return nil, message, code end
+    row.tags = {}
+    for i, line in ipairs(found) do row.tags[i] = line.tag end
+  end
+  return rows
+end
+
+--- Each product of the devices, by cloud: hash, cloud, product, n.
+function Methods:products_seen() return self.statements.products_seen:all() end
+
+--- What a product's devices run: release, n; the most common first.
+function Methods:runs_by_release(hash) return self.statements.runs_by_release:all(hash) end
+
+--- The jobs of a product: state, n.
+function Methods:jobs_by_state(hash) return self.statements.jobs_by_state:all(hash) end
+
+--- How many devices nobody listens at.
+function Methods:deaf_count(hash)
+  local row, message, code = self.statements.deaf_count:first(hash)
+  return row and row.n, message, code
+end
+
+--- Events, the newest first.
+-- @tparam table which before (an id, or nil), hash, rollout, what (or nil)
+-- @tparam integer limit
+function Methods:events_before(which, limit)
+  return self.statements.events_before:all(which.before or math.maxinteger, which.hash, which.rollout, which.what,
+    limit)
+end
+
+--- Events of one device, the newest first.
+function Methods:events_of_one(row, before, limit)
+  return self.statements.events_of_one:all(row.device, row.cloud, row.product, before or math.maxinteger, limit)
+end
+
+--- The number of the newest event; 0: there is none.
+function Methods:last_event()
+  local row, message, code = self.statements.last_event:first()
+  return row and (row.id or 0), message, code
+end
+
+return M

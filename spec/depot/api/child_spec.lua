@@ -1,0 +1,93 @@
+-- `moult depot DIR --admin`: a process of its own beside the depot.
+
+local folders = require "spec.support.folder"
+local natives = require "update.natives"
+local options = require "depot.api.options"
+local verb = require "spec.support.verb"
+
+local PATIENCE = 20 -- seconds
+
+describe("moult depot --admin", function()
+  local folder, depot = folders.new(), nil
+
+  local function log() return folder.read "log" or "" end
+
+  local function wait(what, done)
+    local till = natives.loop.now() + PATIENCE
+    local loop <close> = natives.loop.new()
+    while true do
+      local result = done()
+      if result then return result end
+      assert(natives.loop.now() < till, "nothing came of " .. what .. "; the log: " .. log())
+      loop:poll(20)
+    end
+  end
+
+  local function start(words)
+    depot = assert(natives.command.start { "sh", "-c",
+      ("exec /proc/%d/exe depot %s --listen 127.0.0.1:0 %s >%s 2>&1"):format(
+        assert(io.open("/proc/self/stat")):read "n", folder.dir, words, folder.path "log") })
+  end
+
+  -- The number of the admin server's process, or nil.
+  local function admin_pid()
+    local pipe <close> = io.popen(("pgrep -f 'depot admi[n] %s '"):format(folder.dir))
+    return pipe:read "n"
+  end
+
+  before_each(function() folder.make "keys" end)
+  after_each(function()
+    if depot then depot:close() end
+    depot = nil
+    wait("the end of the admin server", function() return not admin_pid() end)
+    folder.remove()
+  end)
+
+  it("serves the API, begins anew when killed, and ends with the depot", function()
+    start "--admin 127.0.0.1:0"
+    local address = wait("the address", function() return log():match "admin on http://(%S+)" end)
+    assert.matches("there are no users yet", wait("the hint", function() return log():match "there are[^\n]*" end))
+    local out = verb.good("depot", { "user", "add", folder.dir, "ann" }, { role = "admin" })
+    assert.matches("http://" .. address:gsub("%.", "%%.") .. "/once%?token=", out)
+    local pid = admin_pid()
+    -- One that fails at once is a mistake of whoever started it; this one has run for a while.
+    wait("three seconds", function() return natives.loop.now() % 1 and
+      os.execute(("test $(ps -o etimes= -p %d) -gt 4"):format(pid)) end)
+    assert(os.execute("kill -9 " .. pid))
+    wait("another one", function() return select(2, log():gsub("admin on http", "")) == 2 end)
+    assert.not_equal(pid, admin_pid())
+    depot:close()
+    wait("its end", function() return not admin_pid() end)
+  end)
+
+  it("does not start without the admin server that was asked for", function()
+    start "--admin 192.0.2.1:1 --trusted-proxy 192.0.2.2"
+    wait("the end", function() return depot:poll() end)
+    assert.matches("the admin server did not start", log())
+  end)
+end)
+
+describe("the admin server asks for TLS where others can listen", function()
+  for listen, code in pairs { ["0.0.0.0:8081"] = "refused", ["192.0.2.1:8081"] = "refused", ["[::]:8081"] = "refused",
+    [":8081"] = "refused", ["8081"] = "usage", ["127.0.0.1:x"] = "usage" } do
+    it("at " .. listen, function()
+      local set, _, word = options.check { admin = listen }
+      assert.same({ nil, code }, { set, word })
+    end)
+  end
+
+  it("but not on this machine, or behind a proxy", function()
+    for _, listen in ipairs { "127.0.0.1:8081", "[::1]:8081", "localhost:8081" } do
+      assert.equal(listen, assert(options.check { admin = listen }).listen)
+    end
+    assert(options.check { admin = "0.0.0.0:8081", ["trusted-proxy"] = { "192.0.2.7" } })
+  end)
+
+  it("and refuses addresses that are none", function()
+    for _, opts in ipairs { { ["admin-url"] = { "depot.example" } }, { ["admin-url"] = { "http://a/b" } },
+      { ["admin-url"] = { "http://u@a" } }, { ["trusted-proxy"] = { "proxy" } }, { ["admin-cert"] = "a.pem" } } do
+      opts.admin = "127.0.0.1:8081"
+      assert.equal("usage", (select(3, options.check(opts))))
+    end
+  end)
+end)
