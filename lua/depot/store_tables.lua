@@ -12,11 +12,12 @@ local records = require "depot.rollout.records"
 local releases = require "depot.releases"
 local retention = require "depot.store.retention"
 local tags = require "depot.tags"
+local uploads = require "depot.store.uploads"
 
 local M = {}
 
 --- What has tables in the database: statements and methods of depot.store.
-M.modules = { accounts, audit, events, forgetting, groups, pages, records, releases, retention, tags }
+M.modules = { accounts, audit, events, forgetting, groups, pages, records, releases, retention, tags, uploads }
 
 local COLUMNS = {
   "cloud", "product", "device", "hash", "release", "other", "module", "package", "target", "kind", "state", "step",
@@ -86,7 +87,7 @@ local SCHEMA = [[
   CREATE TABLE file (name TEXT PRIMARY KEY, tag TEXT NOT NULL, md5 TEXT NOT NULL);
   CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 ]] .. PATCHES .. ROLLOUTS .. tags.schema .. audit.schema .. accounts.schema .. events.schema
-  .. groups.schema .. tags.index .. groups.index .. "PRAGMA user_version = 12;"
+  .. groups.schema .. tags.index .. groups.index .. uploads.schema .. "PRAGMA user_version = 13;"
 
 -- The step from each earlier version to the next.
 local LATER = {
@@ -115,6 +116,7 @@ local LATER = {
   [9] = events.schema .. "PRAGMA user_version = 10;",
   [10] = groups.schema .. "PRAGMA user_version = 11;",
   [11] = tags.index .. groups.index .. "PRAGMA user_version = 12;",
+  [12] = uploads.schema .. "PRAGMA user_version = 13;",
 }
 local LATEST = #LATER + 1
 

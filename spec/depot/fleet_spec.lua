@@ -970,7 +970,8 @@ describe("depot.store", function()
     local s = assert(store.open(natives, dir))
     local second = "ALTER TABLE device DROP COLUMN ends; ALTER TABLE device DROP COLUMN dead; "
       .. "ALTER TABLE device DROP COLUMN deaf; PRAGMA user_version = 2"
-    local eleventh = "DROP INDEX tag_name; DROP INDEX device_alike; "
+    local twelfth = "DROP TABLE upload; "
+    local eleventh = twelfth .. "DROP INDEX tag_name; DROP INDEX device_alike; "
       .. "CREATE INDEX device_release ON device (hash, release); "
     local tenth = eleventh .. "DROP TABLE group_member; DROP TABLE fleet_group; DROP INDEX device_name; "
       .. "DROP INDEX device_release; "
@@ -994,9 +995,10 @@ describe("depot.store", function()
     local third = fourth .. "ALTER TABLE rollout DROP COLUMN filter; PRAGMA user_version = 3; "
     local seventh = eighth .. "DROP TABLE tag; DROP TABLE note; PRAGMA user_version = 7; "
     local sixth = seventh .. "ALTER TABLE device DROP COLUMN reason; PRAGMA user_version = 6"
-    for _, text in ipairs { eleventh .. "PRAGMA user_version = 11", tenth .. "PRAGMA user_version = 10",
-      ninth .. "PRAGMA user_version = 9", eighth .. "PRAGMA user_version = 8", seventh, sixth, fifth, fourth, third,
-      third .. second, third .. second .. "; ALTER TABLE device DROP COLUMN offers; PRAGMA user_version = 1" } do
+    for _, text in ipairs { twelfth .. "PRAGMA user_version = 12", eleventh .. "PRAGMA user_version = 11",
+      tenth .. "PRAGMA user_version = 10", ninth .. "PRAGMA user_version = 9", eighth .. "PRAGMA user_version = 8",
+      seventh, sixth, fifth, fourth, third, third .. second,
+      third .. second .. "; ALTER TABLE device DROP COLUMN offers; PRAGMA user_version = 1" } do
       assert(s.db:execute(text))
       s:close()
       s = assert(store.open(natives, dir))

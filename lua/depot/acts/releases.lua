@@ -78,6 +78,13 @@ function M.object(world, release, rollouts)
     product_key = m.product_key, packages = names }
 end
 
+--- The version of the core that a delta is against; nil: it is a full package.
+function M.source_core(manifest)
+  for _, part in ipairs(manifest.parts) do
+    if part.delta then return part.source_version end
+  end
+end
+
 --- The full package of a release, which rollouts name; nil if only deltas are there.
 function M.full(release)
   for _, entry in ipairs(release.entries) do

@@ -21,7 +21,8 @@ local Answering = {}
 Answering.__index = Answering
 
 --- @tparam table parts world, people, passwords, limits, router, routes, natives, hosts ({[host] = true}), origins
---   ({[origin] = true}), base (URL), proxies ({[address] = true}), clock (-> seconds)
+--   ({[origin] = true}), base (URL), proxies ({[address] = true}), clock (-> seconds), incoming (depot.api.incoming),
+--   receiving (uploads whose bytes come), receive (function(call, path, offset))
 function M.new(parts) return setmetatable(parts, Answering) end
 
 -- Whether the request's origin is ours, as browsers say.
@@ -211,7 +212,8 @@ function Answering:call(request)
   local address = next(self.proxies) and said.client or request.client
   return { request = request, route = route, params = params, objects = {}, args = {}, query = {}, address = address,
     people = self.people, passwords = self.passwords, json = self.natives.json, natives = self.natives,
-    base = self.base, routes = self.routes, prefix = route_table.PREFIX, uploads = self.uploads, live = self.live,
+    base = self.base, routes = self.routes, prefix = route_table.PREFIX, incoming = self.incoming,
+    receiving = self.receiving, receive = self.receive,
     world = self.world:with { actor = { name = "nobody", address = address } } }
 end
 

@@ -10,6 +10,7 @@
 -- @module depot.api
 
 local answering = require "depot.api.answering"
+local incoming = require "depot.api.incoming"
 local limits = require "depot.api.limits"
 local natives = require "update.natives"
 local passwords = require "depot.api.passwords"
@@ -56,8 +57,8 @@ end
 --   optional
 -- @treturn table|nil api; nil, message, code
 function M.open(options)
-  local self = setmetatable({ waiting = {}, notes = {}, on_request = options.on_request or function() end,
-    watch = options.watch or {} }, Api)
+  local self = setmetatable({ waiting = {}, arriving = {}, notes = {},
+    on_request = options.on_request or function() end, watch = options.watch or {} }, Api)
   local message, code
   self.world, message, code = worlds.open(natives, options.dir, options.keys)
   if not self.world then return nil, message, code end
@@ -84,6 +85,8 @@ function Api:_assemble(options)
     secure = base:find "^https" ~= nil, clock = natives.loop.now, now = function() return os.time() * 1000 end }
   self.answers = answering.new { world = self.world, people = people.new(shared), passwords = self.passwords,
     limits = shared.limits, router = router.new(routes), routes = routes, natives = natives, hosts = hosts,
+    incoming = incoming.new(natives, options.dir, options.keys), receiving = {},
+    receive = function(call, path, offset) return self:_receive(call, path, offset) end,
     origins = origins, base = base, proxies = set_of(options.proxies), clock = natives.loop.now }
 end
 
@@ -116,12 +119,36 @@ function Api:_go_on(call)
     call.ready = result
     return false
   end
+  if call.request.left then return true end
   self.notes[call.request.id] = result.note
   self.server:reply(call.request.id, result.status, result.headers, result.body)
   return true
 end
 
+-- Let the body of an early request come into a file, from byte `offset` on; in the coroutine of its call.
+-- @treturn true|nil nil, message, code
+function Api:_receive(call, path, offset)
+  local request = call.request
+  local ok, message, code = self.server:receive(request.id, path, offset)
+  if not ok then return nil, message, code end
+  request.early = nil
+  self.arriving[request.id] = request
+  coroutine.yield(function() return not self.arriving[request.id] end)
+  if request.left then return nil, "the client left before all bytes had come", "busy" end
+  if not request.fault then return true end
+  return nil, request.fault, request.fault:find "space" and "nospace" or "write"
+end
+
+-- All of a body has come, or its client has left.
+function Api:_arrived(id, fault, left)
+  local request = self.arriving[id]
+  if not request then return false end
+  request.fault, request.left, self.arriving[id] = fault, left, nil
+  return true
+end
+
 function Api:_begin(request)
+  if self:_arrived(request.id, request.fault) then return end
   local call = { request = request }
   if request.path == "/healthz" then
     return self.server:reply(request.id, 200, { ["Content-Type"] = "text/plain" }, "ok\n")
@@ -155,6 +182,7 @@ function Api:step(timeout_ms)
   for request in self.server.next, self.server do self:_begin(request) end
   self:_wake()
   for event in self.server.finished, self.server do
+    if not event.complete then self:_arrived(event.id, nil, true) end
     event.note, self.notes[event.id] = event.note or self.notes[event.id], nil
     self.on_request(event)
   end

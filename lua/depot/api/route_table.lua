@@ -12,7 +12,7 @@
 
 local M = {}
 
-local MODULES = { "people", "devices", "releases", "records", "meta" }
+local MODULES = { "people", "devices", "releases", "records", "uploads", "meta" }
 
 M.PREFIX = "/api/v1"
 

@@ -39,7 +39,8 @@ describe("the routes of the admin server", function()
   -- A request that changes nothing: it lacks If-Match, or arguments.
   local function ask(route, with) return w:ask(route.method, path_of(route), with) end
 
-  local function has_object(route) return route.path:find "{[PDRXNGU]}" ~= nil end
+  -- Whether the path names something of a product.
+  local function has_object(route) return route.path:find "{[PDRXG]}" ~= nil end
 
   local function is_refusal(status) return status == 401 or status == 403 end
 
@@ -57,7 +58,7 @@ describe("the routes of the admin server", function()
 
       if RANK[route.role] then
         it("asks for the role, and for the verb", function()
-          local limited = has_object(route) and not route.path:find "{N}"
+          local limited = has_object(route)
           for role, rank in pairs(RANK) do
             local all = ask(route, { token = tokens["all-" .. role], dry = true })
             assert.equal(rank < RANK[route.role] or route.session_only == true, is_refusal(all.status),

@@ -38,7 +38,7 @@ local function shown(call, release)
   for i, entry in ipairs(release.entries) do
     local m = entry.manifest
     files[i] = { name = entry.name, digest = m.digest, size = entry.size, limited = entry.devices ~= nil,
-      source_core = m.source_core or call.json.null }
+      source_core = releases.source_core(m) or call.json.null }
   end
   object.files = call.json.array(files)
   return object

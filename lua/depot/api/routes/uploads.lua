@@ -1,0 +1,164 @@
+--- Routes of uploads: begin one, send its bytes, go on after a break.
+--
+-- @module depot.api.routes.uploads
+
+local acts = require "depot.acts"
+local may = require "depot.api.may"
+local random = require "depot.random"
+
+local M = {}
+
+local DAY = 86400 * 1000  -- ms, after which an upload that is not whole is removed
+local AT_ONCE = 2         -- uploads of a user
+local LARGEST = 1 << 40   -- bytes
+
+local function object_of(call, row)
+  local null = call.json.null
+  return { id = row.id, name = row.name, size = row.size, offset = row.state == "open" and call.incoming:size(row.id)
+    or row.size, state = row.state, reason = row.reason or null, file = row.file or null, ends = row.ends // 1000 }
+end
+
+-- Remove those whose time is over.
+local function sweep(call, now)
+  local rows, message, code = call.world.store:ended_uploads(now)
+  if not rows then return nil, message, code end
+  for _, row in ipairs(rows) do
+    call.incoming:drop(row.id)
+    local ok
+    ok, message, code = call.world.store:drop_upload(row.id)
+    if not ok then return nil, message, code end
+  end
+  return true
+end
+
+-- An upload of the one who asks.
+local function find(call)
+  local row, message, code = call.world.store:upload(call.params.U)
+  if row == nil then return nil, message, code end
+  if not row or row.account ~= call.actor.account then return nil, "there is no such upload", "missing" end
+  return row
+end
+
+local function begin(call)
+  local store, now = call.world.store, acts.now()
+  local ok, message, code = sweep(call, now)
+  if ok then ok, message, code = call.incoming:prepare() end
+  if ok then ok, message, code = call.incoming:check_room(call.args.size) end
+  if not ok then return nil, message, code end
+  local row = { id = random.hex():sub(1, 32), account = call.actor.account, name = call.args.name,
+    size = call.args.size, state = "open", made = now, ends = now + DAY }
+  local done
+  done, message, code = acts.change(call.world, function()
+    local open, why, word = store:open_uploads(row.account, now)
+    if open and open >= AT_ONCE then
+      return nil, ("%d uploads of yours have begun; finish or delete one"):format(open), "limited"
+    end
+    if not open then return nil, why, word end
+    return store:add_upload(row)
+  end, { verb = "upload.begin", object = "upload " .. row.id, after = row.name })
+  if not done then return nil, message, code end
+  return object_of(call, row), { status = 201 }
+end
+
+local function show(call)
+  local row, message, code = find(call)
+  if not row then return nil, message, code end
+  return object_of(call, row)
+end
+
+local function drop(call)
+  local row, message, code = find(call)
+  if not row then return nil, message, code end
+  if row.state == "checking" then return nil, "the upload is being checked", "busy" end
+  if row.state ~= "done" then call.incoming:drop(row.id) end
+  local done
+  done, message, code = acts.change(call.world, function() return call.world.store:drop_upload(row.id) end,
+    { verb = "upload.drop", object = "upload " .. row.id })
+  if not done then return nil, message, code end
+  return {}
+end
+
+local function set(call, row, state, reason, file)
+  row.state, row.reason, row.file = state, reason, file
+  return acts.change(call.world, function() return call.world.store:set_upload(row.id, state, reason, file) end,
+    { verb = "upload." .. state, object = "upload " .. row.id, after = file or reason, idle = state == "checking" })
+end
+
+-- A package that is not to be kept.
+local function refuse(call, row, message, code)
+  call.incoming:drop(row.id)
+  local ok, why, word = set(call, row, "failed", message)
+  if not ok then return nil, why, word end
+  return nil, message, code
+end
+
+-- The package is whole and trusted: into the folder, if its product allows it, unless it is there already.
+local function take(call, row)
+  local manifest, message, code = call.incoming:manifest(row.id)
+  if not manifest then return refuse(call, row, message, code or "corrupt") end
+  -- Rights as they are now, which may be a while after the upload began.
+  local actor = call.people:who(call.request)
+  if not actor or not may.may(actor, "upload", "operator", manifest.product_key) then
+    return refuse(call, row, "you may not upload packages of its product", "forbidden")
+  elseif manifest.hotfix then
+    return refuse(call, row, "a hotfix is taken in by `moult depot patch add`", "incompatible")
+  end
+  local known = call.world.by_digest[manifest.digest]
+  local name = known and known.name
+  if known then
+    call.incoming:drop(row.id)
+  else
+    name, message, code = call.incoming:take(row.id, manifest)
+    if not name then return refuse(call, row, message, code) end
+  end
+  local ok
+  ok, message, code = set(call, row, "done", nil, name)
+  if not ok then return nil, message, code end
+  call.world.top.next_look = 0
+  return object_of(call, row), { status = known and 200 or 201 }
+end
+
+-- Receive what is missing, from Upload-Offset on.
+local function receive(call, row)
+  local said = call.request.headers["upload-offset"] or "0"
+  local offset = said:find "^%d+$" and #said < 16 and math.tointeger(tonumber(said))
+  local got = call.incoming:size(row.id)
+  if offset ~= got then
+    return nil, ("%d bytes are there: go on with Upload-Offset: %d"):format(got, got), "conflict", "Upload-Offset"
+  elseif got + call.request.expected > row.size then
+    return nil, ("the upload was to have %d bytes"):format(row.size), "large"
+  end
+  local ok, message, code = call.incoming:check_room(row.size - got)
+  if not ok then return nil, message, code end
+  return call:receive(call.incoming:path(row.id), offset)
+end
+
+local function put(call)
+  local row, message, code = find(call)
+  if not row then return nil, message, code end
+  if row.state ~= "open" then return nil, "the upload is " .. row.state, "conflict" end
+  if call.receiving[row.id] then return nil, "another request sends bytes of this upload", "busy" end
+  call.receiving[row.id] = true
+  local ok, field
+  ok, message, code, field = receive(call, row)
+  call.receiving[row.id] = nil
+  if not ok then return nil, message, code, field end
+  if call.incoming:size(row.id) < row.size then return object_of(call, row), { status = 202 } end
+  ok, message, code = set(call, row, "checking")
+  if not ok then return nil, message, code end
+  ok, message, code = call.incoming:check(row.id)
+  if not ok then return refuse(call, row, message, code) end
+  return take(call, row)
+end
+
+M.routes = {
+  { "POST", "/uploads", "operator", begin, verb = "upload", scope = "any", about = "Begin to upload a package", body = {
+    name = { type = "string", most = 255, need = true, about = "of the file, only to show" },
+    size = { type = "integer", least = 1, most = LARGEST, need = true, about = "bytes" } } },
+  { "PUT", "/uploads/{U}", "operator", put, verb = "upload", scope = "any",
+    about = "Send the bytes, from Upload-Offset on; with the last one the package is checked and taken in" },
+  { "GET", "/uploads/{U}", "operator", show, verb = "upload", scope = "any", about = "How far an upload is" },
+  { "DELETE", "/uploads/{U}", "operator", drop, verb = "upload", scope = "any", about = "Give up an upload" },
+}
+
+return M
