@@ -44,6 +44,9 @@ local FORMS = {
   jsonl = { line = function(row) return natives.json.encode(object_of(row)) end },
 }
 
+--- How events are written: {[name] = {head (a line, or nil), line = function(row)}}.
+M.forms = FORMS
+
 local function run(context)
   local opts, env = context.opts, context.env
   local form = FORMS[opts.format or env.json and "jsonl" or "table"]

@@ -22,7 +22,7 @@ Answering.__index = Answering
 
 --- @tparam table parts world, people, passwords, limits, router, routes, natives, hosts ({[host] = true}), origins
 --   ({[origin] = true}), base (URL), proxies ({[address] = true}), clock (-> seconds), incoming (depot.api.incoming),
---   receiving (uploads whose bytes come), receive (function(call, path, offset))
+--   receiving (uploads whose bytes come), receive (function(call, path, offset)), live
 function M.new(parts) return setmetatable(parts, Answering) end
 
 -- Whether the request's origin is ours, as browsers say.
@@ -189,14 +189,14 @@ end
 
 function Answering:_result(call, result, extra)
   extra = extra or {}
-  if extra.stream or extra.file then return extra end
+  if extra.stream then return { stream = true, call = call, headers = headers_of(extra.headers) } end
   local kind = objects.kinds[call.kind or ""]
   local more = extra.headers or {}
   if kind and kind.etag and call.objects[call.kind] and call.request.method ~= "DELETE" then
     more.ETag = kind.etag(call.world, call.objects[call.kind])
   end
   return { status = extra.status or 200, headers = headers_of(more),
-    body = extra.body or self.natives.json.encode(self:_clean(result)) .. "\n" }
+    body = type(result) == "string" and result or self.natives.json.encode(self:_clean(result)) .. "\n" }
 end
 
 --- The call of a request: its route, and what the route is handed. nil, message, code: there is none.
@@ -213,7 +213,7 @@ function Answering:call(request)
   return { request = request, route = route, params = params, objects = {}, args = {}, query = {}, address = address,
     people = self.people, passwords = self.passwords, json = self.natives.json, natives = self.natives,
     base = self.base, routes = self.routes, prefix = route_table.PREFIX, incoming = self.incoming,
-    receiving = self.receiving, receive = self.receive,
+    receiving = self.receiving, receive = self.receive, live = self.live,
     world = self.world:with { actor = { name = "nobody", address = address } } }
 end
 

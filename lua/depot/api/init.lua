@@ -12,9 +12,12 @@
 local answering = require "depot.api.answering"
 local incoming = require "depot.api.incoming"
 local limits = require "depot.api.limits"
+local live = require "depot.api.live"
+local metrics = require "depot.api.metrics"
 local natives = require "update.natives"
 local passwords = require "depot.api.passwords"
 local people = require "depot.api.people"
+local proxy = require "depot.proxy"
 local route_table = require "depot.api.route_table"
 local router = require "depot.api.router"
 local worlds = require "depot.api.world"
@@ -57,7 +60,7 @@ end
 --   optional
 -- @treturn table|nil api; nil, message, code
 function M.open(options)
-  local self = setmetatable({ waiting = {}, arriving = {}, notes = {},
+  local self = setmetatable({ waiting = {}, arriving = {}, notes = {}, counts = {},
     on_request = options.on_request or function() end, watch = options.watch or {} }, Api)
   local message, code
   self.world, message, code = worlds.open(natives, options.dir, options.keys)
@@ -83,7 +86,9 @@ function Api:_assemble(options)
   self.passwords = passwords.new(natives)
   local shared = { world = self.world, limits = limits.new(), passwords = self.passwords,
     secure = base:find "^https" ~= nil, clock = natives.loop.now, now = function() return os.time() * 1000 end }
-  self.answers = answering.new { world = self.world, people = people.new(shared), passwords = self.passwords,
+  local known = people.new(shared)
+  self.live = live.new { server = self.server, world = self.world, people = known, clock = natives.loop.now }
+  self.answers = answering.new { world = self.world, people = known, live = self.live, passwords = self.passwords,
     limits = shared.limits, router = router.new(routes), routes = routes, natives = natives, hosts = hosts,
     incoming = incoming.new(natives, options.dir, options.keys), receiving = {},
     receive = function(call, path, offset) return self:_receive(call, path, offset) end,
@@ -121,7 +126,11 @@ function Api:_go_on(call)
   end
   if call.request.left then return true end
   self.notes[call.request.id] = result.note
-  self.server:reply(call.request.id, result.status, result.headers, result.body)
+  if result.stream then
+    self.live:begin(result.call, result.headers)
+  else
+    self.server:reply(call.request.id, result.status, result.headers, result.body)
+  end
   return true
 end
 
@@ -147,12 +156,31 @@ function Api:_arrived(id, fault, left)
   return true
 end
 
+local PLAIN = { ["Content-Type"] = "text/plain; charset=utf-8", ["Cache-Control"] = "no-store" }
+
+-- What monitoring asks: whether the process lives, whether the store answers, and figures. The latter two are for this
+-- machine, or a token.
+function Api:_monitor(request)
+  if request.path == "/healthz" then return self.server:reply(request.id, 200, PLAIN, "ok\n") end
+  local is_local = proxy.is_trusted({}, request.client) and not request.headers["x-forwarded-for"]
+  if not is_local and not self.answers.people:who(request) then
+    return self.server:reply(request.id, 401, PLAIN, "a token is needed\n")
+  end
+  local text
+  if request.path == "/readyz" then
+    text = self.world.store:version() and "ok\n"
+  else
+    text = metrics.text(self.world, { requests = self.counts, streams = self.live:count(), waiting = #self.waiting })
+  end
+  self.server:reply(request.id, text and 200 or 503, PLAIN, text or "the store does not answer\n")
+end
+
+local MONITORED = { ["/healthz"] = true, ["/readyz"] = true, ["/metrics"] = true }
+
 function Api:_begin(request)
   if self:_arrived(request.id, request.fault) then return end
   local call = { request = request }
-  if request.path == "/healthz" then
-    return self.server:reply(request.id, 200, { ["Content-Type"] = "text/plain" }, "ok\n")
-  end
+  if MONITORED[request.path] then return self:_monitor(request) end
   if #self.waiting >= WAITING then
     local busy = self.answers:failure(request, "busy", "too many requests wait")
     return self.server:reply(request.id, busy.status, busy.headers, busy.body)
@@ -181,8 +209,11 @@ function Api:step(timeout_ms)
   if not ok then return nil, message, code end
   for request in self.server.next, self.server do self:_begin(request) end
   self:_wake()
+  self.live:step()
   for event in self.server.finished, self.server do
     if not event.complete then self:_arrived(event.id, nil, true) end
+    self.live:left(event.id)
+    self.counts[event.status] = (self.counts[event.status] or 0) + 1
     event.note, self.notes[event.id] = event.note or self.notes[event.id], nil
     self.on_request(event)
   end

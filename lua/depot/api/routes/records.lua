@@ -3,6 +3,7 @@
 -- @module depot.api.routes.records
 
 local audit = require "depot.actions.audit"
+local forms = require("depot.actions.events").forms
 local may = require "depot.api.may"
 local objects = require "depot.api.objects"
 local pages = require "depot.api.pages"
@@ -32,6 +33,29 @@ local function events(call)
   local items = {}
   for i, row in ipairs(visible(call, rows)) do items[i] = pages.event(call, row) end
   return { items = call.json.array(items), next = last }
+end
+
+local EXPORTED = 10000 -- rows at most
+
+local TYPES = { csv = "text/csv; charset=utf-8", jsonl = "application/jsonl" }
+
+local function export(call)
+  local args, limit = call.args, call.args.limit or EXPORTED
+  local rows, message, code = call.world.store:events({ after = args.cursor }, limit)
+  if not rows then return nil, message, code end
+  local form, lines = forms[args.format], {}
+  if form.head then lines[1] = form.head end
+  for _, row in ipairs(visible(call, rows)) do lines[#lines + 1] = form.line(row) end
+  lines[#lines + 1] = ""
+  return table.concat(lines, "\n"), { headers = { ["Content-Type"] = TYPES[args.format],
+    ["Content-Disposition"] = ('attachment; filename="events.%s"'):format(args.format),
+    ["X-Next-Cursor"] = #rows == limit and tostring(rows[limit].id) or nil } }
+end
+
+local function live(call)
+  local ok, message, code = call.live:admit(call.actor)
+  if not ok then return nil, message, code end
+  return {}, { stream = true, headers = { ["Content-Type"] = "text/event-stream" } }
 end
 
 local function changes(call)
@@ -102,6 +126,14 @@ M.routes = {
       product = { type = "string", most = 64, about = "hash of a product's key" },
       rollout = { type = "integer", about = "number of a rollout" },
       what = { type = "string", most = 32, about = "kind of event" } } },
+  { "GET", "/events/export", "viewer", export, verb = "read", scope = "any",
+    about = "Events as a file, the oldest first; X-Next-Cursor says where to go on", query = {
+      format = { type = "string", need = true, one_of = { "csv", "jsonl" }, about = "of the file" },
+      cursor = { type = "integer", about = "X-Next-Cursor of the file before" },
+      limit = { type = "integer", least = 1, most = EXPORTED, about = "rows at most" } } },
+  { "GET", "/events/live", "viewer", live, verb = "read", scope = "any",
+    about = "What happens from now on, as server-sent events; Last-Event-ID goes on", query = {
+      after = { type = "integer", about = "number of the last event that was seen" } } },
   { "GET", "/audit", "admin", changes, verb = "audit", about = "What people changed, the newest first",
     query = pages.numbered },
 }

@@ -1,0 +1,45 @@
+--- Figures for a monitoring system, in Prometheus' text form.
+--
+-- Labels are product, state and kind, never a device.
+--
+-- @module depot.api.metrics
+
+local M = {}
+
+local function line(name, labels, value)
+  local parts = {}
+  for label, text in pairs(labels) do
+    parts[#parts + 1] = ('%s="%s"'):format(label, (tostring(text):gsub('[\\"\n]', "\\%0")))
+  end
+  table.sort(parts)
+  return ("%s%s %d"):format(name, #parts > 0 and "{" .. table.concat(parts, ",") .. "}" or "", value)
+end
+
+--- @tparam table world of depot.api.world
+-- @tparam table counts requests ({[status] = n}), streams, waiting
+-- @treturn string|nil nil, message, code
+function M.text(world, counts)
+  local products, message, code = world:products()
+  if not products then return nil, message, code end
+  local printable, lines = world.natives.printable.text, {}
+  for hash, product in pairs(products) do
+    local name = printable(product.name, 64)
+    lines[#lines + 1] = line("moult_devices", { product = name }, product.devices)
+    lines[#lines + 1] = line("moult_releases", { product = name }, product.releases)
+    local jobs
+    jobs, message, code = world.store:jobs_by_state(hash)
+    if not jobs then return nil, message, code end
+    for _, row in ipairs(jobs) do
+      lines[#lines + 1] = line("moult_jobs", { product = name, state = row.state }, row.n)
+    end
+  end
+  for status, n in pairs(counts.requests) do
+    lines[#lines + 1] = line("moult_admin_requests_total", { status = status }, n)
+  end
+  lines[#lines + 1] = line("moult_admin_streams", {}, counts.streams)
+  lines[#lines + 1] = line("moult_admin_waiting", {}, counts.waiting)
+  table.sort(lines)
+  return table.concat(lines, "\n") .. "\n"
+end
+
+return M
