@@ -5,7 +5,8 @@ exclude_files = { "build*/" }
 -- Pure modules see no operating system at all: facts are handed in.
 local pure = {
   "lua/depot/api/errors.lua", "lua/depot/api/fields.lua", "lua/depot/api/limits.lua", "lua/depot/api/may.lua",
-  "lua/depot/api/router.lua",
+  "lua/depot/api/router.lua", "lua/depot/console/form.lua", "lua/depot/console/frame.lua",
+  "lua/depot/console/html.lua", "lua/depot/console/static.lua", "lua/depot/console/words.lua",
   "lua/depot/choice.lua",
   "lua/depot/dialects.lua",
   "lua/depot/filter.lua",

@@ -57,10 +57,11 @@ local function admit(self, call)
     if not actor then return nil, "nobody is logged in", "login" end
     call.actor = actor
     call.world.actor = { name = actor.name, address = call.address }
-    local wait = self.limits:ask(actor.key, self.clock())
+    -- A page of the console asks several routes.
+    local wait = not request.internal and self.limits:ask(actor.key, self.clock())
     if wait then return nil, "more than 20 requests a second", "limited" end
   end
-  if not SAFE[request.method] and (not actor or actor.session) then
+  if not SAFE[request.method] and not request.internal and (not actor or actor.session) then
     local ok, message, code, field = check_session(self, call)
     if not ok then return nil, message, code, field end
   end
@@ -196,7 +197,7 @@ function Answering:_result(call, result, extra)
     more.ETag = kind.etag(call.world, call.objects[call.kind])
   end
   return { status = extra.status or 200, headers = headers_of(more),
-    body = type(result) == "string" and result or self.natives.json.encode(self:_clean(result)) .. "\n" }
+    body = type(result) == "string" and result or self.natives.json.encode(result) .. "\n" }
 end
 
 --- The call of a request: its route, and what the route is handed. nil, message, code: there is none.
@@ -222,16 +223,28 @@ function Answering:is_ours(request)
   return self.hosts[(request.headers.host or ""):lower()] == true
 end
 
+--- Do what a request for a route asks for.
+-- @treturn value|nil result of the route, and what else it says of the answer; nil, message, code, field
+-- @treturn table as the fifth: the call
+function Answering:perform(request)
+  local call, message, code = self:call(request)
+  if not call then return nil, message, code end
+  self.world:refresh()
+  local result, why, word, field = self:_run(call)
+  if result == nil then return nil, why or "?", word or "internal", field end
+  return self:_clean(result), why, nil, nil, call
+end
+
 --- Answer a request; call it in a coroutine.
 -- @treturn table {status, headers, body}
 function Answering:answer(request)
   if not self:is_ours(request) then
     return self:failure(request, "host", "this server does not go by the name in Host; see --admin-url")
   end
-  local call, message, code = self:call(request)
-  if not call then return self:failure(request, code, message) end
-  self.world:refresh()
-  local result, why, word, field = self:_run(call)
+  if self.console and request.path:sub(1, #route_table.PREFIX) ~= route_table.PREFIX then
+    return self.console:answer(request)
+  end
+  local result, why, word, field, call = self:perform(request)
   if result == nil then return self:failure(request, word, why, field) end
   return self:_result(call, result, why)
 end

@@ -63,6 +63,12 @@ function READ.strings(value, rule)
 end
 
 function READ.map(value)
+  -- A form has one field with a line "name=value" for each.
+  if type(value) == "string" then
+    local map = {}
+    for name, text in value:gmatch "([^=\r\n]*)=([^\r\n]*)" do map[name] = text end
+    value = map
+  end
   if type(value) ~= "table" then return nil, "an object of texts" end
   for key, text in pairs(value) do
     if type(key) ~= "string" or not is_text(text, TEXT) then return nil, "an object of texts" end

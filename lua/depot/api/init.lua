@@ -10,6 +10,7 @@
 -- @module depot.api
 
 local answering = require "depot.api.answering"
+local console = require "depot.console"
 local incoming = require "depot.api.incoming"
 local limits = require "depot.api.limits"
 local live = require "depot.api.live"
@@ -93,6 +94,7 @@ function Api:_assemble(options)
     incoming = incoming.new(natives, options.dir, options.keys), receiving = {},
     receive = function(call, path, offset) return self:_receive(call, path, offset) end,
     origins = origins, base = base, proxies = set_of(options.proxies), clock = natives.loop.now }
+  self.answers.console = console.new(self.answers, people.cookie_of)
 end
 
 -- Where people find it, for the links that the command line prints.

@@ -46,7 +46,7 @@ end
 -- @treturn table|nil route, and {name = text} of what varies; nil, {method = true} of the methods that the path has
 function M.find(self, method, path)
   local words, others = words_of(path), {}
-  if path:find("//", 1, true) or path:find "/$" then return nil, others end
+  if path:find("//", 1, true) or path:find "./$" then return nil, others end
   for _, known in ipairs(self.by_count[#words] or {}) do
     local params = match(known.words, words)
     if params and known.route.method == method then return known.route, params end

@@ -69,15 +69,34 @@ local function full(found)
   return nil, "the full package of this release is not in the folder", "missing"
 end
 
+-- The device that a request names, by id or by its name in the release's product.
+local function device_of(call)
+  local args = call.args
+  if args.device then
+    local id = ids.read(args.device)
+    if id then return id end
+    return nil, "device: expected the id of a device", "usage", "device"
+  end
+  if not args.name then return nil, "give device or name", "usage", "device" end
+  local rows, message, code = call.world.store:devices_named(args.name, 100)
+  if not rows then return nil, message, code end
+  local found = {}
+  for _, row in ipairs(rows) do
+    if row.hash == call.product then found[#found + 1] = row end
+  end
+  if #found == 1 then return found[1] end
+  return nil, ("%d devices of the product have this name"):format(#found), #found == 0 and "missing" or "conflict",
+    "name"
+end
+
 local function start_verify(call)
-  local id = ids.read(call.args.device)
-  if not id then return nil, "device: expected the id of a device", "usage", "device" end
+  local id, why, word, field = device_of(call)
+  if not id then return nil, why, word, field end
   local entry, message, code = full(call.objects.R)
   if not entry then return nil, message, code end
   local row
   local done
   done, message, code = acts.change(call.world, function()
-    local why, word
     row, why, word = call.world.store:get(id.cloud, id.product, id.device)
     if row and row.hash ~= entry.manifest.product_key then row = false end
     if row == false then return nil, "the release's product has no such device", "missing" end
@@ -212,7 +231,8 @@ M.routes = {
   { "GET", "/products/{P}/releases", "viewer", list, verb = "read", about = "The releases of a product" },
   { "GET", "/releases/{R}", "viewer", release, verb = "read", about = "One release with its files" },
   { "POST", "/releases/{R}/verify", "operator", start_verify, verb = "verify", about = "Try a release on one device",
-    body = { device = { type = "string", need = true, most = 4096, about = "id of the device" } } },
+    body = { device = { type = "string", most = 4096, about = "id of the device" },
+      name = { type = "string", most = 256, about = "or its name" } } },
   { "POST", "/releases/{R}/withdraw", "admin", withdraw, verb = "withdraw",
     about = "Offer a release no more: there is no way back" },
   { "GET", "/products/{P}/rollouts", "viewer", listed, verb = "read", about = "The rollouts of a product" },

@@ -1,0 +1,43 @@
+--- What a browser sends as a form.
+--
+-- Pure.
+--
+-- @module depot.console.form
+
+local M = {}
+
+local FIELDS = 200 -- at most
+
+local function decode(text)
+  return (text:gsub("+", " "):gsub("%%(%x%x)", function(pair) return string.char(tonumber(pair, 16)) end))
+end
+
+--- Read application/x-www-form-urlencoded. Of a name that comes twice, the last counts.
+-- @tparam string body
+-- @treturn {[name] = text}
+function M.read(body)
+  local fields, count = {}, 0
+  for pair in body:gmatch "[^&]+" do
+    local name, value = pair:match "^([^=]*)=?(.*)$"
+    count = count + 1
+    if count > FIELDS then break end
+    fields[decode(name)] = decode(value)
+  end
+  return fields
+end
+
+--- The same the other way: a query for a link.
+function M.query(fields)
+  local names, parts = {}, {}
+  for name in pairs(fields) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local function encode(text)
+      return (tostring(text):gsub("[^%w%-._~]", function(c) return ("%%%02X"):format(c:byte()) end))
+    end
+    parts[#parts + 1] = encode(name) .. "=" .. encode(fields[name])
+  end
+  return #parts > 0 and "?" .. table.concat(parts, "&") or ""
+end
+
+return M

@@ -1,0 +1,177 @@
+--- What all pages of the console share: the frame, and the pieces that they are made of.
+--
+-- Pure. `page`: lang, t (function(key, ...) -> word), actor or nil, products, product or nil, path, base, and what the
+-- page itself puts there.
+--
+-- @module depot.console.frame
+
+local form = require "depot.console.form"
+local html = require "depot.console.html"
+
+local M = {}
+
+local h = html.h
+
+local LONGEST = 256 -- bytes of a text from outside
+
+--- Text from outside, apart from what stands around it.
+function M.outside(text)
+  if text == nil or text == "" then return "–" end
+  return h.bdi { tostring(text):sub(1, LONGEST) }
+end
+
+--- A time as it is everywhere the same; the script shows it in the reader's zone.
+-- @tparam function date as os.date
+function M.time(page, seconds)
+  if not seconds then return "–" end
+  return h.time { datetime = page.date("!%Y-%m-%dT%H:%M:%SZ", seconds), page.date("!%Y-%m-%d %H:%M", seconds) }
+end
+
+--- A table with heads; each row is a list of cells.
+function M.table(heads, rows, caption)
+  local head, body = {}, {}
+  for i, text in ipairs(heads) do head[i] = h.th { scope = "col", text } end
+  for i, row in ipairs(rows) do
+    local cells = {}
+    for k = 1, #heads do cells[k] = h.td { row[k] or "–" } end
+    body[i] = h.tr { cells }
+  end
+  return h.div { class = "scroll", tabindex = "0", role = "region", ["aria-label"] = caption,
+    h.table { h.thead { h.tr { head } }, h.tbody { body } } }
+end
+
+--- Names and values under each other.
+function M.list(pairs_of)
+  local items = {}
+  for _, pair in ipairs(pairs_of) do
+    items[#items + 1] = h.dt { pair[1] }
+    items[#items + 1] = h.dd { pair[2] or "–" }
+  end
+  return h.dl { items }
+end
+
+--- A field with its label.
+-- @tparam table field name, label; type, value, hint, options ({value, text}), rows, and attributes of the input
+function M.field(field)
+  local attributes = { id = "f-" .. field.name, name = field.name, required = field.required, autocomplete =
+    field.autocomplete, ["aria-describedby"] = field.hint and "h-" .. field.name or false }
+  local input
+  if field.options then
+    local list = {}
+    for i, option in ipairs(field.options) do
+      list[i] = h.option { value = option[1], selected = option[1] == field.value, option[2] }
+    end
+    attributes[1] = list
+    input = h.select(attributes)
+  elseif field.rows then
+    attributes.rows, attributes[1] = field.rows, field.value or ""
+    input = h.textarea(attributes)
+  else
+    attributes.type, attributes.value = field.type or "text", field.value or false
+    input = h.input(attributes)
+  end
+  return h.p { class = "field", h.label { ["for"] = "f-" .. field.name, field.label }, input,
+    field.hint and h.small { id = "h-" .. field.name, field.hint } }
+end
+
+--- A form that does what a route does.
+-- @tparam table page
+-- @tparam table act route (path below the prefix), method, etag, back, label, fields, class, expect
+function M.form(page, act)
+  local function hidden(name, value)
+    return value and h.input { type = "hidden", name = name, value = value }
+  end
+  return h.form { method = "post", action = "/do" .. act.route, class = act.class or "act",
+    hidden("csrf", page.actor and page.actor.csrf), hidden("form", page.form), hidden("method", act.method),
+    hidden("etag", act.etag), hidden("back", act.back or page.path), hidden("expect", act.expect),
+    act.fields or false, h.button { type = "submit", disabled = act.disabled, act.label } }
+end
+
+--- How many failures there are beside a limit.
+function M.meter(page, failed, verdicts, limit)
+  local share = verdicts > 0 and failed * 100 // verdicts or 0
+  local text = page.t("of_verdicts", failed, verdicts)
+  local most = limit and limit.percent or 100
+  return { h.meter { min = 0, max = math.max(1, math.ceil(most * 2)), high = math.max(1, math.floor(most)),
+    value = math.min(share, math.ceil(most * 2)), ["aria-label"] = text, text }, " ", text }
+end
+
+--- Waves as one bar, drawn here.
+function M.waves(page, rollout)
+  local bars, from = {}, 0
+  for i, wave in ipairs(rollout.waves) do
+    local width = (wave.percent - from) * 3
+    bars[i] = h.rect { x = ("%.1f"):format(from * 3), y = 0, width = ("%.1f"):format(math.max(width - 0.6, 0.4)),
+      height = 10, class = i <= rollout.wave and "open" or "shut" }
+    from = wave.percent
+  end
+  local text = ("%s %d/%d"):format(page.t "wave", rollout.wave, #rollout.waves)
+  return h.svg { viewbox = "0 0 300 10", class = "waves", role = "img", ["aria-label"] = text, bars }
+end
+
+--- A page of a list has a next one.
+function M.next_page(page, cursor, fields)
+  if not cursor then return false end
+  local with = { cursor = cursor }
+  for name, value in pairs(fields or {}) do with[name] = value end
+  return h.p { h.a { href = page.path .. form.query(with), rel = "next", page.t "next_page" } }
+end
+
+local MENU = { { "", "now" }, { "/devices", "devices" }, { "/releases", "releases" }, { "/rollouts", "rollouts" },
+  { "/events", "events" } }
+
+local function menu(page)
+  local items = {}
+  for _, entry in ipairs(page.product and MENU or {}) do
+    local path = ("/p/%s%s"):format(page.product.product_key, entry[1])
+    items[#items + 1] = h.li { h.a { href = path, ["aria-current"] = path == page.path and "page" or false,
+      page.t(entry[2]) } }
+  end
+  items[#items + 1] = h.li { h.a { href = "/settings", ["aria-current"] = page.path == "/settings" and "page" or false,
+    page.t "settings" } }
+  return h.nav { ["aria-label"] = page.t "menu", h.ul { items } }
+end
+
+local function switcher(page)
+  if #page.products < 2 then return false end
+  local items = {}
+  for i, product in ipairs(page.products) do
+    items[i] = h.li { h.a { href = "/p/" .. product.product_key, M.outside(product.name) } }
+  end
+  return h.details { h.summary { page.t "product", ": ", page.product and M.outside(page.product.name) or "–" },
+    h.ul { items } }
+end
+
+local function head(page)
+  if not page.actor then return h.header { h.p { class = "brand", page.t "title" } } end
+  return h.header { h.p { class = "brand", h.a { href = "/", page.t "title" } }, switcher(page),
+    h.form { method = "get", action = "/search", role = "search", class = "search",
+      h.label { ["for"] = "q", class = "hidden", page.t "search" },
+      h.input { id = "q", name = "q", type = "search", placeholder = page.t "search", value = page.q or false,
+        maxlength = 256 },
+      h.button { type = "submit", page.t "find" } }, menu(page),
+    h.div { class = "who", M.outside(page.actor.name), " ",
+      M.form(page, { route = "/session", method = "DELETE", back = "/login", label = page.t "log_out" }) } }
+end
+
+--- A whole page.
+-- @tparam table page with title and body
+-- @treturn string
+function M.page(page)
+  local other = page.lang == "zh" and "en" or "zh"
+  return "<!DOCTYPE html>\n" .. html.text(h.html { lang = page.lang == "zh" and "zh-CN" or "en", h.head {
+      h.meta { charset = "utf-8" }, h.meta { name = "viewport", content = "width=device-width, initial-scale=1" },
+      h.title { page.title, " – ", page.t "title" },
+      h.link { rel = "stylesheet", href = "/static/console.css" },
+      h.link { rel = "icon", href = "/static/icon.svg" },
+      h.script { src = "/static/console.js", defer = true } },
+    h.body { ["data-live"] = page.actor and true or false, h.a { class = "skip", href = "#main", page.t "skip" },
+      head(page),
+      h.main { id = "main", h.h1 { page.title },
+        h.p { id = "news", role = "status", class = "news", hidden = true,
+          h.a { href = page.path .. (page.query_text or ""), page.t "changed_meanwhile" } },
+        page.body },
+      h.footer { h.a { href = page.path .. form.query { lang = other }, lang = other, page.t "other_language" } } } })
+end
+
+return M

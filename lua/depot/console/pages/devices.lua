@@ -1,0 +1,90 @@
+--- Pages of devices.
+--
+-- @module depot.console.pages.devices
+
+local frame = require "depot.console.frame"
+local html = require "depot.console.html"
+
+local M = {}
+
+local h = html.h
+
+local function state_of(page, device)
+  local state = page.text(device.state)
+  return h.span { class = "state s-" .. (state or "none"):gsub("%W", ""), page.t("s_" .. (state or "none")) }
+end
+
+local function rows_of(page, items)
+  local rows = {}
+  for i, device in ipairs(items) do
+    rows[i] = { h.a { href = "/devices/" .. device.id, frame.outside(device.device) }, device.cloud,
+      frame.outside(page.text(device.release)), frame.outside(page.text(device.target)), state_of(page, device),
+      frame.outside(table.concat(device.tags, " ")), frame.time(page, page.number(device.heard)) }
+  end
+  return frame.table({ page.t "name", page.t "cloud", page.t "runs_now", page.t "wanted", page.t "state", page.t "tags",
+    page.t "heard" }, rows, page.t "devices")
+end
+
+function M.list(page)
+  local filter = page.args.filter
+  local found, message, code = page:ask(("/products/%s/devices"):format(page.product.product_key),
+    { filter = filter, cursor = page.args.cursor })
+  if not found and code ~= "usage" then return page:fail(message, code) end
+  page.title = page.t "devices"
+  page.body = {
+    h.form { method = "get", action = page.path, class = "act", frame.field { name = "filter", value = filter,
+      label = page.t "filter", hint = page.t "filter_hint", type = "search" },
+      h.button { type = "submit", page.t "apply" } },
+    not found and h.p { class = "bad", role = "alert", message },
+    found and (#found.items > 0 and rows_of(page, found.items) or h.p { page.t "no_devices" }),
+    found and frame.next_page(page, page.text(found.next), { filter = filter }) }
+end
+
+function M.search(page)
+  page.q = page.args.q or ""
+  local found = page.q ~= "" and page:need("/search", { q = page.q }) or { items = {} }
+  page.title = page.t "find"
+  page.body = #found.items > 0 and rows_of(page, found.items) or h.p { page.t "no_devices" }
+end
+
+local function job(page, device)
+  if not page.text(device.state) then return h.p { page.t "no_job" } end
+  local reason = page.text(device.reason)
+  local step = page.number(device.step)
+  return { frame.list { { page.t "state", { state_of(page, device),
+      step and { " ", h.progress { max = 100, value = step, ("%d %%"):format(step) } } } },
+    { page.t "wanted", frame.outside(page.text(device.target)) },
+    { page.t "why", reason and page.t("w_" .. reason) },
+    { page.t "text", frame.outside(page.text(device.text)) },
+    { page.t "rollout", page.number(device.rollout) and h.a { href = "/rollouts/" .. device.rollout,
+      tostring(device.rollout) } } },
+    (device.state == "failed" or device.state == "reverted") and frame.form(page, {
+      route = ("/jobs/%s/retry"):format(device.id), label = page.t "retry" }),
+    (device.state == "pending" or device.state == "upgrading") and frame.form(page, {
+      route = ("/jobs/%s/cancel"):format(device.id), label = page.t "cancel" }) }
+end
+
+function M.one(page)
+  local device, etag = page:need("/devices/" .. page.params.id)
+  page:of_product(device.product_key)
+  local rows = {}
+  for i, event in ipairs(page:need(("/devices/%s/events"):format(device.id)).items) do
+    rows[i] = { frame.time(page, event.at), page.t("s_" .. event.what), frame.outside(page.text(event.release)),
+      frame.outside(page.text(event.text) or page.text(event.code)) }
+  end
+  page.title = page.t "device"
+  page.body = { h.p { class = "big", frame.outside(device.device) },
+    frame.list { { page.t "cloud", device.cloud }, { page.t "product", frame.outside(device.product) },
+      { page.t "runs_now", frame.outside(page.text(device.release)) },
+      { page.t "heard", frame.time(page, page.number(device.heard)) } },
+    h.section { h.h2 { page.t "job" }, job(page, device) },
+    h.section { h.h2 { page.t "note" }, frame.form(page, { route = "/devices/" .. device.id, method = "PATCH",
+      etag = etag, label = page.t "save", fields = {
+        frame.field { name = "tags", label = page.t "tags", hint = page.t "tags_hint", rows = 3,
+          value = table.concat(device.tags, "\n") },
+        frame.field { name = "note", label = page.t "note", rows = 3, value = page.text(device.note) } } }) },
+    h.section { h.h2 { page.t "history" }, frame.table({ page.t "time", page.t "what", page.t "release",
+      page.t "details" }, rows, page.t "history") } }
+end
+
+return M

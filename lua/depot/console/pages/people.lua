@@ -1,0 +1,101 @@
+--- Pages of log-in and settings.
+--
+-- @module depot.console.pages.people
+
+local frame = require "depot.console.frame"
+local html = require "depot.console.html"
+
+local M = {}
+
+local h = html.h
+
+local function password(page, name, key, autocomplete)
+  return frame.field { name = name, label = page.t(key), type = "password", required = true,
+    autocomplete = autocomplete }
+end
+
+function M.log_in(page)
+  page.title = page.t "log_in"
+  page.body = { page.message and h.p { class = "bad", role = "alert", page.message },
+    frame.form(page, { route = "/session", back = page.args.back or "/", label = page.t "log_in", fields = {
+      frame.field { name = "name", label = page.t "name", required = true, autocomplete = "username" },
+      password(page, "password", "password", "current-password") } }) }
+end
+
+function M.once(page)
+  page.title = page.t "set_password"
+  page.body = { page.message and h.p { class = "bad", role = "alert", page.message }, h.p { page.t "once_hint" },
+    frame.form(page, { route = "/session/once", back = "/", label = page.t "set_password", fields = {
+      h.input { type = "hidden", name = "token", value = page.args.token or "" },
+      password(page, "password", "new_password", "new-password") } }) }
+end
+
+--- What is shown once: the link of a user, or a token.
+function M.shown(page, result)
+  page.title = page.t "settings"
+  page.body = { h.p { result.link and page.t("link_for", result.name) or page.t "token_made" },
+    h.pre { result.link or result.token }, h.p { h.a { href = "/settings", page.t "back" } } }
+end
+
+local function roles_of(page, roles)
+  local items = {}
+  for product, role in pairs(roles) do
+    local text = product == "" and page.t("role_all", role) or page.t("role_one", role, product:sub(1, 8))
+    items[#items + 1] = text
+  end
+  table.sort(items)
+  return table.concat(items, ", ")
+end
+
+local function users(page)
+  local list = page:ask "/users"
+  if not list then return false end
+  local rows = {}
+  for i, user in ipairs(list.items) do
+    local _, etag = page:need("/users/" .. user.name)
+    local state = user.disabled and "disabled" or user.password and "active" or "invited"
+    rows[i] = { frame.outside(user.name), page.t(state), roles_of(page, user.roles), h.div { class = "acts",
+      frame.form(page, { route = ("/users/%s/once"):format(user.name), label = page.t "new_link",
+        class = "act inline" }),
+      frame.form(page, { route = "/users/" .. user.name, method = "PATCH", etag = etag, class = "act inline",
+        label = page.t(user.disabled and "enable" or "disable"), fields = h.input { type = "hidden",
+          name = "disabled", value = user.disabled and "0" or "1" } }) } }
+  end
+  local choices = {}
+  for _, role in ipairs { "viewer", "operator", "admin" } do
+    choices[#choices + 1] = { "=" .. role, page.t("role_all", role) }
+    for _, product in ipairs(page.products) do
+      choices[#choices + 1] = { product.product_key .. "=" .. role, page.t("role_one", role, product.name) }
+    end
+  end
+  return h.section { h.h2 { page.t "users" },
+    frame.table({ page.t "name", page.t "state", page.t "roles", "" }, rows, page.t "users"),
+    h.h3 { page.t "add_user" }, frame.form(page, { route = "/users", label = page.t "add_user", fields = {
+      frame.field { name = "name", label = page.t "name", required = true, autocomplete = "off" },
+      frame.field { name = "roles", label = page.t "roles", options = choices } } }) }
+end
+
+local function tokens(page)
+  local rows = {}
+  for i, token in ipairs(page:need("/me/tokens").items) do
+    rows[i] = { frame.outside(token.name), frame.time(page, token.ends), frame.form(page, {
+      route = ("/me/tokens/%d"):format(token.id), method = "DELETE", label = page.t "remove", class = "act inline" }) }
+  end
+  return h.section { h.h2 { page.t "tokens" },
+    frame.table({ page.t "for_what", page.t "ends", "" }, rows, page.t "tokens"),
+    frame.form(page, { route = "/me/tokens", label = page.t "new_token", fields =
+      frame.field { name = "name", label = page.t "for_what", required = true } }) }
+end
+
+function M.settings(page)
+  page.title = page.t "settings"
+  page.body = { h.section { h.h2 { page.t "me" },
+    frame.list { { page.t "name", frame.outside(page.actor.name) },
+      { page.t "roles", roles_of(page, page.actor.roles) } },
+    frame.form(page, { route = "/me", method = "PATCH", label = page.t "change_password", fields = {
+      password(page, "old", "old_password", "current-password"),
+      password(page, "password", "new_password", "new-password") } }) },
+    tokens(page), users(page), h.p { h.a { href = "/audit", page.t "audit" } } }
+end
+
+return M

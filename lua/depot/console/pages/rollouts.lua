@@ -1,0 +1,128 @@
+--- Pages of rollouts.
+--
+-- @module depot.console.pages.rollouts
+
+local frame = require "depot.console.frame"
+local html = require "depot.console.html"
+
+local M = {}
+
+local h = html.h
+
+local OFFERING = { running = true, soaking = true, waiting = true }
+
+-- The acts that its state allows; pause and resume stand at the same place.
+local function acts(page, rollout)
+  local base = ("/rollouts/%d/"):format(rollout.id)
+  local function button(verb, label, class)
+    return frame.form(page, { route = base .. verb, label = label, class = class or "act inline" })
+  end
+  local open = OFFERING[rollout.state] or rollout.state == "paused" or rollout.state == "scheduled"
+  return h.div { class = "acts",
+    (OFFERING[rollout.state] or rollout.state == "scheduled") and button("pause", page.t "pause", "act inline stop"),
+    rollout.state == "paused" and button("resume", page.t("resume_n", rollout.failed)),
+    rollout.state == "draft" and button("start", page.t "start"),
+    rollout.state == "waiting" and button("advance", page.t "advance"),
+    open and (rollout.jobs.failed or rollout.jobs.reverted) and button("retry", page.t "retry"),
+    (open or rollout.state == "draft") and rollout.kind ~= "auto" and button("cancel", page.t "cancel") }
+end
+
+local function state_of(page, rollout)
+  local reason = page.text(rollout.reason)
+  return { page.t("r_" .. rollout.state), reason and { ": ", page.t("w_" .. reason) } }
+end
+
+--- Rollouts as a table.
+function M.table(page, list)
+  if #list == 0 then return h.p { page.t "no_rollouts" } end
+  local rows = {}
+  for i, rollout in ipairs(list) do
+    rows[i] = { h.a { href = "/rollouts/" .. rollout.id, ("%d: "):format(rollout.id), frame.outside(rollout.release) },
+      state_of(page, rollout), frame.waves(page, rollout), frame.meter(page, rollout.failed, rollout.verdicts,
+        rollout.limit), acts(page, rollout) }
+  end
+  return frame.table({ page.t "rollout", page.t "state", page.t "wave", page.t "failed_share", "" }, rows,
+    page.t "rollouts")
+end
+
+function M.list(page)
+  page.title = page.t "rollouts"
+  page.body = { M.table(page, page:need(("/products/%s/rollouts"):format(page.product.product_key)).items),
+    h.p { h.a { class = "button", href = ("/p/%s/rollouts/new"):format(page.product.product_key),
+      page.t "new_rollout" } } }
+end
+
+local FIELDS = { { "waves", "1,10,50,100" }, { "soak", "24h" }, { "limit", "5%" }, { "in_flight", "100" }, { "from" },
+  { "filter" }, { "window" } }
+
+local function preview(page, wish)
+  local path = ("/products/%s/rollouts"):format(page.product.product_key)
+  local found, message = page:ask(path, { dry_run = "1" }, wish)
+  if not found then return h.p { class = "bad", role = "alert", message } end
+  local waves, others = {}, {}
+  for i, wave in ipairs(found.waves) do
+    waves[i] = h.li { page.t("wave_n", i, ("%g"):format(wave.percent), wave.devices) }
+  end
+  for why, count in pairs(found.others) do
+    others[#others + 1] = h.li { page.t("not_reached", count, page.t("b_" .. why)) }
+  end
+  for _, id in ipairs(found.overtakes) do others[#others + 1] = h.li { page.t("overtakes", id) } end
+  return h.section { role = "status", h.h2 { page.t "preview" },
+    h.p { class = "big", page.t("reaches", found.reaches) }, h.ul { waves, others } }
+end
+
+--- One page: the form, and when it was sent what it would reach.
+function M.new(page)
+  local base = ("/products/%s"):format(page.product.product_key)
+  local options = {}
+  for _, release in ipairs(page:need(base .. "/releases").items) do
+    if release.stage ~= "withdrawn" then
+      options[#options + 1] = { release.id, ("%s (%s)"):format(release.release, page.t("g_" .. release.stage)) }
+    end
+  end
+  local wish = { release = page.args.release }
+  local fields = { frame.field { name = "release", label = page.t "release", options = options,
+    value = page.args.release } }
+  for _, field in ipairs(FIELDS) do
+    local value = page.args[field[1]] or field[2]
+    fields[#fields + 1] = frame.field { name = field[1], label = page.t(field[1]), value = value,
+      hint = field[1] == "filter" and page.t "filter_hint" or nil }
+    if value and value ~= "" then wish[field[1]] = value end
+  end
+  fields[#fields + 1] = frame.field { name = "devices", label = page.t "only_devices", rows = 3,
+    value = page.args.devices }
+  if page.args.devices and page.args.devices ~= "" then wish.devices = page.args.devices end
+  fields[#fields + 1] = h.button { type = "submit", formmethod = "get", formaction = page.path, page.t "preview" }
+  page.title = page.t "new_rollout"
+  page.body = { page.args.release and preview(page, wish), frame.form(page, { route = base .. "/rollouts",
+    label = page.t "start", fields = fields, back = ("/p/%s/rollouts"):format(page.product.product_key) }) }
+end
+
+local STATES = { "pending", "upgrading", "succeeded", "failed", "reverted", "superseded", "cancelled" }
+
+function M.one(page)
+  local rollout = page:need("/rollouts/" .. page.params.id)
+  page:of_product(rollout.product_key)
+  local state = page.args.state
+  local found = page:need(("/rollouts/%d/jobs"):format(rollout.id), { state = state, cursor = page.args.cursor })
+  local tabs, rows = {}, {}
+  for i, name in ipairs(STATES) do
+    tabs[i] = h.li { h.a { href = page.path .. "?state=" .. name, ["aria-current"] = name == state and "page" or false,
+      page.t("s_" .. name), (" (%d)"):format(rollout.jobs[name] or 0) } }
+  end
+  for i, job in ipairs(found.items) do
+    local reason = page.text(job.reason)
+    rows[i] = { h.a { href = "/devices/" .. job.id, frame.outside(job.device) }, page.t("s_" .. job.state),
+      page.number(job.step) and ("%d %%"):format(job.step), page.number(job.wave) and tostring(job.wave),
+      { reason and page.t("w_" .. reason) or "", " ", frame.outside(page.text(job.text)) } }
+  end
+  page.title = page.t "rollout"
+  page.body = { h.p { class = "big", ("%d: "):format(rollout.id), frame.outside(rollout.release) },
+    h.p { state_of(page, rollout) }, frame.waves(page, rollout),
+    h.p { frame.meter(page, rollout.failed, rollout.verdicts, rollout.limit) }, acts(page, rollout),
+    h.section { h.h2 { page.t "devices" }, h.nav { ["aria-label"] = page.t "jobs", h.ul { class = "tabs", tabs } },
+      frame.table({ page.t "name", page.t "state", "%", page.t "wave", page.t "why" }, rows, page.t "jobs"),
+      frame.next_page(page, page.text(found.next), { state = state }) } }
+end
+
+return M

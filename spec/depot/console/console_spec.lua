@@ -1,0 +1,226 @@
+-- The console: pages over the routes of the API, in both languages, for hostile names, without script.
+
+local api_world = require "spec.support.api_world"
+local folders = require "spec.support.folder"
+local form = require "depot.console.form"
+local ids = require "depot.api.ids"
+local views = require "depot.console.views"
+
+local PASSWORD = "correct horse battery"
+local HOSTILE = "\"'><script>alert(1)</script>\226\128\174&amp;\27[31m"
+
+describe("the console", function()
+  local folder, w, session = folders.new(), nil, nil
+
+  before_each(function()
+    w = api_world.open(folder.make())
+    w.api.answers.limits.ask = function() end
+    w:user("ann", { [""] = "admin" })
+    session = w:log_in("ann", PASSWORD)
+  end)
+  after_each(function() w:close() end)
+
+  local function get(path, as, headers)
+    headers = headers or {}
+    headers.Cookie = headers.Cookie or (as or session).cookie
+    return w:ask("GET", "/" .. path, { headers = headers })
+  end
+
+  local function post(path, fields, as, headers)
+    as = as or session
+    headers = headers or {}
+    headers["Content-Type"] = "application/x-www-form-urlencoded"
+    headers.Origin = headers.Origin == nil and w.origin or headers.Origin
+    headers.Cookie = headers.Cookie or as.cookie
+    fields.csrf = fields.csrf or as.csrf
+    return w:ask("POST", "/" .. path, { headers = headers, body = form.query(fields):sub(2) })
+  end
+
+  -- The hidden field of a page's form for a route.
+  local function hidden(page, route, name)
+    local text = page.body:match(('<form action="/do%s".-</form>'):format((route:gsub("%p", "%%%0"))))
+    local input = ('<input name="%s" type="hidden" value="([^"]*)">'):format(name)
+    return (assert(text, "no form for " .. route):match(input))
+  end
+
+  local function device(name) return ids.of { cloud = "aliyun", product = "pk", device = name } end
+
+  local function verified_release()
+    local release = w:ask("GET", ("/products/%s/releases"):format(w.pk), { session = session }).object.items[1]
+    local entry = w.api.world.packages[1]
+    local row = w.store:get("aliyun", "pk", "dev1")
+    row.package, row.target, row.state = entry.manifest.digest, "1.0.1", "succeeded"
+    assert(w.store:verify(row, 1))
+    return release.id
+  end
+
+  it("shows every page, in both languages, with what keeps it safe", function()
+    local release = verified_release()
+    local rollout = w:ask("POST", ("/products/%s/rollouts"):format(w.pk), { session = session,
+      body = { release = release } }).object.id
+    local parts = { product = w.pk }
+    local of = { ["/devices/{id}"] = device "dev1", ["/releases/{id}"] = release, ["/rollouts/{id}"] = rollout }
+    for _, view in ipairs(views.list) do
+      parts.id = of[view.path]
+      local path = view.path:gsub("{(%w+)}", parts)
+      for lang, tag in pairs { en = "en", zh = "zh-CN" } do
+        local page = get(path .. "?lang=" .. lang)
+        assert.equal(200, page.status, path .. ": " .. page.body)
+        assert.is_truthy(page.body:find(('<html lang="%s">'):format(tag), 1, true), path)
+        assert.matches("default%-src 'none'.*form%-action 'self'.*frame%-ancestors 'none'",
+          page.headers["content-security-policy"])
+        assert.is_nil(page.body:find "style=", path)
+        assert.is_nil(page.body:find " on%l+=", path)
+        assert.equal(1, select(2, page.body:gsub("<h1>", "")))
+        -- Nothing from elsewhere.
+        for link in page.body:gmatch '[hs]re?[fc]="([^"]*)"' do assert.matches("^[/#?]", link) end
+        assert.is_true(#page.body < 100 * 1024)
+      end
+    end
+  end)
+
+  it("shows hostile names as text, and nothing else", function()
+    assert(w.store:put { cloud = "aliyun", product = "pk", device = HOSTILE, hash = w.pk, release = HOSTILE,
+      heard = 1, state = "failed", target = HOSTILE, text = HOSTILE, changed = 1 })
+    for _, path in ipairs { "/p/" .. w.pk, ("/p/%s/devices"):format(w.pk), "/devices/" .. device(HOSTILE),
+      "/search" .. form.query { q = HOSTILE }, ("/p/%s/devices"):format(w.pk) .. form.query { filter = HOSTILE },
+      ("/p/%s/events"):format(w.pk) } do
+      local page = get(path)
+      assert.is_true(page.status == 200, path .. " " .. page.status)
+      assert.is_nil(page.body:find("<script>", 1, true), path)
+      assert.is_nil(page.body:find("\226\128\174", 1, true), path)
+      assert.is_nil(page.body:find("\27", 1, true), path)
+    end
+    assert.is_truthy(get("/devices/" .. device(HOSTILE)).body:find("&quot;&#39;&gt;&lt;script&gt;alert(1)", 1, true))
+  end)
+
+  it("takes who is not logged in to the log-in, and on to where he wanted to go", function()
+    local away = get("/settings", { cookie = "x=y" })
+    assert.same({ 303, "/login?back=%2Fsettings" }, { away.status, away.headers.location })
+    local page = get(away.headers.location, { cookie = "x=y" })
+    local key = hidden(page, "/session", "form")
+    assert.equal("moult-form=" .. key, page.headers["set-cookie"]:match "^[^;]+")
+    local nobody = { cookie = "moult-form=" .. key, csrf = "" }
+    local wish = { form = key, name = "ann", password = PASSWORD, back = "/settings" }
+    local wrong = post("/do/session", { form = key, name = "ann", password = "wrong" }, nobody)
+    assert.same({ 401, true }, { wrong.status, wrong.body:find('role="alert"', 1, true) ~= nil })
+    assert.equal(403, post("/do/session", { name = "ann", password = PASSWORD }, nobody).status)
+    assert.equal(403, post("/do/session", wish, { cookie = "moult-form=other", csrf = "" }).status)
+    assert.equal(403, post("/do/session", wish, nobody, { Origin = "http://evil.example" }).status)
+    local done = post("/do/session", wish, nobody)
+    assert.same({ 303, "/settings" }, { done.status, done.headers.location })
+    assert.matches("^moult=%x+;", done.headers["set-cookie"])
+    assert.equal(200, get("/settings", { cookie = done.headers["set-cookie"]:match "^[^;]+" }).status)
+    for _, elsewhere in ipairs { "//evil.example", "https://evil.example", "/\\evil.example", "javascript:1" } do
+      wish.back = elsewhere
+      assert.equal("/", post("/do/session", wish, nobody).headers.location)
+    end
+  end)
+
+  it("sets a password by a link", function()
+    w:user("bob", { [w.pk] = "viewer" })
+    local page = post("/do/users/bob/once", {})
+    local link = page.body:match "/once%?token=%x+"
+    local form_page = get(link, { cookie = "x=y" })
+    local key = hidden(form_page, "/session/once", "form")
+    local done = post("/do/session/once", { form = key, token = link:match "=(%x+)", password = PASSWORD },
+      { cookie = "moult-form=" .. key, csrf = "" })
+    assert.equal(303, done.status)
+    assert.equal("/p/" .. w.pk, get("/", { cookie = done.headers["set-cookie"]:match "^[^;]+" }).headers.location)
+  end)
+
+  it("changes a device by a form, if nobody was faster", function()
+    local path = "/devices/" .. device "dev1"
+    local page = get(path)
+    local etag = hidden(page, path, "etag"):gsub("&quot;", '"')
+    local wish = { method = "PATCH", etag = etag, tags = "lab\r\neu\r\n", note = "on the roof", back = path }
+    assert.equal(403, post("/do" .. path, { method = "PATCH", etag = etag, tags = "x", csrf = "0" }).status)
+    assert.equal(403, post("/do" .. path, { method = "PATCH", etag = etag }, nil, { Origin = "null" }).status)
+    local done = post("/do" .. path, wish)
+    assert.same({ 303, path }, { done.status, done.headers.location }, done.body)
+    page = get(path)
+    assert.is_truthy(page.body:find(">eu\nlab</textarea>", 1, true))
+    assert.is_truthy(page.body:find(">on the roof</textarea>", 1, true))
+    local late = post("/do" .. path, wish)
+    assert.same({ 412, true }, { late.status, late.body:find("last by ann", 1, true) ~= nil })
+    wish.etag, wish.tags, wish.note = hidden(page, path, "etag"):gsub("&quot;", '"'), "", ""
+    assert.equal(303, post("/do" .. path, wish).status)
+    assert.is_false(w.store:note { cloud = "aliyun", product = "pk", device = "dev1" })
+  end)
+
+  it("leads from a release to a rollout in waves, with a preview", function()
+    local page = get(("/p/%s/releases"):format(w.pk))
+    local path = page.body:match 'href="(/releases/%x+)"'
+    assert.equal(303, post(("/do%s/verify"):format(path), { name = "dev1", back = path }).status)
+    assert.equal("verify", w.store:get("aliyun", "pk", "dev1").kind)
+    assert.equal(404, post(("/do%s/verify"):format(path), { name = "nobody", back = path }).status)
+    local release = verified_release()
+    local new = ("/p/%s/rollouts/new"):format(w.pk)
+    local preview = get(new .. form.query { release = release, waves = "50,100", devices = "dev2\r\ndev3" })
+    assert.is_truthy(preview.body:find("It reaches 2 devices now.", 1, true))
+    local wrong = get(new .. form.query { release = release, waves = "1,2" })
+    assert.is_truthy(wrong.body:find("expected rising percentages", 1, true))
+    local route = ("/products/%s/rollouts"):format(w.pk)
+    assert.same({ 0, 303 }, { #w.store:rollouts(), post("/do" .. route, { release = release, waves = "50,100",
+      soak = "24h", limit = "5%", in_flight = "100", from = "", window = "", devices = "" }).status })
+    local rollout = w.store:rollouts()[1]
+    local one = "/rollouts/" .. rollout.id
+    assert.equal(303, post(("/do%s/pause"):format(one), { back = one }).status)
+    page = get("/p/" .. w.pk)
+    assert.is_truthy(page.body:find("A rollout is paused", 1, true))
+    assert.is_truthy(page.body:find("Resume (forgives 0 failures)", 1, true))
+    assert.equal(303, post(("/do%s/resume"):format(one), {}).status)
+    assert.equal("running", w.store:rollout(rollout.id).state)
+  end)
+
+  it("asks for the name before a release is withdrawn that many run", function()
+    for i = 1, 101 do
+      assert(w.store:put { cloud = "aliyun", product = "pk", device = "many" .. i, hash = w.pk, release = "1.0.1" })
+    end
+    local path = get(("/p/%s/releases"):format(w.pk)).body:match 'href="(/releases/%x+)"'
+    local route = path .. "/withdraw"
+    assert.equal("1.0.1", hidden(get(path), route, "expect"))
+    assert.equal(422, post("/do" .. route, { expect = "1.0.1", confirm = "1.0" }).status)
+    assert.same({}, w.store:withdrawn())
+    assert.equal(303, post("/do" .. route, { expect = "1.0.1", confirm = "1.0.1" }).status)
+    assert.is_truthy(next(w.store:withdrawn()))
+  end)
+
+  it("lets a viewer look, and no more", function()
+    w:user("bob", { [w.pk] = "viewer" })
+    local bob = w:log_in("bob", PASSWORD)
+    assert.equal(200, get("/p/" .. w.pk, bob).status)
+    assert.equal(404, get("/p/" .. w.other, bob).status)
+    assert.is_nil(get("/settings", bob).body:find("Add a user", 1, true))
+    local path = "/devices/" .. device "dev1"
+    local etag = hidden(get(path, bob), path, "etag"):gsub("&quot;", '"')
+    assert.equal(403, post("/do" .. path, { method = "PATCH", etag = etag, note = "x" }, bob).status)
+    assert.equal(403, post("/do/users", { name = "eve", roles = "=admin" }, bob).status)
+  end)
+
+  it("makes users and tokens, whose secrets are shown once", function()
+    local page = post("/do/users", { name = "eve", roles = w.pk .. "=operator" })
+    assert.same({ 200, true }, { page.status, page.body:find("/once?token=", 1, true) ~= nil }, page.body)
+    assert.same({ [w.pk] = "operator" }, w.store:roles(w.store:account("eve").id))
+    page = post("/do/me/tokens", { name = "ci" })
+    assert.matches("moult_%x+", page.body)
+    assert.is_nil(get("/settings").body:find "moult_%x+")
+  end)
+
+  it("serves its style and script, and no other file", function()
+    assert.equal("text/css; charset=utf-8", get("/static/console.css").headers["content-type"])
+    assert.equal("text/javascript; charset=utf-8", get("/static/console.js").headers["content-type"])
+    assert.equal(404, get("/static/init.lua").status)
+    assert.equal(404, get("/nowhere").status)
+    assert.equal(405, w:ask("POST", "//nowhere", { session = session }).status)
+    assert.equal(421, get("/login", nil, { Host = "evil.example" }).status)
+  end)
+
+  it("remembers the language of a link", function()
+    local page = get("/settings?lang=zh")
+    local cookie = session.cookie .. "; " .. page.headers["set-cookie"]:match "lang=zh"
+    assert.is_truthy(get("/settings", { cookie = cookie }).body:find('lang="zh-CN"', 1, true))
+    page = get("/settings", nil, { ["Accept-Language"] = "zh-CN,zh;q=0.9" })
+    assert.is_truthy(page.body:find('lang="zh-CN"', 1, true))
+  end)
+end)
