@@ -24,7 +24,7 @@ end
 -- @tparam function date as os.date
 function M.time(page, seconds)
   if not seconds then return "–" end
-  return h.time { datetime = page.date("!%Y-%m-%dT%H:%M:%SZ", seconds), page.date("!%Y-%m-%d %H:%M", seconds) }
+  return h.time { datetime = page.date("!%Y-%m-%dT%H:%M:%SZ", seconds), page.date("!%Y-%m-%d %H:%M UTC", seconds) }
 end
 
 --- A table with heads; each row is a list of cells.

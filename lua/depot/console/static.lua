@@ -71,7 +71,7 @@ local SCRIPT = [[
 "use strict";
 for (const t of document.querySelectorAll("time[datetime]")) {
   const d = new Date(t.dateTime);
-  t.title = t.textContent + " UTC";
+  t.title = t.textContent;
   t.textContent = d.toLocaleString(document.documentElement.lang, { dateStyle: "short", timeStyle: "short" });
 }
 const news = document.getElementById("news");

@@ -167,7 +167,7 @@ describe("the console", function()
     local one = "/rollouts/" .. rollout.id
     assert.equal(303, post(("/do%s/pause"):format(one), { back = one }).status)
     page = get("/p/" .. w.pk)
-    assert.is_truthy(page.body:find("A rollout is paused", 1, true))
+    assert.is_truthy(page.body:find(">A rollout is paused</a>", 1, true))
     assert.is_truthy(page.body:find("Resume (forgives 0 failures)", 1, true))
     assert.equal(303, post(("/do%s/resume"):format(one), {}).status)
     assert.equal("running", w.store:rollout(rollout.id).state)

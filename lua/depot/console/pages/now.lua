@@ -24,7 +24,8 @@ local function needs(page, items)
   local list = {}
   for i, item in ipairs(items) do
     local key = KEYS[item.what]
-    list[i] = h.li { h.a { href = where(page, item), h.strong { tostring(item.count) }, " ", page.t("n_" .. key) },
+    list[i] = h.li { h.a { href = where(page, item), not item.rollout and { h.strong { tostring(item.count) }, " " },
+      page.t("n_" .. key) },
       item.release and { " ", frame.outside(item.release) },
       type(item.reason) == "string" and { " – ", page.t("w_" .. item.reason) },
       h.br {}, h.small { page.t("a_" .. key) } }
