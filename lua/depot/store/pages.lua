@@ -8,8 +8,6 @@ local M = { methods = {} }
 
 --- For depot.store_tables.
 M.statements = {
-  devices_after = [[SELECT * FROM device WHERE hash = ?1 AND (cloud, product, device) > (?2, ?3, ?4)
-    ORDER BY cloud, product, device LIMIT ?5]],
   jobs_after = [[SELECT * FROM device WHERE rollout = ?1 AND (?5 IS NULL OR state = ?5)
     AND (cloud, product, device) > (?2, ?3, ?4) ORDER BY cloud, product, device LIMIT ?6]],
   devices_named = "SELECT * FROM device WHERE device = ? ORDER BY cloud, product LIMIT ?",
@@ -27,14 +25,6 @@ M.statements = {
 }
 
 local Methods = M.methods
-
---- Devices of a product after one of them.
--- @tparam string hash of the product's key
--- @tparam table after cloud, product, device; {}: from the first
--- @tparam integer limit
-function Methods:devices_after(hash, after, limit)
-  return self.statements.devices_after:all(hash, after.cloud or "", after.product or "", after.device or "", limit)
-end
 
 --- Devices with a job of a rollout, after one of them.
 function Methods:jobs_after(rollout, after, state, limit)

@@ -14,9 +14,6 @@ local tags = require "depot.tags"
 
 local M = {}
 
-local SLICE = 500    -- rows read at once
-local SCANNED = 5000 -- rows that one request looks at; a filter that selects few goes on with the cursor
-
 local function products(call)
   local known, message, code = call.world:products()
   if not known then return nil, message, code end
@@ -32,22 +29,18 @@ local function product(call)
   return call.objects.P
 end
 
--- The rows of a product that a filter selects, and where to go on.
+-- The rows of a product that a filter selects, and the last of them if there are more.
 local function select_rows(call, filter, limit)
-  local world, found, seen = call.world, {}, 0
-  local after = call.args.cursor and ids.read(call.args.cursor) or {}
-  while true do
-    local rows, message, code = world.store:devices_after(call.product, after, SLICE)
-    if rows then rows, message, code = world.store:tag_rows(rows) end
-    if not rows then return nil, message, code end
-    for i, row in ipairs(rows) do
-      if not filter or filters.means(filter, row, acts.now()) then found[#found + 1] = row end
-      if #found == limit and not (i == #rows and #rows < SLICE) then return found, row end
-    end
-    if #rows < SLICE then return found end
-    after, seen = rows[#rows], seen + #rows
-    if seen >= SCANNED then return found, after end
-  end
+  local store = call.world.store
+  local where = store:where(filter, acts.now())
+  where:add("hash = ?", call.product)
+  local rows, message, code = store:select(where, limit + 1, call.args.cursor and ids.read(call.args.cursor))
+  if not rows then return nil, message, code end
+  local more = #rows > limit
+  rows[limit + 1] = nil
+  rows, message, code = store:tag_rows(rows)
+  if not rows then return nil, message, code end
+  return rows, more and rows[limit] or nil
 end
 
 local function list(call)
