@@ -76,6 +76,7 @@ struct up_device {
     bool boot_lost;                       /* it cannot be read: `running` may be a guess, the rest is empty */
     bool running_known;                   /* the loader named the running slot, boot_lost or not */
     bool uncounted;                       /* see up_device_uncounted() */
+    bool restart_counted;                 /* the restart that this process asked for is on record */
     const struct up_files_worker *worker; /* who works on the tree of files; NULL: this process */
     struct up_running_table *running;     /* see up_device_by_hand() */
     enum up_tree tree;                    /* as last seen, or made */
@@ -159,7 +160,7 @@ UP_MUST_CHECK int up_device_give_up(struct up_device *d, int code, const char *w
 /* Continue from phase rolling_back as far as this boot can. */
 UP_MUST_CHECK int up_device_resume_rollback(struct up_device *d, enum up_start_action *action,
                                             struct up_error *err);
-/* Whether another restart may be requested; counts it. */
+/* Whether another restart may be requested; counts it, once for a process, however often somebody orders it. */
 UP_MUST_CHECK int up_device_count_restart(struct up_device *d, bool *may, struct up_error *err);
 /* Nothing can be recorded about the slot on trial: take it out of the boot
  * loader's order. *action says whether a restart leaves it. */

@@ -98,12 +98,22 @@ static void ask_script(struct up_gate_report *r, const struct up_manifest *m, co
         add(r, "script", UP_OK, "none");
 }
 
+/* A slot that is being written, or was and is not armed, starts nothing: that transaction ends before another begins. */
+static bool older_beside(const struct up_gate_facts *f)
+{
+    const struct up_journal_state *s = f->state;
+    const struct up_pair *other = &s->slot[!f->running];
+    bool unfinished = (s->phase == UP_INSTALLING || s->phase == UP_ARMING) &&
+                      (s->tx.parts & 1u << UP_CORE) != 0 && s->tx.target == !f->running;
+
+    return other->present && !unfinished && other->reads < UP_JOURNAL_FORM_FILES;
+}
+
 /* A device that cannot install files says so before anything is fetched. A Moult that could be started from
  * the other slot has to know files, too, because both use the same tree. */
 static void ask_files(struct up_gate_report *r, const struct up_manifest *m, const struct up_gate_facts *f)
 {
     const struct up_part *files = up_manifest_part(m, UP_FILES);
-    const struct up_pair *other = &f->state->slot[!f->running];
     char release[UP_VERSION_SIZE];
     struct up_error why;
 
@@ -113,7 +123,7 @@ static void ask_files(struct up_gate_report *r, const struct up_manifest *m, con
         add(r, "files", UP_OK, files ? "not needed: these files are there" : "none");
     else if (!f->files_root)
         add(r, "files", UP_INCOMPATIBLE, "the package has files, and the configuration has no files.roots");
-    else if (!f->same_open && other->present && other->reads < UP_JOURNAL_FORM_FILES)
+    else if (!f->same_open && older_beside(f))
         add(r, "files", UP_INCOMPATIBLE,
             "the package has files, which the older Moult in slot %c does not know; install a core first",
             f->running ? 'a' : 'b');
@@ -127,7 +137,6 @@ static void ask_files(struct up_gate_report *r, const struct up_manifest *m, con
 /* A release has no such line. A Moult that does not know hotfixes would start the script without them. */
 static void ask_hotfix(struct up_gate_report *r, const struct up_manifest *m, const struct up_gate_facts *f)
 {
-    const struct up_pair *other = &f->state->slot[!f->running];
     struct up_error why;
     int rc;
 
@@ -138,7 +147,7 @@ static void ask_hotfix(struct up_gate_report *r, const struct up_manifest *m, co
             "it is for a script, and the configuration says that this device has none (script = false)");
         return;
     }
-    if (other->present && other->reads < UP_JOURNAL_FORM_FILES) {
+    if (older_beside(f)) {
         add(r, "hotfix", UP_INCOMPATIBLE,
             "the older Moult in slot %c does not know hotfixes; install a core first",
             f->running ? 'a' : 'b');

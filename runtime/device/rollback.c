@@ -99,11 +99,14 @@ int up_device_count_restart(struct up_device *d, bool *may, struct up_error *err
 {
     struct up_journal_state next = d->state;
 
-    *may = d->state.tx.restarts < RESTARTS_MAX;
-    if (!*may)
+    *may = d->restart_counted || d->state.tx.restarts < RESTARTS_MAX;
+    if (!*may || d->restart_counted)
         return 0;
     next.tx.restarts++;
-    return up_device_save(d, &next, err);
+    if (up_device_save(d, &next, err) < 0)
+        return err->code;
+    d->restart_counted = true;
+    return 0;
 }
 
 /* Whether the loader may start this slot, according to what it was told last. */

@@ -206,6 +206,23 @@ static void files_and_this_moult(struct up_manifest *m, struct up_journal_state 
     s->slot[!f->running].reads = 4;
 }
 
+/* A core that was cut while it was armed: what is in its slot starts nothing. */
+static void files_and_an_unarmed_core(struct up_manifest *m, struct up_journal_state *s,
+                                      struct up_gate_facts *f)
+{
+    files_and_an_older_moult(m, s, f);
+    s->phase = UP_ARMING;
+    s->tx.parts = 1u << UP_CORE;
+    s->tx.target = !f->running;
+}
+
+static void files_and_an_unarmed_script(struct up_manifest *m, struct up_journal_state *s,
+                                        struct up_gate_facts *f)
+{
+    files_and_an_unarmed_core(m, s, f);
+    s->tx.parts = 1u << UP_SCRIPT;
+}
+
 static void has_hotfix(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
 {
     static const struct up_hotfix_ledger empty;
@@ -382,6 +399,8 @@ static const struct gate_case gate_cases[] = {
     {"accepts files that are there already", files_that_are_there, NULL, UP_OK},
     {"refuses files beside a Moult that knows none", files_and_an_older_moult, "files", UP_INCOMPATIBLE},
     {"accepts files beside one that does", files_and_this_moult, NULL, UP_OK},
+    {"accepts files beside a core that was not armed", files_and_an_unarmed_core, NULL, UP_OK},
+    {"refuses them if that was a script alone", files_and_an_unarmed_script, "files", UP_INCOMPATIBLE},
     {"refuses a hotfix beside a Moult that knows none", hotfix_and_an_older_moult, "hotfix", UP_INCOMPATIBLE},
     {"accepts a hotfix beside one that does", hotfix_and_this_moult, NULL, UP_OK},
     {"refuses files at their floor", floor_of_files, "floor", UP_INCOMPATIBLE},

@@ -760,6 +760,26 @@ static void a_loader_that_is_told_at_last_is_asked_once_more(void **state)
     stand_free(&s);
 }
 
+/* However often it is ordered until the device restarts, that is one restart that the loader may miss. */
+static void orders_to_roll_back_use_up_no_restarts(void **state)
+{
+    struct stand s;
+    enum up_start_action action;
+
+    (void)state;
+    stand_up(&s, world_new(&by_core));
+    install(&s, CORE);
+    power_off(&s);
+    power_on(&s);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(up_device_rollback(s.device, false, "by hand", &action, &s.err), 0);
+        assert_int_equal(action, UP_START_RESTART);
+        assert_int_equal(phase_of(&s), UP_ROLLING_BACK);
+    }
+    assert_int_equal(up_device_state(s.device)->tx.restarts, 1);
+    stand_free(&s);
+}
+
 static void forget_all_pairs(struct up_journal_state *j)
 {
     memset(j->slot, 0, sizeof j->slot);
@@ -1085,6 +1105,7 @@ int main(void)
         cmocka_unit_test(a_slot_without_a_pair_is_not_run),
         cmocka_unit_test(spent_starts_that_nobody_saw_fail_roll_back),
         cmocka_unit_test(a_rollback_goes_on_when_it_is_asked_for_again),
+        cmocka_unit_test(orders_to_roll_back_use_up_no_restarts),
         cmocka_unit_test(a_permit_may_be_given_again),
         cmocka_unit_test(a_confirmation_goes_on_when_it_is_asked_for_again),
         cmocka_unit_test(what_was_left_and_is_confirmed_comes_first_again),

@@ -194,24 +194,28 @@ bool hotfixes_is_ill(const char *dir)
     return h && fixes[number_of(h)].manner == FIX_ILL;
 }
 
-void tester_run(struct player *p)
+void hotfixes_test_start(const char *dir, struct player *p)
 {
-    static const enum who victims[] = {PLAYERS, SCRIPT, SUPERVISOR, AGENT};
     static struct up_hotfix_ledger ledger;
     struct sim *copy = sim_clone(stage.sim);
-    enum fix_manner manner = FIX_FAILS;
     const struct up_hotfix *h = NULL;
-    uint64_t takes = pick(8000);
 
     sim_watch_calls(copy, NULL, NULL);
     sim_fail(copy, SIM_OPS, 0, 0, false);
     if (read_ledger(copy, &ledger, "at a test"))
-        h = entry_of(&ledger, p->order);
+        h = entry_of(&ledger, dir);
     if (h && (!up_hotfix_ledger_is_active(h) || !is_whole(copy, h)))
         bad("hotfix %s is tested, and is %s or not whole", h->version, up_hotfix_ledger_state_name(h->state));
-    if (h)
-        manner = fixes[number_of(h)].manner;
+    p->fix = h ? fixes[number_of(h)].manner : FIX_FAILS;
     sim_free(copy);
+}
+
+void tester_run(struct player *p)
+{
+    static const enum who victims[] = {PLAYERS, SCRIPT, SUPERVISOR, AGENT};
+    uint64_t takes = pick(8000);
+    enum fix_manner manner = p->fix;
+
     endanger(victims);
     while (player_sleep(manner == FIX_HANGS ? 60000 : takes) && manner == FIX_HANGS)
         continue;

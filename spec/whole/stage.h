@@ -37,6 +37,15 @@
 
 enum who { SUPERVISOR, AGENT, SCRIPT, HELPER, TESTER, PERSON, PLAYERS };
 
+/* What becomes of a hotfix. */
+enum fix_manner {
+    FIX_GOOD,
+    FIX_FAILS, /* its test says no */
+    FIX_HANGS, /* its test says nothing */
+    FIX_ILL,   /* it passes, and a script crashes with it */
+    FIX_MANNERS
+};
+
 struct player {
     enum who who;
     pid_t pid;                /* 0: none, or it was reaped */
@@ -55,6 +64,7 @@ struct player {
     uint64_t waited, since;   /* ms, of slow calls; when the one began that it is in, 0: in none */
     unsigned number;          /* of the release whose script it is */
     bool ill;                 /* a hotfix that it has makes it crash */
+    enum fix_manner fix;      /* of a tester: what it tests */
     void (*run)(struct player *p);
     char order
         [200]; /* of a person: the JSON line that it sends; of a helper: its task; of a tester: a folder */
@@ -74,15 +84,6 @@ enum manner {
     MODEST,   /* good, and leaves it to policy to say so */
     BREAKS,   /* breaks the network as long as it runs */
     MANNERS
-};
-
-/* What becomes of a hotfix. */
-enum fix_manner {
-    FIX_GOOD,
-    FIX_FAILS, /* its test says no */
-    FIX_HANGS, /* its test says nothing */
-    FIX_ILL,   /* it passes, and a script crashes with it */
-    FIX_MANNERS
 };
 
 /* A release of this history. */
@@ -215,6 +216,8 @@ void hotfixes_stage(void);
 /* A script starts, and these lead it. */
 void hotfixes_script_start(struct sim *sim, const char *overlays, struct player *p);
 bool hotfixes_is_ill(const char *dir);
+/* A test of the hotfix in this folder starts. */
+void hotfixes_test_start(const char *dir, struct player *p);
 void tester_run(struct player *p);
 bool hotfixes_settled(struct sim *sim, unsigned script);
 void hotfixes_end(struct sim *sim, unsigned script);

@@ -134,6 +134,8 @@ static pid_t p_start(struct up_processes *system, const char *const argv[], int 
     p->link = pair[1];
     *link = pair[0];
     trace("%s is started: %s", argv[1] + 2, p->who == AGENT ? "" : argv[2]);
+    if (p->who == TESTER)
+        hotfixes_test_start(argv[2], p);
     if (p->who == SCRIPT)
         judge_script_start(argv[2], argv[3], p);
     return p->pid;
