@@ -2,6 +2,8 @@
 --
 -- @module depot.rescue
 
+local files = require "depot.files"
+
 local M = {}
 
 local NAME = "/depot.db"
@@ -10,12 +12,6 @@ local COPY = "/depot.db.new"
 
 -- The files of a database besides the main one.
 local SIDES = { "-wal", "-shm" }
-
-local function exists(path)
-  local file = io.open(path, "rb")
-  if file then file:close() end
-  return file ~= nil
-end
 
 --- Set a damaged database aside, replacing an earlier one. It must not be open.
 -- @tparam string dir
@@ -34,7 +30,7 @@ end
 --- Write a database that was deleted while it is open into a new file of the folder.
 -- @treturn boolean|nil false: another one is in its place; nil, message, code: it cannot be written
 function M.write_again(store, dir)
-  if exists(dir .. NAME) then return false end
+  if files.exists(dir .. NAME) then return false end
   return store:copy(dir .. COPY)
 end
 

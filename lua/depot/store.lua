@@ -12,6 +12,7 @@
 --
 -- @module depot.store
 
+local files = require "depot.files"
 local tables = require "depot.store_tables"
 local COLUMNS = tables.columns
 
@@ -274,9 +275,7 @@ end
 
 --- Whether the folder has a database.
 function M.exists(dir)
-  local file = io.open(dir .. "/depot.db", "rb")
-  if file then file:close() end
-  return file ~= nil
+  return files.exists(dir .. "/depot.db")
 end
 
 return M

@@ -10,16 +10,11 @@
 
 local catalog = require "depot.catalog"
 local device_list = require "depot.device_list"
+local files = require "depot.files"
 local into_folder = require "depot.actions.into_folder"
 local limited = require "depot.limited"
 
 local M = {}
-
-local function exists(path)
-  local file = io.open(path, "rb")
-  if file then file:close() end
-  return file ~= nil
-end
 
 local function write_star(path)
   local file <close>, why = io.open(path, "wb")
@@ -33,7 +28,7 @@ local function put_list(context, name)
   local dir, from = context.dir, context.opts.devices
   local limits, message, code = limited.read(context.natives, dir)
   if not limits then return nil, message, code end
-  local has_list = exists(("%s/%s.devices"):format(dir, name))
+  local has_list = files.exists(("%s/%s.devices"):format(dir, name))
   if not from and (has_list or limits[name]) then return has_list and "the devices on its list" or "nobody" end
   local devices, count = false, 0
   if from then devices, count = device_list.read(from) end
@@ -55,7 +50,7 @@ function M.run(context)
     return nil, "usage: moult depot add DIR FILE.upd [--devices LIST] (or FILE.tar)", "usage"
   end
   local inside = ("%s/%s"):format(context.dir, name)
-  local there = not exists(path) and exists(inside)
+  local there = not files.exists(path) and files.exists(inside)
   local ok, message, code = into_folder.manifest(context, there and inside or path)
   if not ok then return nil, message, code end
   local whom

@@ -6,6 +6,7 @@
 -- @module depot.acts.copies
 
 local acts = require "depot.acts"
+local files = require "depot.files"
 local lock = require "depot.lock"
 local random = require "depot.random"
 local rollout_acts = require "depot.rollout.acts"
@@ -13,16 +14,10 @@ local store = require "depot.store"
 
 local M = {}
 
-local function exists(path)
-  local file = io.open(path, "rb")
-  if file then file:close() end
-  return file ~= nil
-end
-
 --- Write the store into a file, which must not be there. The audit has it before the copy is made.
 -- @treturn true|nil nil, message, code
 function M.backup(world, path)
-  if exists(path) then return nil, ("%s is there already"):format(path), "refused" end
+  if files.exists(path) then return nil, ("%s is there already"):format(path), "refused" end
   local recorded, message, code = acts.change(world, function() return true end, { verb = "store.backup",
     object = "store" })
   if not recorded then return nil, message, code end
