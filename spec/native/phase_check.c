@@ -736,6 +736,15 @@ static void spend_restarts(struct up_journal_state *j)
     j->tx.restarts = 3;
 }
 
+/* A device that started a new core. */
+static void stand_on_new_core(struct stand *s)
+{
+    stand_up(s, world_new(&by_core));
+    install(s, CORE);
+    power_off(s);
+    power_on(s);
+}
+
 /* Its restarts were spent while the loader could not be told what to forget. */
 static void a_loader_that_is_told_at_last_is_asked_once_more(void **state)
 {
@@ -743,10 +752,7 @@ static void a_loader_that_is_told_at_last_is_asked_once_more(void **state)
     enum up_start_action action;
 
     (void)state;
-    stand_up(&s, world_new(&by_core));
-    install(&s, CORE);
-    power_off(&s);
-    power_on(&s);
+    stand_on_new_core(&s);
     change(&s, spend_restarts);
     assert_int_equal(up_device_retry(s.device, &action, &s.err), 0);
     assert_int_equal(action, UP_START_RESTART);
@@ -767,10 +773,7 @@ static void orders_to_roll_back_use_up_no_restarts(void **state)
     enum up_start_action action;
 
     (void)state;
-    stand_up(&s, world_new(&by_core));
-    install(&s, CORE);
-    power_off(&s);
-    power_on(&s);
+    stand_on_new_core(&s);
     for (int i = 0; i < 5; i++) {
         assert_int_equal(up_device_rollback(s.device, false, "by hand", &action, &s.err), 0);
         assert_int_equal(action, UP_START_RESTART);
