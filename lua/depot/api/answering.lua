@@ -25,8 +25,8 @@ Answering.__index = Answering
 --   receiving (uploads whose bytes come), receive (function(call, path, offset)), live
 function M.new(parts) return setmetatable(parts, Answering) end
 
--- Whether the request's origin is ours, as browsers say.
-local function is_own(self, request)
+--- Whether the request's origin is ours, as browsers say.
+function Answering:is_own(request)
   local origin = request.headers.origin
   if origin then return self.origins[origin] == true end
   return request.headers["sec-fetch-site"] == "same-origin"
@@ -35,7 +35,7 @@ end
 -- A request of a session that changes something.
 local function check_session(self, call)
   local request, route = call.request, call.route
-  if not is_own(self, request) then
+  if not self:is_own(request) then
     return nil, "the request does not come from this server's pages (Origin)", "forbidden"
   end
   if route.role == "none" then return true end
@@ -241,7 +241,7 @@ function Answering:answer(request)
   if not self:is_ours(request) then
     return self:failure(request, "host", "this server does not go by the name in Host; see --admin-url")
   end
-  if self.console and request.path:sub(1, #route_table.PREFIX) ~= route_table.PREFIX then
+  if self.console and self.console:means(request.path) then
     return self.console:answer(request)
   end
   local result, why, word, field, call = self:perform(request)

@@ -1,7 +1,6 @@
 --- What all pages of the console share: the frame, and the pieces that they are made of.
 --
--- Pure. `page`: lang, t (function(key, ...) -> word), actor or nil, products, product or nil, path, base, and what the
--- page itself puts there.
+-- Pure. `page` is a depot.console.page, with what the page itself puts there: title, body.
 --
 -- @module depot.console.frame
 
@@ -20,11 +19,33 @@ function M.outside(text)
   return h.bdi { tostring(text):sub(1, LONGEST) }
 end
 
---- A time as it is everywhere the same; the script shows it in the reader's zone.
--- @tparam function date as os.date
+--- A time in the user's zone; without one in UTC, and the script shows it in the reader's.
 function M.time(page, seconds)
   if not seconds then return "–" end
-  return h.time { datetime = page.date("!%Y-%m-%dT%H:%M:%SZ", seconds), page.date("!%Y-%m-%d %H:%M UTC", seconds) }
+  return h.time { datetime = page.stamp(seconds), page:time(seconds) }
+end
+
+--- A number as people write it.
+function M.number(value)
+  local text = ("%d"):format(value)
+  local count
+  repeat text, count = text:gsub("^(%-?%d+)(%d%d%d)", "%1,%2") until count == 0
+  return text
+end
+
+--- Bytes as people read them.
+function M.size(bytes)
+  for _, unit in ipairs { { 1 << 30, "GiB" }, { 1 << 20, "MiB" }, { 1 << 10, "KiB" } } do
+    if bytes >= unit[1] then return ("%.1f %s"):format(bytes / unit[1], unit[2]) end
+  end
+  return ("%d B"):format(bytes)
+end
+
+--- A part of a page that is renewed when something changes.
+-- @tparam string name unique in the page
+-- @tparam[opt] boolean polls whether it changes without an event
+function M.part(name, children, polls)
+  return h.div { ["data-part"] = name, h.div { ["data-poll"] = polls or false, children } }
 end
 
 --- A table with heads; each row is a list of cells.
@@ -68,6 +89,7 @@ function M.field(field)
     input = h.textarea(attributes)
   else
     attributes.type, attributes.value = field.type or "text", field.value or false
+    attributes.accept, attributes.list = field.accept, field.list
     input = h.input(attributes)
   end
   return h.p { class = "field", h.label { ["for"] = "f-" .. field.name, field.label }, input,
@@ -76,7 +98,8 @@ end
 
 --- A form that does what a route does.
 -- @tparam table page
--- @tparam table act route (path below the prefix), method, etag, back, label, fields, class, expect
+-- @tparam table act route (path below the prefix), method, etag, back, label, fields, class, expect, file (whether one
+--   of the fields is a file: the last)
 function M.form(page, act)
   local function hidden(name, value)
     return value and h.input { type = "hidden", name = name, value = value }
@@ -84,7 +107,16 @@ function M.form(page, act)
   return h.form { method = "post", action = "/do" .. act.route, class = act.class or "act",
     hidden("csrf", page.actor and page.actor.csrf), hidden("form", page.form), hidden("method", act.method),
     hidden("etag", act.etag), hidden("back", act.back or page.path), hidden("expect", act.expect),
+    enctype = act.file and "multipart/form-data" or false,
     act.fields or false, h.button { type = "submit", disabled = act.disabled, act.label } }
+end
+
+--- The same for an act that has effects: it says which, and asks once.
+-- @tparam table page
+-- @tparam table act as form(), with says: what will happen
+function M.ask(page, act)
+  act.fields = { h.p { act.says }, act.fields or false }
+  return h.details { class = "ask " .. (act.kind or ""), h.summary { act.label, "…" }, M.form(page, act) }
 end
 
 --- How many failures there are beside a limit.
@@ -154,24 +186,32 @@ local function head(page)
       M.form(page, { route = "/session", method = "DELETE", back = "/login", label = page.t "log_out" }) } }
 end
 
+-- The other language; of a user who has set one, where he did.
+local function language(page)
+  local other = page.lang == "zh" and "en" or "zh"
+  local query = { lang = other }
+  for name, value in pairs(page.args) do query[name] = query[name] or value end
+  return h.a { href = page.actor and page.actor.lang and "/settings" or page.path .. form.query(query), lang = other,
+    page.t "other_language" }
+end
+
 --- A whole page.
 -- @tparam table page with title and body
 -- @treturn string
 function M.page(page)
-  local other = page.lang == "zh" and "en" or "zh"
   return "<!DOCTYPE html>\n" .. html.text(h.html { lang = page.lang == "zh" and "zh-CN" or "en", h.head {
       h.meta { charset = "utf-8" }, h.meta { name = "viewport", content = "width=device-width, initial-scale=1" },
       h.title { page.title, " – ", page.t "title" },
       h.link { rel = "stylesheet", href = "/static/console.css" },
       h.link { rel = "icon", href = "/static/icon.svg" },
       h.script { src = "/static/console.js", defer = true } },
-    h.body { ["data-live"] = page.actor and true or false, h.a { class = "skip", href = "#main", page.t "skip" },
-      head(page),
+    h.body { ["data-live"] = page.actor and true or false, ["data-zone"] = page.zone or false,
+      h.a { class = "skip", href = "#main", page.t "skip" }, head(page),
       h.main { id = "main", h.h1 { page.title },
         h.p { id = "news", role = "status", class = "news", hidden = true,
-          h.a { href = page.path .. (page.query_text or ""), page.t "changed_meanwhile" } },
+          h.a { href = page.path .. form.query(page.args), page.t "changed_meanwhile" } },
         page.body },
-      h.footer { h.a { href = page.path .. form.query { lang = other }, lang = other, page.t "other_language" } } } })
+      h.footer { language(page), page.zone and { " · ", page.t "times_in", " ", page.zone } } } })
 end
 
 return M

@@ -8,80 +8,32 @@
 
 local form = require "depot.console.form"
 local frame = require "depot.console.frame"
-local objects = require "depot.api.objects"
+local multipart = require "depot.console.multipart"
+local pages = require "depot.console.page"
 local people_pages = require "depot.console.pages.people"
-local random = require "depot.random"
+local receiving = require "depot.console.receiving"
+local route_table = require "depot.api.route_table"
 local router = require "depot.api.router"
 local static = require "depot.console.static"
 local views = require "depot.console.views"
-local words = require "depot.console.words"
 
 local M = {}
 
 local Console = {}
 Console.__index = Console
 
-local Page = {}
-Page.__index = Page
-
 local CSP = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
   .. "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 -- Not of a route's arguments.
 local OURS = { csrf = true, form = true, method = true, etag = true, back = true, confirm = true, expect = true,
   dry_run = true }
-local KEEPS_EMPTY = { note = true, tags = true }
+local KEEPS_EMPTY = { note = true, tags = true, tz = true }
 
 --- @tparam table answers depot.api.answering
 -- @tparam function cookie_of function(header, name) -> value
 function M.new(answers, cookie_of)
   return setmetatable({ answers = answers, cookie_of = cookie_of, router = router.new(views.list) }, Console)
 end
-
--- Ask a route as whoever sent the request.
-local function ask(console, request, method, path, query, body, more)
-  local headers = { host = request.headers.host, cookie = request.headers.cookie, origin = request.headers.origin,
-    ["sec-fetch-site"] = request.headers["sec-fetch-site"], ["content-type"] = "application/json",
-    ["x-forwarded-for"] = request.headers["x-forwarded-for"] }
-  for name, value in pairs(more or {}) do headers[name] = value end
-  local asked = { id = request.id, method = method, path = "/api/v1" .. path, query = query or {}, headers = headers,
-    client = request.client, body = body and console.answers.natives.json.encode(body) or "",
-    internal = method == "GET" or more == nil }
-  return console.answers:perform(asked)
-end
-
---- Ask a route; with a body, one that only says what would happen.
--- @treturn table|nil what it answers; nil, message, code
--- @treturn string the ETag
-function Page:ask(path, query, body)
-  local result, extra, code, _, call = ask(self.console, self.request, body and "POST" or "GET", path, query, body)
-  if not result then return nil, extra, code end
-  local kind = call.kind and objects.kinds[call.kind]
-  return result, kind and kind.etag and kind.etag(call.world, call.objects[call.kind])
-end
-
---- The same for what the page cannot do without.
-function Page:need(path, query)
-  local result, more, code = self:ask(path, query)
-  if not result then self:fail(more, code) end
-  return result, more
-end
-
---- There is no such page, or not for this user.
-function Page.fail(_, message, code) error({ message = message, code = code }, 0) end
-
---- The page is about something of this product.
-function Page:of_product(hash)
-  for _, product in ipairs(self.products) do
-    if product.product_key == hash then self.product = product end
-  end
-end
-
---- A text that a route gave, nil for null; and the same for a number.
-function Page.text(value) return type(value) == "string" and value or nil end
-
-function Page.number(value) return math.type(value) == "integer" and value or nil end
-
-Page.query = form.query
 
 local function html_headers(more)
   local headers = { ["Content-Type"] = "text/html; charset=utf-8", ["Cache-Control"] = "no-store",
@@ -103,35 +55,12 @@ local function back_of(text)
   return text and text:find "^/[^/\\]?" and not text:find "^//" and not text:find "[%c\\]" and text or "/"
 end
 
--- Arguments as a page may show them: lines of text without what controls a terminal or turns the order of letters.
-function Console:_shown(args)
-  local shown = {}
-  for name, value in pairs(args) do shown[name] = value:gsub("[^\r\n]+", self.answers.natives.printable.text) end
-  return shown
-end
-
-function Console:_page(request, args)
-  local known = self.answers.people:who(request)
-  local actor = known or nil
-  local lang = words.language(actor and actor.lang, args.lang or self.cookie_of(request.headers.cookie, "lang"),
-    request.headers["accept-language"])
-  local page = setmetatable({ console = self, request = request, args = self:_shown(args), actor = actor, lang = lang,
-    path = request.path, products = {}, date = os.date,
-    t = function(key, ...) return words.of(lang, key, ...) end }, Page)
-  if args.lang then page.set_lang = ("lang=%s; Path=/; SameSite=Lax; Max-Age=31536000"):format(lang) end
-  if actor then
-    local products = page:ask "/products"
-    page.products = products and products.items or {}
-  else
-    page.form = self.cookie_of(request.headers.cookie, "moult-form") or random.hex()
-  end
-  return page
-end
-
 local function finish(page, status)
   local cookies = { page.set_lang }
   if page.form then cookies[#cookies + 1] = ("moult-form=%s; Path=/; HttpOnly; SameSite=Strict"):format(page.form) end
-  return { status = status or 200, headers = html_headers { ["Set-Cookie"] = #cookies > 0 and cookies or nil },
+  return { status = status or 200, headers = html_headers { ["Set-Cookie"] = #cookies > 0 and cookies or nil,
+      -- Whose body has not come.
+      Connection = page.request.early and "close" or nil },
     body = frame.page(page) }
 end
 
@@ -145,7 +74,7 @@ end
 
 function Console:_get(request)
   local view, params = self.router:find("GET", request.path)
-  local page = self:_page(request, request.query)
+  local page = pages.new(self, request, request.query)
   page.params = view and params
   if not view then return failure(page, "there is no such page", "missing") end
   if not page.actor and not view.open then
@@ -175,11 +104,40 @@ end
 
 local METHODS = { POST = true, PATCH = true, PUT = true, DELETE = true }
 
+-- What a form has, with or without a file.
+local function fields_of(request)
+  local boundary = multipart.boundary(request.headers["content-type"])
+  if not boundary then return form.read(request.body) end
+  return multipart.read(request.body, boundary)
+end
+
+-- Where to go after a form: what was made may have its id there.
+local function on(path, result)
+  return (path:gsub("{id}", function() return tostring(result.id or "") end))
+end
+
+-- A form with a package.
+function Console:_upload(request)
+  local page = pages.new(self, request, {})
+  page.params, page.path = {}, "/"
+  if not page.actor then return failure(page, page.t "session_ended", "login") end
+  if not self.answers:is_own(request) then
+    return failure(page, "the form does not come from this server's pages (Origin)", "forbidden")
+  end
+  local done, message, code, fields = receiving.take(self, request, function(method, path, body, headers)
+    return pages.ask(self, request, method, path, {}, body, headers)
+  end)
+  page.path = back_of(fields and fields.back)
+  if not done then return failure(page, message, code) end
+  return redirect(page.path)
+end
+
 function Console:_do(request)
-  local fields = form.read(request.body)
+  local fields, fault = fields_of(request)
   local route = request.path:sub(4)
-  local page = self:_page(request, {})
-  page.params, page.path = {}, back_of(fields.back)
+  local page = pages.new(self, request, {})
+  page.params, page.path = {}, back_of(fields and fields.back)
+  if not fields then return failure(page, fault, "usage") end
   if fields.expect and fields.expect ~= fields.confirm then
     return failure(page, page.t "type_name", "usage")
   end
@@ -190,14 +148,14 @@ function Console:_do(request)
     return finish(page, 403)
   end
   local args = args_of(fields)
-  local result, extra, code = ask(self, request, METHODS[fields.method] and fields.method or "POST", route, {},
+  local result, extra, code = pages.ask(self, request, METHODS[fields.method] and fields.method or "POST", route, {},
     next(args) and args or nil, { ["x-csrf-token"] = fields.csrf, ["if-match"] = fields.etag })
   if result then
     if result.link or result.token then
       people_pages.shown(page, result)
       return finish(page)
     end
-    return redirect(page.path, extra and extra.headers)
+    return redirect(on(page.path, result), extra and extra.headers)
   end
   if code == "login" and not page.actor then
     page.message, page.args = extra, { back = page.path, token = fields.token }
@@ -205,6 +163,11 @@ function Console:_do(request)
     return finish(page, 401)
   end
   return failure(page, extra, code)
+end
+
+--- Whether a path is the console's.
+function Console.means(_, path)
+  return path == receiving.PATH or path:sub(1, #route_table.PREFIX) ~= route_table.PREFIX
 end
 
 --- Answer a request that is not for the API; call it in a coroutine.
@@ -215,6 +178,7 @@ function Console:answer(request)
     return { status = 200, headers = { ["Content-Type"] = file[1], ["Cache-Control"] = "max-age=600",
       ["X-Content-Type-Options"] = "nosniff" }, body = file[2] }
   end
+  if request.method == "POST" and request.path == receiving.PATH then return self:_upload(request) end
   if request.method == "POST" and request.path:find "^/do/" then return self:_do(request) end
   if request.method ~= "GET" and request.method ~= "HEAD" then
     return { status = 405, headers = html_headers { Allow = "GET" }, body = "" }

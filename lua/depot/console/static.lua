@@ -4,97 +4,18 @@
 --
 -- @module depot.console.static
 
+local script = require "depot.console.script"
+local style = require "depot.console.style"
+
 local M = {}
-
-local STYLE = [[
-:root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --line: #d0d7de; --soft: #f6f8fa; --link: #0550ae;
-  --good: #116329; --bad: #a40e26; --dull: #57606a; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --paper: #0d1117; --line: #3d444d; --soft: #161b22;
-  --link: #79c0ff; --good: #7ee787; --bad: #ffa198; --dull: #9198a1; } }
-* { box-sizing: border-box; }
-body { margin: 0; color: var(--ink); background: var(--paper); line-height: 1.5;
-  font-family: system-ui, "Noto Sans CJK SC", "WenQuanYi Zen Hei", sans-serif; }
-header, main, footer { max-width: 72rem; margin: 0 auto; padding: 0.5rem 1rem; }
-header { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; align-items: center; border-bottom: 1px solid var(--line); }
-header p, header ul { margin: 0; }
-nav ul, .tabs { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; padding: 0; margin: 0; list-style: none; }
-.brand { font-weight: bold; }
-.who { margin-left: auto; display: flex; gap: 0.5rem; align-items: center; }
-a { color: var(--link); }
-a[aria-current] { color: var(--ink); font-weight: bold; text-decoration: none; border-bottom: 2px solid var(--link); }
-:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
-h1 { font-size: 1.5rem; margin: 0.5rem 0; }
-h2 { font-size: 1.15rem; margin: 1.5rem 0 0.5rem; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: 0.35rem 0.75rem 0.35rem 0;
-  border-bottom: 1px solid var(--line); }
-th { color: var(--dull); font-weight: normal; white-space: nowrap; }
-td { overflow-wrap: anywhere; min-width: 4rem; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.25rem 1rem; }
-dt { color: var(--dull); }
-dd { margin: 0; overflow-wrap: anywhere; }
-label { display: block; }
-small { color: var(--dull); display: block; }
-input, select, textarea, button, .button { font: inherit; color: inherit; background: var(--paper);
-  border: 1px solid var(--line); border-radius: 4px; padding: 0.35rem 0.6rem; max-width: 100%; }
-input:not([type=hidden]), textarea, select { min-width: min(20rem, 100%); }
-.search input:not([type=hidden]) { min-width: 10rem; }
-button, .button { background: var(--soft); cursor: pointer; text-decoration: none; display: inline-block; }
-.stop, .danger button { border-color: var(--bad); }
-.stop button { border-color: var(--bad); color: var(--bad); font-weight: bold; }
-.field { margin: 0.5rem 0; }
-.acts { display: flex; flex-wrap: wrap; gap: 0.25rem; }
-.act { margin: 0.5rem 0; }
-.inline, .who form { margin: 0; display: inline; }
-.needs { padding: 0; list-style: none; }
-.needs li { border-left: 4px solid var(--bad); padding: 0.25rem 0.75rem; margin: 0.5rem 0; background: var(--soft); }
-.good { color: var(--good); }
-.bad, .s-failed, .s-reverted { color: var(--bad); }
-.s-succeeded { color: var(--good); }
-.big { font-size: 1.25rem; margin: 0.25rem 0; overflow-wrap: anywhere; }
-.news { background: var(--soft); padding: 0.35rem 0.75rem; }
-.stages { display: flex; flex-wrap: wrap; gap: 1rem; padding-left: 1.25rem; }
-.stages [aria-current] { font-weight: bold; }
-.waves { width: 12rem; max-width: 100%; height: 0.75rem; display: block; }
-.waves .open { fill: var(--good); }
-.waves .shut { fill: var(--line); }
-pre { background: var(--soft); padding: 0.75rem; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
-.hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-.skip { position: absolute; left: -99rem; }
-.skip:focus { position: static; }
-[hidden] { display: none; }
-footer { border-top: 1px solid var(--line); margin-top: 2rem; }
-]]
-
-local SCRIPT = [[
-"use strict";
-for (const t of document.querySelectorAll("time[datetime]")) {
-  const d = new Date(t.dateTime);
-  t.title = t.textContent;
-  t.textContent = d.toLocaleString(document.documentElement.lang, { dateStyle: "short", timeStyle: "short" });
-}
-const news = document.getElementById("news");
-let source;
-function watch() {
-  if (document.hidden || source || !document.body.hasAttribute("data-live")) return;
-  source = new EventSource("/api/v1/events/live");
-  source.onmessage = () => { news.hidden = false; };
-}
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden && source) { source.close(); source = undefined; }
-  watch();
-});
-watch();
-]]
 
 local ICON = [[<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path fill="#0550ae"
 d="M8 1l6 6h-4v4H6V7H2zM2 13h12v2H2z"/></svg>]]
 
 --- {[path] = {type, text}}
 M.files = {
-  ["/static/console.css"] = { "text/css; charset=utf-8", STYLE },
-  ["/static/console.js"] = { "text/javascript; charset=utf-8", SCRIPT },
+  ["/static/console.css"] = { "text/css; charset=utf-8", style },
+  ["/static/console.js"] = { "text/javascript; charset=utf-8", script },
   ["/static/icon.svg"] = { "image/svg+xml", ICON },
 }
 

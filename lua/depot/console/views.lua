@@ -10,6 +10,7 @@ local people = require "depot.console.pages.people"
 local records = require "depot.console.pages.records"
 local releases = require "depot.console.pages.releases"
 local rollouts = require "depot.console.pages.rollouts"
+local search = require "depot.console.pages.search"
 
 local M = {}
 
@@ -29,7 +30,7 @@ local function first(page)
 end
 
 local PAGES = {
-  ["/"] = first, ["/search"] = devices.search, ["/settings"] = people.settings, ["/audit"] = records.audit,
+  ["/"] = first, ["/search"] = search.search, ["/settings"] = people.settings, ["/audit"] = records.audit,
   ["/p/{product}"] = now.now, ["/p/{product}/devices"] = devices.list, ["/p/{product}/releases"] = releases.list,
   ["/p/{product}/rollouts"] = rollouts.list, ["/p/{product}/rollouts/new"] = rollouts.new,
   ["/p/{product}/events"] = records.events,

@@ -4,6 +4,7 @@ local api_world = require "spec.support.api_world"
 local folders = require "spec.support.folder"
 local form = require "depot.console.form"
 local ids = require "depot.api.ids"
+local natives = require "update.natives"
 local views = require "depot.console.views"
 
 local PASSWORD = "correct horse battery"
@@ -205,6 +206,60 @@ describe("the console", function()
     page = post("/do/me/tokens", { name = "ci" })
     assert.matches("moult_%x+", page.body)
     assert.is_nil(get("/settings").body:find "moult_%x+")
+  end)
+
+  local function send(name, bytes, as, csrf, headers)
+    local body = table.concat { "--x\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n", csrf or session.csrf,
+      "\r\n--x\r\nContent-Disposition: form-data; name=\"back\"\r\n\r\n/p/", w.pk, "/releases\r\n--x\r\n",
+      "Content-Disposition: form-data; name=\"file\"; filename=\"", name, "\"\r\n\r\n", bytes, "\r\n--x--\r\n" }
+    headers = headers or {}
+    headers.Cookie, headers.Origin = (as or session).cookie, headers.Origin or w.origin
+    headers["Content-Type"] = "multipart/form-data; boundary=x"
+    return w:ask("POST", "/uploads/form", { headers = headers, body = body })
+  end
+
+  it("takes a package from a form, without script", function()
+    w.folder.pack("new.upd", "pk", 3, "1.0.2")
+    local bytes = folder.read "packages/new.upd"
+    assert(os.remove(folder.path "packages/new.upd"))
+    assert.equal(403, send("a.upd", bytes, nil, nil, { Origin = "http://evil.example" }).status)
+    assert.equal(403, send("a.upd", bytes, nil, "wrong").status)
+    assert.equal(401, send("a.upd", bytes, { cookie = "x=y" }).status)
+    local bad = send(HOSTILE:gsub("[%c\"]", ""), bytes:sub(1, -2) .. "?")
+    assert.same({ 422, nil }, { bad.status, bad.body:find("<script>alert", 1, true) }, bad.body)
+    w:user("bob", { [w.pk] = "viewer" })
+    local bob = w:log_in("bob", PASSWORD)
+    assert.equal(403, send("a.upd", bytes, bob, bob.csrf).status)
+    local done = send("a.upd", bytes)
+    assert.same({ 303, ("/p/%s/releases"):format(w.pk) }, { done.status, done.headers.location }, done.body)
+    assert.is_truthy(get(done.headers.location).body:find(">1.0.2</bdi>", 1, true))
+    assert.same({}, natives.folder.list(w.dir .. "/.incoming"))
+  end)
+
+  it("finds devices by a name in any spelling, by its beginning, and releases", function()
+    local mac = "00:0c:29:4b:5b:1f"
+    assert(w.store:put { cloud = "qinglian", product = "pk", device = mac, hash = w.pk, heard = 1 })
+    for q, found in pairs { ["000C294B5B1F"] = mac, ["00-0c-29-4b-5b-1f"] = mac, dev = "dev3", dev2 = "dev2" } do
+      assert.is_truthy(get("/search" .. form.query { q = q }).body:find(">" .. found .. "<", 1, true), q)
+    end
+    assert.is_nil(get("/search?q=dev2").body:find(">dev3<", 1, true))
+    assert.matches('href="/releases/%x+"', get("/search?q=1.0").body)
+    assert.is_truthy(get("/search?q=nothing").body:find("Nothing found", 1, true))
+  end)
+
+  it("shows times in the zone of the user", function()
+    local event = w.store:events_before({}, 1)[1].at // 1000
+    local local_time = os.date("!%Y-%m-%d %H:%M", event + 8 * 3600)
+    local path = ("/p/%s/events"):format(w.pk)
+    assert.is_nil(get("/audit").body:find("data-zone", 1, true))
+    assert.equal(422, post("/do/me", { method = "PATCH", tz = "Nowhere/City" }).status)
+    assert.equal(303, post("/do/me", { method = "PATCH", tz = "Asia/Shanghai", lang = "zh" }).status)
+    local page = get("/audit").body
+    assert.is_truthy(page:find('data-zone="Asia/Shanghai"', 1, true))
+    assert.is_truthy(page:find(local_time:sub(1, 13), 1, true))
+    assert.is_truthy(get(path).body:find('lang="zh-CN"', 1, true))
+    assert.equal(303, post("/do/me", { method = "PATCH", tz = "" }).status)
+    assert.is_truthy(get("/audit").body:find(" UTC</time>", 1, true))
   end)
 
   it("serves its style and script, and no other file", function()

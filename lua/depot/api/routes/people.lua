@@ -7,6 +7,7 @@ local objects = require "depot.api.objects"
 local passwords = require "depot.api.passwords"
 local tokens = require "depot.acts.tokens"
 local users = require "depot.acts.users"
+local zones = require "depot.rollout.zone"
 
 local M = {}
 
@@ -91,6 +92,11 @@ local function change_me(call)
     local done, field
     done, message, code, field = set_password(call, account, args.password, call.actor.session)
     if not done then return nil, message, code, field end
+  end
+  if args.tz and args.tz ~= "" then
+    local zone
+    zone, message = zones.load(args.tz)
+    if not zone then return nil, message, "usage", "tz" end
   end
   if args.lang or args.tz then
     account.lang, account.tz = args.lang or account.lang, args.tz or account.tz

@@ -9,16 +9,18 @@ local M = {}
 
 local h = html.h
 
-local function state_of(page, device)
+--- The state of a device's job in words.
+function M.state(page, device)
   local state = page.text(device.state)
   return h.span { class = "state s-" .. (state or "none"):gsub("%W", ""), page.t("s_" .. (state or "none")) }
 end
 
-local function rows_of(page, items)
+--- Devices as a table.
+function M.table(page, items)
   local rows = {}
   for i, device in ipairs(items) do
     rows[i] = { h.a { href = "/devices/" .. device.id, frame.outside(device.device) }, device.cloud,
-      frame.outside(page.text(device.release)), frame.outside(page.text(device.target)), state_of(page, device),
+      frame.outside(page.text(device.release)), frame.outside(page.text(device.target)), M.state(page, device),
       frame.outside(table.concat(device.tags, " ")), frame.time(page, page.number(device.heard)) }
   end
   return frame.table({ page.t "name", page.t "cloud", page.t "runs_now", page.t "wanted", page.t "state", page.t "tags",
@@ -36,22 +38,16 @@ function M.list(page)
       label = page.t "filter", hint = page.t "filter_hint", type = "search" },
       h.button { type = "submit", page.t "apply" } },
     not found and h.p { class = "bad", role = "alert", message },
-    found and (#found.items > 0 and rows_of(page, found.items) or h.p { page.t "no_devices" }),
+    found and frame.part("devices", #found.items > 0 and M.table(page, found.items) or h.p { page.t "no_devices" }),
     found and frame.next_page(page, page.text(found.next), { filter = filter }) }
 end
 
-function M.search(page)
-  page.q = page.args.q or ""
-  local found = page.q ~= "" and page:need("/search", { q = page.q }) or { items = {} }
-  page.title = page.t "find"
-  page.body = #found.items > 0 and rows_of(page, found.items) or h.p { page.t "no_devices" }
-end
 
 local function job(page, device)
   if not page.text(device.state) then return h.p { page.t "no_job" } end
   local reason = page.text(device.reason)
   local step = page.number(device.step)
-  return { frame.list { { page.t "state", { state_of(page, device),
+  return { frame.list { { page.t "state", { M.state(page, device),
       step and { " ", h.progress { max = 100, value = step, ("%d %%"):format(step) } } } },
     { page.t "wanted", frame.outside(page.text(device.target)) },
     { page.t "why", reason and page.t("w_" .. reason) },
@@ -77,14 +73,14 @@ function M.one(page)
     frame.list { { page.t "cloud", device.cloud }, { page.t "product", frame.outside(device.product) },
       { page.t "runs_now", frame.outside(page.text(device.release)) },
       { page.t "heard", frame.time(page, page.number(device.heard)) } },
-    h.section { h.h2 { page.t "job" }, job(page, device) },
+    h.section { h.h2 { page.t "job" }, frame.part("job", job(page, device), device.state == "upgrading") },
     h.section { h.h2 { page.t "note" }, frame.form(page, { route = "/devices/" .. device.id, method = "PATCH",
       etag = etag, label = page.t "save", fields = {
         frame.field { name = "tags", label = page.t "tags", hint = page.t "tags_hint", rows = 3,
           value = table.concat(device.tags, "\n") },
         frame.field { name = "note", label = page.t "note", rows = 3, value = page.text(device.note) } } }) },
-    h.section { h.h2 { page.t "history" }, frame.table({ page.t "time", page.t "what", page.t "release",
-      page.t "details" }, rows, page.t "history") } }
+    h.section { h.h2 { page.t "history" }, frame.part("history", frame.table({ page.t "time", page.t "what",
+      page.t "release", page.t "details" }, rows, page.t "history")) } }
 end
 
 return M

@@ -59,9 +59,9 @@ function M.now(page)
   end
   page.title = page.t "now"
   page.body = {
-    h.section { h.h2 { page.t "needs" }, needs(page, attention.items) },
-    h.section { h.h2 { page.t "running" }, rollouts.table(page, open) },
-    h.section { h.h2 { page.t "runs" }, runs(page, summary) },
+    h.section { h.h2 { page.t "needs" }, frame.part("needs", needs(page, attention.items)) },
+    h.section { h.h2 { page.t "running" }, frame.part("running", rollouts.table(page, open)) },
+    h.section { h.h2 { page.t "runs" }, frame.part("runs", runs(page, summary)) },
     acts and h.section { h.h2 { page.t "audit" },
       frame.table({ page.t "time", page.t "who", page.t "what", page.t "object" }, rows, page.t "audit") } }
 end

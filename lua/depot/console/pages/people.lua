@@ -92,6 +92,11 @@ function M.settings(page)
   page.body = { h.section { h.h2 { page.t "me" },
     frame.list { { page.t "name", frame.outside(page.actor.name) },
       { page.t "roles", roles_of(page, page.actor.roles) } },
+    frame.form(page, { route = "/me", method = "PATCH", label = page.t "save", fields = {
+      frame.field { name = "lang", label = page.t "language", value = page.lang, options = { { "en", "English" },
+        { "zh", "中文" } } },
+      frame.field { name = "tz", label = page.t "zone", value = page.actor.tz, hint = page.t "zone_hint",
+        autocomplete = "off" } } }),
     frame.form(page, { route = "/me", method = "PATCH", label = page.t "change_password", fields = {
       password(page, "old", "old_password", "current-password"),
       password(page, "password", "new_password", "new-password") } }) },

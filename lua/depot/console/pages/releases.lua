@@ -11,6 +11,19 @@ local h = html.h
 
 local MANY = 100 -- devices above which the name of a release has to be typed
 
+-- A form that sends a package: by itself, or by the script, which shows how far it is.
+local function upload(page)
+  return h.section { h.h2 { page.t "upload" },
+    h.form { method = "post", action = "/api/v1/uploads/form", enctype = "multipart/form-data", class = "act",
+      ["data-upload"] = true, ["data-checking"] = page.t "checking",
+      h.input { type = "hidden", name = "csrf", value = page.actor.csrf },
+      h.input { type = "hidden", name = "back", value = page.path },
+      frame.field { name = "file", label = page.t "package", type = "file", required = true,
+        accept = ".upd,.tar,.bin,.zip", hint = page.t "upload_hint" },
+      h.progress { hidden = true, max = 1, value = 0, ["aria-label"] = page.t "upload" }, h.p { role = "status" },
+      h.button { type = "submit", page.t "upload" } } }
+end
+
 function M.list(page)
   local rows = {}
   for i, release in ipairs(page:need(("/products/%s/releases"):format(page.product.product_key)).items) do
@@ -18,9 +31,8 @@ function M.list(page)
       page.t("g_" .. release.stage), tostring(release.runs), frame.outside(table.concat(release.packages, " ")) }
   end
   page.title = page.t "releases"
-  page.body = { #rows == 0 and h.p { page.t "no_releases" } or frame.table({ page.t "release", page.t "sequence",
-    page.t "stage", page.t "count", page.t "files" }, rows, page.t "releases"),
-    h.p { h.small { page.t "upload_hint" } } }
+  page.body = { frame.part("releases", #rows == 0 and h.p { page.t "no_releases" } or frame.table({ page.t "release",
+    page.t "sequence", page.t "stage", page.t "count", page.t "files" }, rows, page.t "releases")), upload(page) }
 end
 
 local STAGES = { "uploaded", "verified", "released" }
@@ -42,10 +54,10 @@ local function acts(page, release)
     frame.field { name = "name", label = page.t "device_id", hint = page.t "verify_hint", required = true } } })
   list[2] = release.stage ~= "uploaded" and h.p { h.a { class = "button",
     href = ("/p/%s/rollouts/new?release=%s"):format(release.product_key, release.id), page.t "roll_out" } }
-  list[3] = frame.form(page, { route = ("/releases/%s/withdraw"):format(release.id), class = "act danger",
-    label = page.t "withdraw", expect = release.runs > MANY and release.release or nil, fields = {
-      h.p { page.t("withdraw_hint", release.runs) }, release.runs > MANY and frame.field { name = "confirm",
-        label = page.t "type_name", required = true } } })
+  list[3] = frame.ask(page, { route = ("/releases/%s/withdraw"):format(release.id), kind = "stop",
+    label = page.t "withdraw", says = page.t("withdraw_hint", release.runs),
+    expect = release.runs > MANY and release.release or nil,
+    fields = release.runs > MANY and frame.field { name = "confirm", label = page.t "type_name", required = true } })
   return list
 end
 
@@ -54,7 +66,7 @@ function M.one(page)
   page:of_product(release.product_key)
   local rows = {}
   for i, file in ipairs(release.files) do
-    rows[i] = { frame.outside(file.name), ("%d"):format(file.size), page.number(file.source_core)
+    rows[i] = { frame.outside(file.name), frame.size(file.size), page.number(file.source_core)
       and tostring(file.source_core) or page.t "full" }
   end
   page.title = page.t "release"

@@ -17,14 +17,17 @@ local function acts(page, rollout)
   local function button(verb, label, class)
     return frame.form(page, { route = base .. verb, label = label, class = class or "act inline" })
   end
+  local waiting, busy = rollout.jobs.pending or 0, rollout.jobs.upgrading or 0
   local open = OFFERING[rollout.state] or rollout.state == "paused" or rollout.state == "scheduled"
   return h.div { class = "acts",
-    (OFFERING[rollout.state] or rollout.state == "scheduled") and button("pause", page.t "pause", "act inline stop"),
+    (OFFERING[rollout.state] or rollout.state == "scheduled") and frame.ask(page, { route = base .. "pause",
+      label = page.t "pause", kind = "stop", says = page.t("pause_hint", waiting, busy) }),
     rollout.state == "paused" and button("resume", page.t("resume_n", rollout.failed)),
     rollout.state == "draft" and button("start", page.t "start"),
     rollout.state == "waiting" and button("advance", page.t "advance"),
     open and (rollout.jobs.failed or rollout.jobs.reverted) and button("retry", page.t "retry"),
-    (open or rollout.state == "draft") and rollout.kind ~= "auto" and button("cancel", page.t "cancel") }
+    (open or rollout.state == "draft") and rollout.kind ~= "auto" and frame.ask(page, {
+      route = base .. "cancel", label = page.t "cancel", says = page.t("cancel_hint", waiting, busy) }) }
 end
 
 local function state_of(page, rollout)
@@ -47,7 +50,8 @@ end
 
 function M.list(page)
   page.title = page.t "rollouts"
-  page.body = { M.table(page, page:need(("/products/%s/rollouts"):format(page.product.product_key)).items),
+  local list = page:need(("/products/%s/rollouts"):format(page.product.product_key)).items
+  page.body = { frame.part("rollouts", M.table(page, list)),
     h.p { h.a { class = "button", href = ("/p/%s/rollouts/new"):format(page.product.product_key),
       page.t "new_rollout" } } }
 end
@@ -118,11 +122,12 @@ function M.one(page)
   end
   page.title = page.t "rollout"
   page.body = { h.p { class = "big", ("%d: "):format(rollout.id), frame.outside(rollout.release) },
-    h.p { state_of(page, rollout) }, frame.waves(page, rollout),
-    h.p { frame.meter(page, rollout.failed, rollout.verdicts, rollout.limit) }, acts(page, rollout),
-    h.section { h.h2 { page.t "devices" }, h.nav { ["aria-label"] = page.t "jobs", h.ul { class = "tabs", tabs } },
+    frame.part("state", { h.p { state_of(page, rollout) }, frame.waves(page, rollout),
+      h.p { frame.meter(page, rollout.failed, rollout.verdicts, rollout.limit) } }), acts(page, rollout),
+    h.section { h.h2 { page.t "devices" }, frame.part("jobs", {
+      h.nav { ["aria-label"] = page.t "jobs", h.ul { class = "tabs", tabs } },
       frame.table({ page.t "name", page.t "state", "%", page.t "wave", page.t "why" }, rows, page.t "jobs"),
-      frame.next_page(page, page.text(found.next), { state = state }) } }
+      frame.next_page(page, page.text(found.next), { state = state }) }, (rollout.jobs.upgrading or 0) > 0) } }
 end
 
 return M
