@@ -5,11 +5,14 @@
 --
 -- @module depot.console.words
 
+local pages = require "depot.console.words.pages"
+local states = require "depot.console.words.states"
+
 local M = {}
 
 --- {[key] = {English, Chinese}}. %s and %d are filled in.
 M.words = {}
-for _, list in ipairs { require "depot.console.words.pages", require "depot.console.words.states" } do
+for _, list in ipairs { pages, states } do
   for key, pair in pairs(list) do
     assert(not M.words[key], key)
     M.words[key] = pair
