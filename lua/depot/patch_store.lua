@@ -21,6 +21,8 @@ local STATEMENTS = {
     count(CASE WHEN state IN ('failed', 'reverted') THEN 1 END) AS failed,
     count(CASE WHEN state NOT IN ('done', 'failed', 'reverted') THEN 1 END) AS open
     FROM patch LEFT JOIN patch_device ON patch = id GROUP BY id ORDER BY id]],
+  one = "SELECT * FROM patch WHERE id = ?",
+  describe = "UPDATE patch SET about = ?2 WHERE id = ?1",
   stage = "UPDATE patch SET stage = ?2 WHERE id = ?1",
   turn = "UPDATE patch SET stage = ?3 WHERE id = ?1 AND stage = ?2",
   devices = "SELECT * FROM patch_device WHERE patch = ? ORDER BY device",
@@ -72,6 +74,12 @@ end
 function Patches:every()
   return self.statements.every:all()
 end
+
+--- The patch of a number.
+-- @treturn table|false|nil false: there is none; nil, message, code
+function Patches:one(id) return self.statements.one:first(id) end
+
+function Patches:describe(id, about) return self.statements.describe:run(id, about) end
 
 function Patches:stage(id, stage)
   return self.statements.stage:run(id, stage)

@@ -22,21 +22,31 @@ end
 
 --- A folder with `packages`, and a key that it trusts.
 -- @tparam string dir
--- @treturn table of spec.support.folder, and pack(name, product, sequence, version)
+-- @treturn table of spec.support.folder, pack(name, product, sequence, version) and pack_hotfix, of the same
 function M.folder(dir)
   local folder = folders.new()
   folder.use(dir, "packages/keys", "app")
   assert(natives.minisign.keygen(dir .. "/release"))
   assert(os.rename(dir .. "/release.pub", dir .. "/packages/keys/release.pub"))
-  function folder.pack(name, product, sequence, version)
-    folder.write("app/main.lua", ('PROJECT, VERSION = "METER", "%s"\n'):format(version))
-    folder.write("recipe.lua", ([[return { project = "METER", product_key = "%s", sequence = %d, version = "%s",
-      script = { dir = "app" } }]]):format(product, sequence, version))
+  local function pack(name, text)
+    folder.write("recipe.lua", text)
     local packer <close> = assert(natives.pack.open(assert(recipe.load(dir .. "/recipe.lua")),
       dir .. "/packages/" .. name, dir .. "/release.key"))
     repeat
       local word = assert(packer:step())
     until word == "done"
+  end
+  function folder.pack(name, product, sequence, version)
+    folder.write("app/main.lua", ('PROJECT, VERSION = "METER", "%s"\n'):format(version))
+    pack(name, ([[return { project = "METER", product_key = "%s", sequence = %d, version = "%s",
+      script = { dir = "app" } }]]):format(product, sequence, version))
+  end
+  function folder.pack_hotfix(name, product, sequence, version)
+    folder.use(dir, "fix/lua")
+    folder.write("fix/lua/clock.lua", ("return %q\n"):format(version))
+    pack(name, ([[return { project = "METER", product_key = "%s", sequence = %d,
+      hotfix = { dir = "fix", name = "clock", version = "%s", base = { script = "1.0.0" } } }]]):format(product,
+      sequence, version))
   end
   return folder
 end

@@ -4,10 +4,10 @@
 
 local base = require "depot.actions.base"
 local patch = require "depot.actions.patch"
+local patches = require "depot.acts.patches"
 
 local M = {}
 
-local TIMEOUT = 60   -- seconds from the last piece to the result, unless --timeout says
 local LOOK = 200     -- ms between two looks
 local NO_NEWS = 180  -- seconds beyond that without a change
 
@@ -16,19 +16,6 @@ local ENDS = { done = true, failed = true, reverted = true }
 local WORDS = { waiting = "waiting for the depot", preparing = "waiting for the device to ask",
   downloading = "downloading", downloaded = "downloaded, waiting for the result", done = "done", failed = "failed",
   reverted = "undone" }
-
-local function begin(context, mac)
-  local item, message, code = patch.find(context)
-  if not item then return nil, message, code end
-  local row
-  row, message, code = context.patches:device(item.id, mac)
-  if not row then return nil, message, code end
-  row.wait, row.state, row.changed = (context.opts.timeout or TIMEOUT) * 1000, "waiting", base.now()
-  row.percent, row.text = nil, nil
-  local done
-  done, message, code = context.patches:put(row)
-  return done and item, message, code
-end
 
 local function verdict(context, item, row)
   local env, text = context.env, row.text and context.natives.printable.text(row.text)
@@ -46,10 +33,10 @@ end
 
 local function watch(context, item, mac)
   local loop <close> = context.natives.loop.new()
-  local now = context.natives.loop.now
+  local now, known = context.natives.loop.now, patches.of(context)
   local shown, till
   repeat
-    local row, message, code = context.patches:device(item.id, mac)
+    local row, message, code = known:device(item.id, mac)
     if not row then return nil, message, code end
     local line = WORDS[row.state] .. (row.state == "downloading" and (" %d %%"):format(row.percent or 0) or "")
       .. (row.state == "preparing" and row.text and ": " .. row.text or "")
@@ -63,15 +50,15 @@ local function watch(context, item, mac)
   return nil, ("no news of %s; does a depot with --qinglian serve %s?"):format(mac, context.dir), "busy"
 end
 
---- @tparam table context dir, name (the version), opts, env, natives, patches, store
+--- @tparam table context dir, name (the version), opts, env, natives, store
 -- @treturn integer|nil 0; nil, message, code
 function M.run(context)
   local macs, message, code = patch.macs(context)
   if not macs then return nil, message, code end
   if #macs > 1 then return nil, "a patch is verified on one device; `trial` takes several", "usage" end
   local item
-  local act = { verb = "patch.verify", object = "patch " .. tostring(context.name), after = macs[1] }
-  item, message, code = base.change(context, function() return begin(context, macs[1]) end, act)
+  item, message, code = patches.verify(context, function() return patch.find(context) end, macs[1],
+    context.opts.timeout)
   if not item then return nil, message, code end
   base.warn_when_alone(context)
   return watch(context, item, macs[1])

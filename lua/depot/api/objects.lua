@@ -1,4 +1,4 @@
---- What the parts of a path name: {P} a product, {D} a device, {R} a release, {X} a rollout, {N} a user.
+--- What the parts of a path name: {P} a product, {D} a device, {R} a release, {H} a hotfix, {X} a rollout, {N} a user.
 --
 -- Each is loaded and shown in one place, with the product that rights are asked for, and an ETag over what people can
 -- change of it.
@@ -7,6 +7,7 @@
 
 local devices = require "depot.acts.devices"
 local ids = require "depot.api.ids"
+local patches = require "depot.acts.patches"
 local releases = require "depot.acts.releases"
 local users = require "depot.acts.users"
 local views = require "depot.rollout.view"
@@ -31,6 +32,14 @@ function M.device(world, row)
   object.id, object.product_key, object.tags = ids.of(row), row.hash, world.natives.json.array(row.tags)
   object.rollout, object.wave = row.rollout or world.natives.json.null, row.wave or world.natives.json.null
   object.note = row.note or world.natives.json.null
+  return object
+end
+
+--- A hotfix as routes show it.
+function M.hotfix(world, row)
+  local object, message, code = patches.object(world, row)
+  if not object then return nil, message, code end
+  object.id, object.product_key = row.id, row.hash
   return object
 end
 
@@ -80,6 +89,20 @@ M.kinds = {
     product = function(release) return release.manifest.product_key end,
     name = function(release) return ("release %s %d"):format(release.manifest.release, release.manifest.sequence) end,
     etag = function(world, release) return tag_of(world, { withdrawn = release.withdrawn or false }) end,
+  },
+  H = {
+    load = function(world, text)
+      local id, known, message, code = number_of(text), patches.of(world)
+      if not known then return nil, message, code end
+      local row
+      if id then row, message, code = known:one(id) end
+      if row == nil and code then return nil, message, code end
+      if row then return row end
+      return missing "hotfix"
+    end,
+    product = function(row) return row.hash end,
+    name = function(row) return "patch " .. row.version end,
+    etag = function(world, row) return tag_of(world, { stage = row.stage, about = row.about }) end,
   },
   X = {
     load = function(world, text)

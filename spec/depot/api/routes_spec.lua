@@ -5,6 +5,7 @@ local folders = require "spec.support.folder"
 local ids = require "depot.api.ids"
 local natives = require "update.natives"
 local openapi = require "depot.api.openapi"
+local patches = require "depot.acts.patches"
 local route_table = require "depot.api.route_table"
 
 local RANK = { viewer = 1, operator = 2, admin = 3 }
@@ -26,7 +27,9 @@ describe("the routes of the admin server", function()
     session = w:log_in("all-admin", "correct horse battery")
     local release = w:ask("GET", ("/products/%s/releases"):format(w.pk), { token = tokens.viewer }).object.items[1]
     local rollout = assert(w.store:roll_out({ package = "p", target = "1.0.1", hash = w.pk }, 1))
-    paths = { P = w.pk, D = ids.of { cloud = "aliyun", product = "pk", device = "dev1" }, R = release.id,
+    assert(patches.of(w.api.world):add({ hash = w.pk, name = "clock", version = "v1", digest = "d", size = 1, crc = 1 },
+      1))
+    paths = { P = w.pk, H = "1", D = ids.of { cloud = "aliyun", product = "pk", device = "dev1" }, R = release.id,
       X = tostring(rollout), N = "own-viewer", U = "1", T = "1", G = "1", token = "99", session = "99", audit = "99",
       digest = "99" }
   end)
@@ -40,7 +43,7 @@ describe("the routes of the admin server", function()
   local function ask(route, with) return w:ask(route.method, path_of(route), with) end
 
   -- Whether the path names something of a product.
-  local function has_object(route) return route.path:find "{[PDRXG]}" ~= nil end
+  local function has_object(route) return route.path:find "{[PDRXGH]}" ~= nil end
 
   local function is_refusal(status) return status == 401 or status == 403 end
 

@@ -4,6 +4,8 @@
 
 local acts = require "depot.acts"
 local may = require "depot.api.may"
+local patch_store = require "depot.patch_store"
+local patches = require "depot.acts.patches"
 local random = require "depot.random"
 
 local M = {}
@@ -92,6 +94,21 @@ local function refuse(call, row, message, code)
   return nil, message, code
 end
 
+-- A hotfix has a place and stages of its own.
+local function take_hotfix(call, row, manifest)
+  local item, message, code = patches.add(call.world, call.incoming:path(row.id), manifest, nil, function()
+    coroutine.yield(function() return true end)
+  end)
+  if not item then return refuse(call, row, message, code) end
+  call.incoming:drop(row.id)
+  local ok
+  ok, message, code = set(call, row, "done", nil, patch_store.file(item))
+  if not ok then return nil, message, code end
+  local object = object_of(call, row)
+  object.hotfix = item.id
+  return object, { status = 201 }
+end
+
 -- The package is whole and trusted: into the folder, if its product allows it, unless it is there already.
 local function take(call, row)
   local manifest, message, code = call.incoming:manifest(row.id)
@@ -100,9 +117,8 @@ local function take(call, row)
   local actor = call.people:who(call.request)
   if not actor or not may.may(actor, "upload", "operator", manifest.product_key) then
     return refuse(call, row, "you may not upload packages of its product", "forbidden")
-  elseif manifest.hotfix then
-    return refuse(call, row, "a hotfix is taken in by `moult depot patch add`", "incompatible")
   end
+  if manifest.hotfix then return take_hotfix(call, row, manifest) end
   local known = call.world.by_digest[manifest.digest]
   local name = known and known.name
   if known then
