@@ -70,7 +70,8 @@ return {
     block_size("bytes of a block; default: the recipe's `block_size`"),
   } }),
   field("hotfix", "table", "a patch for releases that devices run already; it comes alone", { fields = {
-    field("dir", "path", "the folder with lua/ (modules that come before those of the script), and perhaps test.lua",
+    field("dir", "path", "the folder with lua/ (modules that come before those of the script) or files/ (with an "
+      .. "update.ini), and perhaps test.lua",
       { required = true }),
     field("name", "text", "its name, by which devices keep it", { required = true, max = 16 }),
     field("version", "text", "its version", { required = true, max = 16 }),

@@ -35,6 +35,7 @@ local base = {
 local hotfix = {
   field("name", "string", "name of the hotfix"),
   field("version", "string", "version of the hotfix"),
+  field("files", "boolean", "true: it changes files, too; else nil"),
   field("base", "table", "what it is made for", base),
 }
 

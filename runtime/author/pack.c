@@ -5,6 +5,7 @@
 #include "delta_blocks.h"
 #include "digest.h"
 #include "error.h"
+#include "hotfix_files.h"
 #include "minisign.h"
 #include "package.h"
 #include "script_archive.h"
@@ -113,6 +114,18 @@ static int open_files(struct up_pack *p, struct input *in, const struct up_pack_
     return 0;
 }
 
+/* What a device would refuse of the files of a hotfix. */
+static int check_hotfix_files(struct up_pack *p, const char *folder, struct up_error *err)
+{
+    struct up_hotfix_files files;
+    int rc = up_hotfix_files_open(&files, p->storage, folder, err);
+
+    p->manifest.hotfix_files = true;
+    if (rc == 0)
+        up_hotfix_files_close(&files);
+    return rc == UP_UNTRUSTED ? (err->code = UP_USAGE) : rc;
+}
+
 static int add_part(struct up_pack *p, enum up_part_kind kind, const struct up_pack_part *from,
                     struct up_error *err)
 {
@@ -144,6 +157,9 @@ static int add_part(struct up_pack *p, enum up_part_kind kind, const struct up_p
     part->source_version = in->delta ? from->from_version : 0;
     if (kind == UP_SCRIPT && !up_tree_tar_has(in->tree, "main.lua"))
         return up_fail(err, UP_USAGE, "%s: has no main.lua", from->path);
+    if (kind == UP_HOTFIX && up_tree_tar_has(in->tree, "files/" UP_UPDATE_INI) &&
+        check_hotfix_files(p, from->path, err) < 0)
+        return err->code;
     return size_part(p, in, part, from, err);
 }
 

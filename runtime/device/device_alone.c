@@ -8,12 +8,21 @@
 #include "error.h"
 #include "files.h"
 #include "files_settle.h"
+#include "hotfix_ledger.h"
 
+/* What the ledger of hotfixes accepted stays. */
 static enum up_files_action action_of(const struct up_files *f)
 {
-    const struct up_files_facts facts = {
-        .phase = UP_FILES_UNREADABLE, .step = f->stage.step, .lost = f->lost};
+    struct up_files_facts facts = {.phase = UP_FILES_UNREADABLE, .step = f->stage.step, .lost = f->lost};
+    bool accepts, ignored;
+    struct up_error why;
 
+    if (f->stage.step != UP_FILES_NONE &&
+        up_hotfix_ledger_accepts(&accepts, &ignored, f->stage.plan, f->storage, f->state, &why) == 0 &&
+        accepts) {
+        facts.phase = UP_FILES_IDLE;
+        facts.runs = UP_FILES_NEW_PAIR;
+    }
     return up_files_settle_decide(&facts);
 }
 
@@ -62,6 +71,7 @@ int up_device_fits_alone(struct up_storage *storage, const struct up_config *con
     up_files_close(&f);
     return off ? up_fail(
                      err, UP_STATELOST,
-                     "files: they are neither the old nor the new ones, and no journal says which to take")
+                     "files: they are neither the old nor the new ones, and no journal says which to "
+                     "take; provision the device again, or set files.run_mixed to start the script on them")
                : 0;
 }

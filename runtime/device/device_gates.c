@@ -79,12 +79,14 @@ int up_device_gates(const struct up_device *d, const struct up_manifest *m, stru
     struct up_hotfix_ledger ledger;
     const char *slot = d->config->slot[d->provisioning ? d->boot_state.running : !d->boot_state.running];
 
-    if (up_manifest_part(m, UP_HOTFIX) &&
-        up_hotfix_ledger_read(&ledger, d->storage, d->config->state, err) == 0)
-        facts.ledger = &ledger;
+    if (up_manifest_part(m, UP_HOTFIX)) {
+        if (up_hotfix_ledger_read(&ledger, d->storage, d->config->state, &facts.ledger_why) == 0)
+            facts.ledger = &ledger;
+    }
     facts.core_left_out = !(up_device_parts(d, m) & 1u << UP_CORE);
     facts.files_left_out = !(up_device_parts(d, m) & 1u << UP_FILES);
-    if (up_manifest_part(m, UP_FILES) && !facts.files_left_out && find_room(d, &facts, err) < 0)
+    if (((up_manifest_part(m, UP_FILES) && !facts.files_left_out) || m->hotfix_files) &&
+        find_room(d, &facts, err) < 0)
         return err->code;
     if (core && core->delta) {
         facts.source_mounted = up_device_source_mounted(d);
@@ -96,7 +98,7 @@ int up_device_gates(const struct up_device *d, const struct up_manifest *m, stru
         return up_fail(err, UP_WRITE, "state %s: free space: %s", d->config->state, strerror(errno));
     if (slot && core && up_device_check_slots(d, err) < 0)
         return err->code;
-    if (up_manifest_part(m, UP_FILES) && d->config->files.root_count > 0 &&
+    if ((up_manifest_part(m, UP_FILES) || m->hotfix_files) && d->config->files.root_count > 0 &&
         up_roots_check(d->config, d->storage, err) < 0)
         return err->code;
     if (slot && up_slot_capacity(d->storage, slot, &facts.slot_size, err) < 0)

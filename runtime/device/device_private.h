@@ -80,6 +80,9 @@ struct up_device {
     const struct up_files_worker *worker; /* who works on the tree of files; NULL: this process */
     struct up_running_table *running;     /* see up_device_by_hand() */
     enum up_tree tree;                    /* as last seen, or made */
+    bool fixing;                          /* the open plan is that of a hotfix on test, or being undone */
+    bool fix_unsure;                      /* whether the ledger accepts it is not known */
+    bool settles;                         /* it is ours to end */
     unsigned pending;                     /* enum up_pending */
     struct up_trouble trouble;
     struct up_journal_state state; /* as last read or written */
@@ -175,6 +178,12 @@ int up_device_say_uncounted(const struct up_device *d, struct up_error *err);
  */
 bool up_device_has_tree(const struct up_device *d);
 UP_MUST_CHECK int up_device_do_tree(struct up_device *d, enum up_files_task task, struct up_error *err);
+/* The same, and *outcome says what failed. */
+UP_MUST_CHECK int up_device_work_tree(struct up_device *d, enum up_files_task task,
+                                      enum up_files_outcome *outcome, struct up_error *err);
+/* End what is open of a plan that is not the transaction's. Errors: UP_BUSY a hotfix is on test; those of
+ * up_device_end_tree(). */
+UP_MUST_CHECK int up_device_end_fixes(struct up_device *d, struct up_error *err);
 enum up_tree_outcome {
     UP_TREE_AS_PHASE_SAYS,
     UP_TREE_IS_OLD, /* the transaction is to be given up */
@@ -231,6 +240,8 @@ void up_device_confirm_tree(struct up_journal_state *next);
  * into its place. Errors: UP_UNTRUSTED, UP_INCOMPATIBLE, UP_MISSING, UP_NOSPACE, UP_WRITE; nothing is left
  * of it then. */
 UP_MUST_CHECK int up_device_stage_files(struct up_device *d, const char *path, struct up_error *err);
+/* The same for a transaction without that part: hotfixes with files that it ends are put back with its switch. */
+UP_MUST_CHECK int up_device_stage_ends(struct up_device *d, struct up_error *err);
 /* Record trouble. `updates`: they work all the same. The first trouble that stops updates stays. */
 void up_device_has_trouble(struct up_device *d, unsigned pending, bool updates, const struct up_error *cause);
 /* What `status` shows as the last outcome. */

@@ -11,6 +11,7 @@
 #include "device_private.h"
 #include "error.h"
 #include "history.h"
+#include "hotfix_ledger.h"
 #include "printable.h"
 #include "version.h"
 
@@ -253,6 +254,20 @@ static bool has_same(const struct up_pair *pair, const struct up_manifest *m, co
     }
 }
 
+/* Whether a hotfix may have changed the tree of files. */
+static bool is_fixed(const struct up_device *d)
+{
+    struct up_hotfix_ledger ledger;
+    struct up_error ignored;
+
+    if (up_hotfix_ledger_read(&ledger, d->storage, d->config->state, &ignored) < 0)
+        return true;
+    for (uint32_t i = 0; i < ledger.count; i++)
+        if (ledger.entry[i].files && up_hotfix_ledger_is_active(&ledger.entry[i]))
+            return true;
+    return false;
+}
+
 unsigned up_device_parts(const struct up_device *d, const struct up_manifest *m)
 {
     const struct up_pair *running = &d->state.slot[d->boot_state.running];
@@ -262,7 +277,7 @@ unsigned up_device_parts(const struct up_device *d, const struct up_manifest *m)
         enum up_part_kind kind = m->part[i].kind;
 
         all |= 1u << kind;
-        other |= has_same(running, m, &m->part[i]) ? 0 : 1u << kind;
+        other |= has_same(running, m, &m->part[i]) && !(kind == UP_FILES && is_fixed(d)) ? 0 : 1u << kind;
     }
     return d->provisioning || !other ? all : other;
 }

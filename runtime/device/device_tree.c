@@ -15,6 +15,7 @@
 #include "files_changes.h"
 #include "files_programs.h"
 #include "files_settle.h"
+#include "hotfix_set.h"
 
 bool up_device_has_tree(const struct up_device *d)
 {
@@ -67,18 +68,44 @@ static void see(struct up_device *d, struct up_files_facts facts, const struct u
 
     if ((facts.step == UP_FILES_SWITCHING || facts.step == UP_FILES_UNDOING) && up_files_is(f, true))
         facts.step = UP_FILES_SWITCHED;
+    if (d->fixing && facts.step == UP_FILES_SWITCHED) { /* whole, and on test */
+        d->tree = UP_TREE_NO_PLAN;
+        return;
+    }
     d->tree = tree_at(&facts, alone);
     if (d->tree == UP_TREE_MIXED && up_files_is(f, false))
         d->tree = UP_TREE_OLD;
 }
 
-/* Sets d->tree, too. */
+/* A plan that is not the transaction's may be that of hotfixes: then the ledger says whether its new files stay. */
+static int ask_ledger(struct up_device *d, struct up_files_facts *facts, const struct up_files *f,
+                      struct up_error *err)
+{
+    bool accepts;
+
+    if (facts->of_transaction || facts->step == UP_FILES_NONE)
+        return 0;
+    if (up_hotfix_ledger_accepts(&accepts, &d->fixing, f->stage.plan, d->storage, d->config->state, err) < 0)
+        return err->code;
+    if (accepts) {
+        facts->phase = UP_FILES_IDLE;
+        facts->runs = UP_FILES_NEW_PAIR;
+    } else if (facts->phase == UP_FILES_FETCHING) {
+        facts->phase = UP_FILES_IDLE;
+        facts->runs = UP_FILES_OLD_PAIR;
+    }
+    return 0;
+}
+
+/* Sets d->tree and d->fixing, too. */
 static int look(struct up_device *d, struct up_files_facts *facts, struct up_error *err)
 {
     const struct up_known_digest *plan = &d->state.tx.plan;
     struct up_files f;
+    int rc;
 
     memset(facts, 0, sizeof *facts);
+    d->fixing = false;
     if (!up_device_has_tree(d))
         return 0;
     d->tree = UP_TREE_MIXED;
@@ -91,9 +118,11 @@ static int look(struct up_device *d, struct up_files_facts *facts, struct up_err
     facts->runs = runs(d, facts->of_transaction);
     facts->restart = d->state.tx.restart;
     facts->other_boot = !up_device_same_boot(d);
-    see(d, *facts, &f);
+    rc = ask_ledger(d, facts, &f, err);
+    if (rc == 0)
+        see(d, *facts, &f);
     up_files_close(&f);
-    return 0;
+    return rc;
 }
 
 void up_device_see_tree(struct up_device *d)
@@ -122,6 +151,8 @@ static int work_here(struct up_device *d, enum up_files_task task, enum up_files
     int rc;
 
     *outcome = UP_FILES_NOT_SWITCHED;
+    if (task == UP_FILES_STAGE)
+        return up_hotfix_set_stage(d->storage, d->config, &hands, err);
     if (up_files_open(&f, d->storage, d->config->state, err) < 0)
         return err->code;
     rc = up_files_program_do(&f, task, d->running ? &hands : NULL, outcome, err);
@@ -129,8 +160,8 @@ static int work_here(struct up_device *d, enum up_files_task task, enum up_files
     return rc;
 }
 
-static int do_tree(struct up_device *d, enum up_files_task task, enum up_files_outcome *outcome,
-                   struct up_error *err)
+int up_device_work_tree(struct up_device *d, enum up_files_task task, enum up_files_outcome *outcome,
+                        struct up_error *err)
 {
     int rc;
 
@@ -148,7 +179,7 @@ int up_device_do_tree(struct up_device *d, enum up_files_task task, struct up_er
 {
     enum up_files_outcome ignored;
 
-    return do_tree(d, task, &ignored, err);
+    return up_device_work_tree(d, task, &ignored, err);
 }
 
 static int lost(struct up_error *err)
@@ -159,13 +190,18 @@ static int lost(struct up_error *err)
 }
 
 /* Make the tree whole, then remove the traces. *whole: the first of it succeeded. */
-static int end(struct up_device *d, enum up_files_action action, bool *whole, struct up_error *err)
+static int end(struct up_device *d, const struct up_files_facts *facts, bool *whole, struct up_error *err)
 {
+    enum up_files_action action = up_files_settle_decide(facts);
     bool new = action == UP_FILES_SWEEP_NEW || action == UP_FILES_FINISH || action == UP_FILES_VERDICT;
     int rc = 0;
 
     if (action == UP_FILES_MIXED)
         return lost(err);
+    /* What the ledger says of it, as it was read. */
+    if (!facts->of_transaction && (d->fixing || facts->runs == UP_FILES_NEW_PAIR) &&
+        up_hotfix_ledger_repeat(d->storage, d->config->state, err) < 0)
+        return err->code;
     if (action == UP_FILES_GO_BACK)
         rc = up_device_do_tree(d, UP_FILES_BACK, err);
     else if (action == UP_FILES_FINISH)
@@ -185,11 +221,13 @@ int up_device_end_tree(struct up_device *d, bool dropped, bool *whole, struct up
         *whole = false;
         return err->code;
     }
+    if (d->fixing && !d->settles)
+        return 0;
     if (dropped && facts.phase != UP_FILES_IDLE) {
         facts.phase = UP_FILES_IDLE;
         facts.runs = UP_FILES_OLD_PAIR;
     }
-    return end(d, up_files_settle_decide(&facts), whole, err);
+    return end(d, &facts, whole, err);
 }
 
 /* The tree first, which needs no journal. */
@@ -216,12 +254,15 @@ static int stay_new(struct up_device *d, enum up_tree_outcome *outcome, struct u
 int up_device_settle_tree(struct up_device *d, enum up_tree_outcome *outcome, struct up_error *err)
 {
     struct up_files_facts facts;
+    bool whole;
 
     *outcome = UP_TREE_AS_PHASE_SAYS;
     if (!up_device_has_tree(d) || d->state.phase == UP_IDLE)
         return 0; /* up_device_end_tree() handles that */
     if (look(d, &facts, err) < 0)
         return err->code;
+    if (facts.phase == UP_FILES_IDLE) /* a plan of hotfixes */
+        return d->fixing && !d->settles ? 0 : end(d, &facts, &whole, err);
     switch (up_files_settle_decide(&facts)) {
     case UP_FILES_MIXED:
         return lost(err);
@@ -242,6 +283,24 @@ int up_device_settle_tree(struct up_device *d, enum up_tree_outcome *outcome, st
     }
 }
 
+int up_device_end_fixes(struct up_device *d, struct up_error *err)
+{
+    struct up_files_facts facts;
+    bool whole;
+
+    if (!up_device_has_tree(d))
+        return 0;
+    if (look(d, &facts, err) < 0)
+        return err->code;
+    if (facts.step == UP_FILES_NONE && d->state.phase == UP_FETCHING) /* traces of a plan that has ended */
+        return up_device_do_tree(d, UP_FILES_KEEP_OLD, err);
+    if (facts.of_transaction || facts.step == UP_FILES_NONE)
+        return 0;
+    if (d->fixing && !d->settles)
+        return up_fail(err, UP_BUSY, "files: a hotfix is being tested or undone; try again later");
+    return end(d, &facts, &whole, err) < 0 ? err->code : 0;
+}
+
 int up_device_undo_tree(struct up_device *d, struct up_error *err)
 {
     return up_device_has_tree(d) ? up_device_do_tree(d, UP_FILES_BACK, err) : 0;
@@ -254,9 +313,12 @@ int up_device_switch_tree(struct up_device *d, enum up_files_outcome *outcome, s
     *outcome = UP_FILES_NOT_SWITCHED;
     if (!up_device_has_tree(d))
         return 0;
+    if (!up_device_lacks_file(d, "hotfix") &&
+        up_hotfix_set_mark_ends(d->storage, d->config->state, &d->state, up_device_time(d), err) < 0)
+        return err->code;
     if (look(d, &facts, err) < 0)
         return err->code;
-    return facts.of_transaction ? do_tree(d, UP_FILES_ON, outcome, err) : 0;
+    return facts.of_transaction ? up_device_work_tree(d, UP_FILES_ON, outcome, err) : 0;
 }
 
 void up_device_tell_changes(const struct up_device *d, char *out, size_t len)

@@ -98,7 +98,8 @@ static void ask_script(struct up_gate_report *r, const struct up_manifest *m, co
         add(r, "script", UP_OK, "none");
 }
 
-/* A slot that is being written, or was and is not armed, starts nothing: that transaction ends before another begins. */
+/* A slot that is being written, or was and is not armed, starts nothing: that transaction ends before
+ * another begins. */
 static bool older_beside(const struct up_gate_facts *f)
 {
     const struct up_journal_state *s = f->state;
@@ -137,10 +138,11 @@ static void ask_files(struct up_gate_report *r, const struct up_manifest *m, con
 /* A release has no such line. A Moult that does not know hotfixes would start the script without them. */
 static void ask_hotfix(struct up_gate_report *r, const struct up_manifest *m, const struct up_gate_facts *f)
 {
+    const struct up_part *hotfix = up_manifest_part(m, UP_HOTFIX);
     struct up_error why;
     int rc;
 
-    if (!up_manifest_part(m, UP_HOTFIX))
+    if (!hotfix)
         return;
     if (f->config->no_script) {
         add(r, "hotfix", UP_INCOMPATIBLE,
@@ -151,6 +153,19 @@ static void ask_hotfix(struct up_gate_report *r, const struct up_manifest *m, co
         add(r, "hotfix", UP_INCOMPATIBLE,
             "the older Moult in slot %c does not know hotfixes; install a core first",
             f->running ? 'a' : 'b');
+        return;
+    }
+    if (m->hotfix_files && !f->files_root) {
+        add(r, "hotfix", UP_INCOMPATIBLE, "it has files, and the configuration has no files.roots");
+        return;
+    }
+    if (m->hotfix_files && hotfix->size > f->files_free) {
+        add(r, "hotfix", UP_NOSPACE, "the root %s has %" PRIu64 " bytes free, the hotfix takes %" PRIu64,
+            f->files_root, f->files_free, hotfix->size);
+        return;
+    }
+    if (!f->ledger) {
+        add(r, "hotfix", f->ledger_why.code, "%s; see `moult doctor`", f->ledger_why.message);
         return;
     }
     rc = up_hotfix_gate(m, f->ledger, f->state, &f->state->slot[f->running], &why);

@@ -49,7 +49,8 @@ struct up_gate_facts {
     uint64_t files_free;            /* bytes in its file system */
     int source_mounted;             /* for a delta: the enum up_mounted of the running slot, or -1 */
     const uint8_t *source_digest;   /* of as many bytes of it as the source has; NULL: not known */
-    const struct up_hotfix_ledger *ledger; /* for a hotfix; NULL: it cannot be read */
+    const struct up_hotfix_ledger *ledger; /* for a hotfix; NULL: it cannot be read ... */
+    struct up_error ledger_why;            /* ... because of this */
     bool same_open; /* the open transaction is for this manifest: it does not block itself */
 };
 

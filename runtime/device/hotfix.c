@@ -12,53 +12,24 @@
 #include "error.h"
 #include "hotfix_gate.h"
 #include "hotfix_private.h"
-#include "printable.h"
-
-#define CUTS_MOST 1 /* tests that may lose power before it counts as failed */
-
-int up_hotfix_ledger(const struct up_device *d, struct up_hotfix_ledger *out, struct up_error *err)
-{
-    return up_hotfix_ledger_read(out, d->storage, d->config->state, err);
-}
-
-/* Set the state of an entry, with why. */
-static void set(const struct up_device *d, struct up_hotfix *h, enum up_hotfix_state state, const char *why)
-{
-    h->state = state;
-    h->time = up_device_time(d);
-    up_printable_copy(h->why, sizeof h->why, why);
-}
-
-/* Write the ledger, and a line of the history for what became of `h`. */
-static int record(struct up_device *d, const struct up_hotfix_ledger *ledger, const struct up_hotfix *h,
-                  struct up_error *err)
-{
-    char what[UP_VERSION_SIZE + 1];
-    char message[UP_HOTFIX_WHY_SIZE + 16];
-
-    if (up_hotfix_ledger_write(ledger, d->storage, d->config->state, err) < 0)
-        return err->code;
-    if (!h)
-        return 0;
-    snprintf(what, sizeof what, "%s %s", h->name, h->version);
-    snprintf(message, sizeof message, "%s%s%s", up_hotfix_ledger_state_name(h->state), h->why[0] ? ": " : "",
-             h->why);
-    up_device_note(d, "hotfix", h->state == UP_HOTFIX_QUARANTINED ? UP_ROLLEDBACK : UP_OK, what, h->sequence,
-                   message);
-    return 0;
-}
+#include "hotfix_set.h"
 
 /* Replaces the entry of the same version. */
 static int enter(struct up_device *d, const struct up_manifest *m, const char *id, struct up_error *err)
 {
     struct up_hotfix_ledger ledger;
-    struct up_hotfix *h;
+    char over[UP_HOTFIX_ID_SIZE] = "";
+    struct up_hotfix *h, *lower;
     uint64_t highest;
     uint8_t cuts = 0;
+    int lua = up_hotfix_has(d, id, "lua", err);
 
-    if (up_hotfix_ledger(d, &ledger, err) < 0)
+    if (lua < 0 || up_hotfix_ledger(d, &ledger, err) < 0)
         return err->code;
     highest = up_hotfix_ledger_highest(&ledger, m->hotfix_name);
+    lower = up_hotfix_ledger_find_active(&ledger, m->hotfix_name);
+    if (lower)
+        snprintf(over, sizeof over, "%s", lower->id);
     h = up_hotfix_ledger_find(&ledger, m->hotfix_name, m->hotfix_version);
     if (h) {
         cuts = h->cuts;
@@ -73,8 +44,12 @@ static int enter(struct up_device *d, const struct up_manifest *m, const char *i
     h->sequence = m->sequence;
     h->highest = highest;
     h->cuts = cuts;
-    set(d, h, UP_HOTFIX_TESTING, "");
-    return record(d, &ledger, h, err);
+    h->lua = lua;
+    h->files = m->hotfix_files;
+    memcpy(h->over, over, sizeof h->over);
+    up_hotfix_mark(d, h, UP_HOTFIX_TESTING, "");
+    /* Whoever stages its files has to see it. */
+    return h->files ? up_hotfix_record_both(d, &ledger, h, err) : up_hotfix_record(d, &ledger, h, err);
 }
 
 int up_hotfix_test(struct up_device *d, const char *id, struct up_error *err)
@@ -101,41 +76,62 @@ static int tested_entry(const struct up_device *d, struct up_hotfix_ledger *ledg
     return *out ? 0 : up_fail(err, UP_NOTHING, "no hotfix is being tested");
 }
 
+/* It stays: what it replaced does not come back. */
+static void drop_lower(const struct up_device *d, struct up_hotfix_ledger *ledger, const struct up_hotfix *h)
+{
+    for (struct up_hotfix *o = ledger->entry; o < h; o++)
+        if (up_hotfix_ledger_is_active(o) && strcmp(o->name, h->name) == 0)
+            up_hotfix_mark(d, o, UP_HOTFIX_DROPPED, "a higher version took its place");
+}
+
 int up_hotfix_passed(struct up_device *d, bool started, struct up_error *err)
+{
+    struct up_hotfix_ledger ledger, now;
+    struct up_hotfix *h;
+
+    if (tested_entry(d, &ledger, &h, err) < 0)
+        return err->code;
+    now = ledger;
+    up_hotfix_mark(d, h, h->lua ? UP_HOTFIX_FRESH : UP_HOTFIX_APPLIED, "");
+    h->starts = h->lua && started;
+    h->cuts = 0;
+    if (h->sequence > h->highest)
+        h->highest = h->sequence;
+    if (!h->lua)
+        drop_lower(d, &ledger, h);
+    return h->files ? up_hotfix_accept(d, &now, &ledger, h, err) : up_hotfix_record(d, &ledger, h, err);
+}
+
+/* Out of force, in that state; its files go first. */
+static int end_test(struct up_device *d, enum up_hotfix_state state, const char *why, struct up_error *err)
 {
     struct up_hotfix_ledger ledger;
     struct up_hotfix *h;
 
     if (tested_entry(d, &ledger, &h, err) < 0)
         return err->code;
-    set(d, h, UP_HOTFIX_FRESH, "");
-    h->starts = started;
-    h->cuts = 0;
-    if (h->sequence > h->highest)
-        h->highest = h->sequence;
-    return record(d, &ledger, h, err);
+    if (d->fix_unsure && up_hotfix_record(d, &ledger, NULL, err) < 0)
+        return err->code;
+    d->fix_unsure = false;
+    if (h->files && up_hotfix_tree_back(d, err) < 0)
+        return err->code;
+    up_hotfix_mark(d, h, state, why);
+    return up_hotfix_record(d, &ledger, h, err);
 }
 
 int up_hotfix_failed(struct up_device *d, const char *why, struct up_error *err)
 {
-    struct up_hotfix_ledger ledger;
-    struct up_hotfix *h;
+    return end_test(d, UP_HOTFIX_QUARANTINED, why, err);
+}
 
-    if (tested_entry(d, &ledger, &h, err) < 0)
-        return err->code;
-    set(d, h, UP_HOTFIX_QUARANTINED, why);
-    return record(d, &ledger, h, err);
+int up_hotfix_not_switched(struct up_device *d, const char *why, struct up_error *err)
+{
+    return end_test(d, UP_HOTFIX_DROPPED, why, err);
 }
 
 int up_hotfix_cancel(struct up_device *d, struct up_error *err)
 {
-    struct up_hotfix_ledger ledger;
-    struct up_hotfix *h;
-
-    if (tested_entry(d, &ledger, &h, err) < 0)
-        return err->code;
-    set(d, h, UP_HOTFIX_UNDONE, "the device was stopped during its test");
-    return record(d, &ledger, h, err);
+    return end_test(d, UP_HOTFIX_UNDONE, "the device was stopped during its test", err);
 }
 
 /* Whether a later one of that name leads in its place. */
@@ -166,8 +162,11 @@ static int change_starts(struct up_device *d, int by, struct up_error *err)
         if (h->state != UP_HOTFIX_FRESH || !up_hotfix_gate_fits(h, up_device_pair(d)) ||
             (by < 0 ? h->starts == 0 : is_replaced(&ledger, h, tested ? tested->id : NULL)))
             continue;
+        if (by > 0 && h->starts >= UP_HOTFIX_STARTS && h->files)
+            return up_fail(err, UP_DEFERRED,
+                           "hotfix %s: its starts are used up, and its files are not back yet", h->name);
         if (by > 0 && h->starts >= UP_HOTFIX_STARTS) {
-            set(d, h, UP_HOTFIX_QUARANTINED, "the script did not live with it, three times");
+            up_hotfix_mark(d, h, UP_HOTFIX_QUARANTINED, UP_HOTFIX_SPENT);
             spent = h;
             continue;
         }
@@ -176,7 +175,7 @@ static int change_starts(struct up_device *d, int by, struct up_error *err)
     }
     if (count == 0 && !spent)
         return 0;
-    return record(d, &ledger, spent, err) < 0 ? err->code : count > 0;
+    return up_hotfix_record(d, &ledger, spent, err) < 0 ? err->code : count > 0;
 }
 
 int up_hotfix_count_start(struct up_device *d, struct up_error *err)
@@ -189,14 +188,6 @@ int up_hotfix_uncount_start(struct up_device *d, struct up_error *err)
     return change_starts(d, -1, err);
 }
 
-/* It stays: what it replaced does not come back. */
-static void drop_lower(const struct up_device *d, struct up_hotfix_ledger *ledger, const struct up_hotfix *h)
-{
-    for (struct up_hotfix *o = ledger->entry; o < h; o++)
-        if (up_hotfix_ledger_is_active(o) && strcmp(o->name, h->name) == 0)
-            set(d, o, UP_HOTFIX_DROPPED, "a higher version took its place");
-}
-
 int up_hotfix_lived(struct up_device *d, struct up_error *err)
 {
     struct up_hotfix_ledger ledger;
@@ -207,29 +198,51 @@ int up_hotfix_lived(struct up_device *d, struct up_error *err)
     for (uint32_t i = 0; i < ledger.count; i++)
         if (ledger.entry[i].state == UP_HOTFIX_FRESH && ledger.entry[i].starts > 0) {
             last = &ledger.entry[i];
-            set(d, last, UP_HOTFIX_APPLIED, "");
+            up_hotfix_mark(d, last, UP_HOTFIX_APPLIED, "");
             last->starts = 0;
             drop_lower(d, &ledger, last);
         }
-    return last ? record(d, &ledger, last, err) : 0;
+    return last ? up_hotfix_record(d, &ledger, last, err) : 0;
 }
 
 int up_hotfix_check_in_force(const struct up_device *d, const char *id, struct up_error *err)
 {
     struct up_hotfix_ledger ledger;
+    const struct up_hotfix *h;
 
     if (up_hotfix_ledger(d, &ledger, err) < 0)
         return err->code;
-    for (uint32_t i = 0; i < ledger.count; i++)
-        if (strcmp(ledger.entry[i].id, id) == 0 &&
-            (ledger.entry[i].state == UP_HOTFIX_FRESH || ledger.entry[i].state == UP_HOTFIX_APPLIED))
-            return 0;
-    return up_fail(err, UP_NOTHING, "hotfix %s: it is not in force", id);
+    h = up_hotfix_ledger_find_id(&ledger, id);
+    return h && up_hotfix_ledger_is_in_force(h)
+               ? 0
+               : up_fail(err, UP_NOTHING, "hotfix %s: it is not in force", id);
+}
+
+/* The oldest one of that name in force, or the newest; NULL: there is none. */
+static struct up_hotfix *find_to_undo(struct up_hotfix_ledger *ledger, const char *name, bool oldest)
+{
+    for (uint32_t i = 0; oldest && i < ledger->count; i++)
+        if (up_hotfix_ledger_is_active(&ledger->entry[i]) && strcmp(ledger->entry[i].name, name) == 0)
+            return &ledger->entry[i];
+    return oldest ? NULL : up_hotfix_ledger_find_active(ledger, name);
+}
+
+/* What lies on one of those that go. The answer of a folder that cannot be read is its error. */
+static int lies_on(const struct up_device *d, const struct up_hotfix_ledger *ledger, const bool *goes,
+                   const struct up_hotfix *o, struct up_error *err)
+{
+    int overlaps = 0;
+
+    for (const struct up_hotfix *h = ledger->entry; h < o && overlaps == 0; h++)
+        if (goes[h - ledger->entry])
+            overlaps = up_hotfix_overlaps(d, h, o, err);
+    return overlaps;
 }
 
 int up_hotfix_undo(struct up_device *d, const char *name, bool all_above, struct up_error *err)
 {
-    struct up_hotfix_ledger ledger;
+    bool goes[UP_HOTFIXES] = {false};
+    struct up_hotfix_ledger ledger, now;
     struct up_hotfix *h;
 
     if (up_hotfix_ledger(d, &ledger, err) < 0)
@@ -237,64 +250,28 @@ int up_hotfix_undo(struct up_device *d, const char *name, bool all_above, struct
     if (up_hotfix_gate_tested(&ledger))
         return up_fail(err, UP_BUSY, "hotfix %s: %s is being tested; try again later", name,
                        up_hotfix_gate_tested(&ledger)->name);
-    h = up_hotfix_ledger_find_active(&ledger, name);
+    now = ledger;
+    h = find_to_undo(&ledger, name, all_above);
     if (!h)
         return up_fail(err, UP_NOTHING, "hotfix %s: it is not applied", name);
-    for (struct up_hotfix *o = &ledger.entry[ledger.count]; --o > h;) {
-        int overlaps = up_hotfix_ledger_is_active(o) ? up_hotfix_overlaps(d, h, o, err) : 0;
+    goes[h - ledger.entry] = true;
+    for (struct up_hotfix *o = h + 1; o < &ledger.entry[ledger.count]; o++) {
+        int overlaps = up_hotfix_ledger_is_active(o) ? lies_on(d, &ledger, goes, o, err) : 0;
 
         if (overlaps < 0)
             return overlaps;
         if (overlaps && !all_above)
             return up_fail(err, UP_BUSY, "hotfix %s: %s lies on it; undo that first, or all that lie on it",
                            name, o->name);
+        goes[o - ledger.entry] = overlaps;
         if (overlaps) {
             o->by_owner = true;
-            set(d, o, UP_HOTFIX_UNDONE, "by order, with what lies below");
+            up_hotfix_mark(d, o, UP_HOTFIX_UNDONE, "by order, with what lies below");
         }
     }
     h->by_owner = true;
-    set(d, h, UP_HOTFIX_UNDONE, "by order");
-    return record(d, &ledger, h, err);
-}
-
-/* End what a cut left, and drop what is not made for the pair that runs. True: something changed. */
-static bool settle_entry(const struct up_device *d, struct up_hotfix *h, bool read)
-{
-    if (h->state == UP_HOTFIX_TESTING) {
-        bool again = h->cuts < CUTS_MOST;
-
-        h->cuts++;
-        set(d, h, again ? UP_HOTFIX_UNDONE : UP_HOTFIX_QUARANTINED,
-            again ? "the power failed during its test" : "the power failed during its test, twice");
-        return true;
-    }
-    if (!up_hotfix_ledger_is_active(h))
-        return false;
-    if (up_hotfix_is_lost(d, h->id))
-        set(d, h, UP_HOTFIX_DROPPED, "its folder is lost");
-    else if (read && up_hotfix_is_changed(d, h->id))
-        set(d, h, UP_HOTFIX_DROPPED, "its files are not what was signed");
-    else if (d->state.phase == UP_IDLE && !up_hotfix_gate_fits(h, up_device_pair(d)))
-        set(d, h, UP_HOTFIX_DROPPED, "the release is not the one that it was made for");
-    return !up_hotfix_ledger_is_active(h);
-}
-
-int up_hotfix_settle(struct up_device *d, bool read, struct up_error *err)
-{
-    struct up_hotfix_ledger ledger;
-    struct up_hotfix *changed = NULL;
-
-    if (!up_device_has_file(d, "hotfix"))
-        return 0;
-    if (up_hotfix_ledger(d, &ledger, err) < 0 || up_hotfix_ledger_tend(d->storage, d->config->state, err) < 0)
-        return err->code;
-    for (uint32_t i = ledger.count; i > 0; i--)
-        if (settle_entry(d, &ledger.entry[i - 1], read))
-            changed = &ledger.entry[i - 1];
-    if (changed && record(d, &ledger, changed, err) < 0)
-        return err->code;
-    return up_hotfix_clean(d, &ledger, false, err);
+    up_hotfix_mark(d, h, UP_HOTFIX_UNDONE, "by order");
+    return up_hotfix_move(d, &now, &ledger, h, err);
 }
 
 void up_hotfix_overlays(const struct up_device *d, const char *tested, bool fresh, char *buf, size_t len)
@@ -308,8 +285,8 @@ void up_hotfix_overlays(const struct up_device *d, const char *tested, bool fres
     if (!up_device_has_file(d, "hotfix") || up_hotfix_ledger(d, &ledger, &ignored) < 0)
         return;
     for (const struct up_hotfix *h = &ledger.entry[ledger.count]; h-- > ledger.entry;) {
-        if (!up_hotfix_ledger_is_active(h) || !up_hotfix_gate_fits(h, up_device_pair(d)) ||
-            !up_hotfix_is_there(d, h->id) ||
+        if (!up_hotfix_ledger_is_active(h) || !h->lua || !up_hotfix_gate_fits(h, up_device_pair(d)) ||
+            up_hotfix_set_is_ended(h, up_device_pair(d)) || !up_hotfix_is_there(d, h->id) ||
             (h->state == UP_HOTFIX_TESTING && !(tested && strcmp(tested, h->id) == 0)) ||
             (h->state == UP_HOTFIX_FRESH && !fresh) || is_replaced(&ledger, h, tested))
             continue;

@@ -52,12 +52,18 @@ void up_hotfix_waiting(const struct up_device *d, char id[UP_HOTFIX_ID_SIZE]);
 
 /* Put the hotfix in that folder in force, to be tested. Errors: gates; UP_UNTRUSTED, UP_MISSING; UP_WRITE. */
 UP_MUST_CHECK int up_hotfix_test(struct up_device *d, const char *id, struct up_error *err);
-/* The test was passed: it is fresh, and leads in the place of a lower version, which comes back if it is undone.
- * started: the script that runs was started with it, which counts as its first start. Errors: UP_NOTHING none
- * is tested; UP_WRITE. */
+/* Put its files in place, if it has any; a lower version's go in the same plan. Errors: those of
+ * up_hotfix_set_stage() and up_files_program_go_on(); *blame: it is the hotfix's fault, because a program
+ * did not start. Either way its test is to be ended. */
+UP_MUST_CHECK int up_hotfix_switch(struct up_device *d, bool *blame, struct up_error *err);
+/* The test was passed: with Lua it is fresh, without it is applied. It leads in the place of a lower
+ * version, which comes back if a fresh one is undone. started: the script that runs was started with it,
+ * which counts as its first start. Errors: UP_NOTHING none is tested; UP_WRITE. */
 UP_MUST_CHECK int up_hotfix_passed(struct up_device *d, bool started, struct up_error *err);
 /* It failed: out of force, and not tried again. */
 UP_MUST_CHECK int up_hotfix_failed(struct up_device *d, const char *why, struct up_error *err);
+/* Its files could not be put in place, which is not its fault: out of force, and it may come again. */
+UP_MUST_CHECK int up_hotfix_not_switched(struct up_device *d, const char *why, struct up_error *err);
 /* The test was stopped on purpose: out of force, as if it had never begun. */
 UP_MUST_CHECK int up_hotfix_cancel(struct up_device *d, struct up_error *err);
 
@@ -82,8 +88,13 @@ UP_MUST_CHECK int up_hotfix_undo(struct up_device *d, const char *name, bool all
  * what the ledger shows to be in force leads. */
 UP_MUST_CHECK int up_hotfix_settle(struct up_device *d, bool read, struct up_error *err);
 
-/* The folders with modules that lead the script of the pair that runs, newest first, with a ';' between them. The one that
- * is tested only if `tested` is its id, those that are fresh only if `fresh`. What does not fit into buf is left out. */
+/* Read entry `n` of the ledger, from 0, and compare it with what was signed, if it is in force. 0: there is no
+ * further one; UP_AGAIN: look at the next. Errors: UP_CORRUPT it is another; then up_hotfix_settle() drops it. */
+UP_MUST_CHECK int up_hotfix_inspect(const struct up_device *d, uint32_t n, struct up_error *err);
+
+/* The folders with modules that lead the script of the pair that runs, newest first, with a ';' between
+ * them. The one that is tested only if `tested` is its id, those that are fresh only if `fresh`. What does
+ * not fit into buf is left out. */
 void up_hotfix_overlays(const struct up_device *d, const char *tested, bool fresh, char *buf, size_t len);
 /* <state>/hotfix/<id>/tree/<name> into buf; name may be "". */
 const char *up_hotfix_path(const struct up_device *d, const char *id, const char *name, char *buf,

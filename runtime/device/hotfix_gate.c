@@ -67,12 +67,10 @@ static int gate_known(const struct up_manifest *m, const struct up_hotfix_ledger
 int up_hotfix_gate(const struct up_manifest *m, const struct up_hotfix_ledger *ledger,
                    const struct up_journal_state *state, const struct up_pair *pair, struct up_error *err)
 {
-    const struct up_hotfix *tested = ledger ? up_hotfix_gate_tested(ledger) : NULL;
+    const struct up_hotfix *tested = up_hotfix_gate_tested(ledger);
     char has[UP_VERSION_SIZE];
     enum up_part_kind wrong;
 
-    if (!ledger)
-        return up_fail(err, UP_STATELOST, "the ledger of hotfixes cannot be read");
     if (state->phase > UP_FETCHING)
         return up_fail(err, UP_BUSY, "release %s is %s", state->tx.pair.release,
                        up_journal_phase_name(state->phase));

@@ -9,7 +9,6 @@
 #include "record_walk.h"
 #include "storage.h"
 
-#define FORM 1
 #define CAPACITY 49152
 
 static const char *const state_names[] = {
@@ -27,7 +26,17 @@ static bool is_state(uint8_t n)
     return n < sizeof state_names / sizeof *state_names && state_names[n];
 }
 
-static void walk_entry(struct up_walk *w, struct up_hotfix *h)
+static void walk_files(struct up_walk *w, struct up_hotfix *h)
+{
+    up_record_walk_flag(w, &h->lua);
+    up_record_walk_flag(w, &h->files);
+    up_record_walk_flag(w, &h->ending);
+    up_record_walk_text(w, h->over, sizeof h->over);
+    up_record_walk_flag(w, &h->ends);
+    up_record_walk_bytes(w, h->ends_with, sizeof h->ends_with);
+}
+
+static void walk_entry(struct up_walk *w, struct up_hotfix *h, uint32_t form)
 {
     uint8_t state = (uint8_t)h->state;
 
@@ -46,6 +55,10 @@ static void walk_entry(struct up_walk *w, struct up_hotfix *h)
     up_record_walk_u8(w, &h->cuts);
     up_record_walk_flag(w, &h->by_owner);
     up_record_walk_text(w, h->why, sizeof h->why);
+    if (form >= 2)
+        walk_files(w, h);
+    else if (w->in)
+        h->lua = true;
 }
 
 static void walk_ledger(struct up_walk *w, struct up_hotfix_ledger *ledger)
@@ -53,20 +66,22 @@ static void walk_ledger(struct up_walk *w, struct up_hotfix_ledger *ledger)
     up_record_walk_u32(w, &ledger->count);
     w->bad = w->bad || ledger->count > UP_HOTFIXES;
     for (uint32_t i = 0; !w->bad && i < ledger->count; i++)
-        walk_entry(w, &ledger->entry[i]);
+        walk_entry(w, &ledger->entry[i], ledger->form);
+    if (ledger->form >= 2)
+        up_record_walk_bytes(w, ledger->plan, sizeof ledger->plan);
 }
 
 static int decode(struct up_hotfix_ledger *ledger, const uint8_t *in, size_t len, struct up_error *err)
 {
     struct up_walk w = {.in = in, .len = len};
-    uint32_t form = 0;
 
     memset(ledger, 0, sizeof *ledger);
-    up_record_walk_u32(&w, &form);
-    if (!w.bad && form > FORM)
-        return up_fail(err, UP_INCOMPATIBLE, "hotfix ledger: format %u is newer than this program", form);
+    up_record_walk_u32(&w, &ledger->form);
+    if (!w.bad && ledger->form > UP_HOTFIX_FORM)
+        return up_fail(err, UP_INCOMPATIBLE, "hotfix ledger: format %u is newer than this program",
+                       ledger->form);
     walk_ledger(&w, ledger);
-    if (w.bad || form == 0 || w.at != len)
+    if (w.bad || ledger->form == 0 || w.at != len)
         return up_fail(err, UP_CORRUPT, "hotfix ledger: the record is not in this program's format");
     return 0;
 }
@@ -119,7 +134,6 @@ int up_hotfix_ledger_write(const struct up_hotfix_ledger *ledger, struct up_stor
 {
     struct up_hotfix_ledger *copy = malloc(sizeof *copy);
     struct up_walk w = {.out = malloc(CAPACITY), .len = CAPACITY};
-    uint32_t form = FORM;
     char path[UP_PATH_SIZE];
     struct up_record r;
     int rc = copy && w.out ? init(&r, path, s, state, err)
@@ -127,7 +141,8 @@ int up_hotfix_ledger_write(const struct up_hotfix_ledger *ledger, struct up_stor
 
     if (rc == 0) {
         *copy = *ledger;
-        up_record_walk_u32(&w, &form);
+        copy->form = ledger->form ? ledger->form : UP_HOTFIX_FORM;
+        up_record_walk_u32(&w, &copy->form);
         walk_ledger(&w, copy);
         rc = up_record_write(&r, w.out, w.at, err);
         if (rc == UP_NOTHING)
@@ -178,6 +193,32 @@ struct up_hotfix *up_hotfix_ledger_find_active(struct up_hotfix_ledger *ledger, 
     return NULL;
 }
 
+struct up_hotfix *up_hotfix_ledger_find_id(struct up_hotfix_ledger *ledger, const char *id)
+{
+    for (uint32_t i = 0; i < ledger->count; i++)
+        if (strcmp(ledger->entry[i].id, id) == 0)
+            return &ledger->entry[i];
+    return NULL;
+}
+
+bool up_hotfix_ledger_under_way(const struct up_hotfix_ledger *ledger)
+{
+    for (uint32_t i = 0; i < ledger->count; i++)
+        if ((ledger->entry[i].files && ledger->entry[i].state == UP_HOTFIX_TESTING) ||
+            ledger->entry[i].ending)
+            return true;
+    return false;
+}
+
+bool up_hotfix_ledger_is_below(const struct up_hotfix_ledger *ledger, const struct up_hotfix *h)
+{
+    for (const struct up_hotfix *o = h + 1; h->files && o < &ledger->entry[ledger->count]; o++)
+        if (strcmp(o->over, h->id) == 0 &&
+            (up_hotfix_ledger_is_active(o) || up_hotfix_ledger_is_below(ledger, o)))
+            return true;
+    return false;
+}
+
 uint64_t up_hotfix_ledger_highest(const struct up_hotfix_ledger *ledger, const char *name)
 {
     uint64_t highest = 0;
@@ -203,7 +244,7 @@ static struct up_hotfix *first_to_go(struct up_hotfix_ledger *ledger, const char
     for (uint32_t i = 0; i < ledger->count; i++) {
         struct up_hotfix *h = &ledger->entry[i];
 
-        if (!up_hotfix_ledger_is_active(h) &&
+        if (!up_hotfix_ledger_is_active(h) && !up_hotfix_ledger_is_below(ledger, h) &&
             (strcmp(h->name, name) == 0 || up_hotfix_ledger_find(ledger, h->name, NULL) != h))
             return h;
     }
@@ -227,4 +268,46 @@ int up_hotfix_ledger_add(struct up_hotfix_ledger *ledger, const char *name, stru
     memset(*out, 0, sizeof **out);
     (*out)->highest = highest;
     return 0;
+}
+
+bool up_hotfix_ledger_is_lost(struct up_storage *s, const char *state)
+{
+    struct up_record_view view[2];
+    struct up_error ignored;
+
+    if (up_hotfix_ledger_inspect(s, state, view, &ignored) < 0)
+        return false;
+    return strcmp(view[0].state, "unreadable") != 0 && strcmp(view[1].state, "unreadable") != 0;
+}
+
+int up_hotfix_ledger_accepts(bool *accepts, bool *under_way, const uint8_t plan[32], struct up_storage *s,
+                             const char *state, struct up_error *err)
+{
+    struct up_hotfix_ledger ledger;
+    int rc = up_hotfix_ledger_read(&ledger, s, state, err);
+
+    *accepts = *under_way = false;
+    if (rc < 0)
+        return rc == UP_STATELOST && up_hotfix_ledger_is_lost(s, state) ? 0 : rc;
+    *accepts = memcmp(ledger.plan, plan, sizeof ledger.plan) == 0;
+    *under_way = up_hotfix_ledger_under_way(&ledger);
+    return 0;
+}
+
+int up_hotfix_ledger_write_both(const struct up_hotfix_ledger *ledger, struct up_storage *s,
+                                const char *state, struct up_error *err)
+{
+    if (up_hotfix_ledger_write(ledger, s, state, err) < 0 ||
+        up_hotfix_ledger_write(ledger, s, state, err) < 0)
+        return err->code;
+    return 0;
+}
+
+int up_hotfix_ledger_repeat(struct up_storage *s, const char *state, struct up_error *err)
+{
+    struct up_hotfix_ledger ledger;
+
+    if (up_hotfix_ledger_read(&ledger, s, state, err) < 0)
+        return err->code;
+    return up_hotfix_ledger_write_both(&ledger, s, state, err);
 }

@@ -22,11 +22,12 @@
 #include "error.h"
 #include "manifest.h"
 
+#define UP_HOTFIX_FORM 2
 #define UP_HOTFIXES 64       /* entries, and names, at most */
 #define UP_HOTFIX_ID_SIZE 17 /* of its folder: 16 hex digits of the manifest's digest, and NUL */
 #define UP_HOTFIX_WHY_SIZE 120
 
-/* Devices store these numbers; 1 and 5 are for hotfixes that do more than one write. */
+/* Devices store these numbers. */
 enum up_hotfix_state {
     UP_HOTFIX_TESTING = 2,
     UP_HOTFIX_FRESH = 3,
@@ -48,10 +49,18 @@ struct up_hotfix {
     uint8_t cuts;     /* how often its test lost power */
     bool by_owner;    /* undone by order: it is not applied again */
     char why[UP_HOTFIX_WHY_SIZE];
+    /* Form 2. */
+    bool lua, files;              /* what it consists of; an older one has only Lua */
+    bool ending;                  /* its files are being put back; the state says what it is until they are */
+    char over[UP_HOTFIX_ID_SIZE]; /* the lower version whose files it replaced; "": none */
+    bool ends;                    /* its files were put back by a release, on trial or confirmed: */
+    uint8_t ends_with[32];        /* digest of its manifest; zeros: none */
 };
 
 struct up_hotfix_ledger {
+    uint32_t form; /* the form read or written; 0: UP_HOTFIX_FORM */
     uint32_t count;
+    uint8_t plan[32]; /* the last plan of files that the ledger accepted; form 2 */
     struct up_hotfix entry[UP_HOTFIXES];
 };
 
@@ -65,9 +74,35 @@ static inline bool up_hotfix_ledger_is_active(const struct up_hotfix *h)
     return h->state <= UP_HOTFIX_APPLIED;
 }
 
+/* The tree of files is under way: a hotfix with files is on test, or files are being put back. */
+bool up_hotfix_ledger_under_way(const struct up_hotfix_ledger *ledger);
+/* The entry of that folder; NULL: there is none. */
+struct up_hotfix *up_hotfix_ledger_find_id(struct up_hotfix_ledger *ledger, const char *id);
+/* Whether its folder holds what a later one in force needs to be undone. */
+bool up_hotfix_ledger_is_below(const struct up_hotfix_ledger *ledger, const struct up_hotfix *h);
+
+/* Whether it passed its test. */
+static inline bool up_hotfix_ledger_is_in_force(const struct up_hotfix *h)
+{
+    return h->state == UP_HOTFIX_FRESH || h->state == UP_HOTFIX_APPLIED;
+}
+
 /* Without a record it is empty. Errors: UP_STATELOST; UP_INCOMPATIBLE a newer program wrote it; UP_WRITE. */
 UP_MUST_CHECK int up_hotfix_ledger_read(struct up_hotfix_ledger *out, struct up_storage *s, const char *state,
                                         struct up_error *err);
+/* Whether neither file holds a record: not one that only cannot be read at the moment. */
+bool up_hotfix_ledger_is_lost(struct up_storage *s, const char *state);
+/* The plan of files that it accepted last. A ledger that is lost for good accepted none. Errors: it cannot
+ * be read now. */
+UP_MUST_CHECK int up_hotfix_ledger_accepts(bool *accepts, bool *under_way, const uint8_t plan[32],
+                                           struct up_storage *s, const char *state, struct up_error *err);
+/* The same in both files, because a reader who finds only one must not be misled by what was before: before a plan of
+ * files is staged, when it is accepted, and before a release puts files back. */
+UP_MUST_CHECK int up_hotfix_ledger_write_both(const struct up_hotfix_ledger *ledger, struct up_storage *s,
+                                              const char *state, struct up_error *err);
+/* Write it to both again as it is: what was read may be a write that failed, and is on no medium. Errors: as
+ * for the two. */
+UP_MUST_CHECK int up_hotfix_ledger_repeat(struct up_storage *s, const char *state, struct up_error *err);
 /* Durable when it returns 0. The folder <state>/hotfix exists. Errors: UP_WRITE, UP_NOSPACE, UP_STATELOST. */
 UP_MUST_CHECK int up_hotfix_ledger_write(const struct up_hotfix_ledger *ledger, struct up_storage *s,
                                          const char *state, struct up_error *err);

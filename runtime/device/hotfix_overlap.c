@@ -1,6 +1,6 @@
 /*
  * hotfix_overlap.c -- whether a later hotfix lies on an earlier one: both have a
- * module of the same name.
+ * module of the same name, or changed the same file.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 
 #include "device_private.h"
 #include "error.h"
+#include "files_kept.h"
 #include "hotfix_private.h"
 
 struct compare {
@@ -44,15 +45,57 @@ static int compare_folders(struct compare *c)
     return c->rc;
 }
 
-int up_hotfix_overlaps(const struct up_device *d, const struct up_hotfix *a, const struct up_hotfix *b,
+static int compare_lua(const struct up_device *d, const struct up_hotfix *a, const struct up_hotfix *b,
                        struct up_error *err)
 {
     char first[UP_PATH_SIZE], second[UP_PATH_SIZE];
     struct compare c = {.d = d, .a = first, .b = second, .err = err};
 
-    if (!up_hotfix_is_there(d, a->id) || !up_hotfix_is_there(d, b->id))
-        return 0;
+    int has = up_hotfix_has(d, a->id, "lua", err);
+
+    if (has > 0)
+        has = up_hotfix_has(d, b->id, "lua", err);
+    if (has <= 0)
+        return has;
     up_hotfix_path(d, a->id, "lua", first, sizeof first);
     up_hotfix_path(d, b->id, "lua", second, sizeof second);
     return compare_folders(&c);
+}
+
+/* 0 it is open; UP_NOTHING it has none. */
+static int open_kept(const struct up_device *d, const struct up_hotfix *h, struct up_files_kept *kept,
+                     struct up_error *err)
+{
+    char head[UP_PATH_SIZE], path[UP_PATH_SIZE + sizeof "/kept"];
+    int rc = UP_NOTHING;
+
+    snprintf(path, sizeof path, "%s/kept", up_hotfix_head(d, h->id, head));
+    if (h->files)
+        rc = up_files_kept_open(kept, d->storage, path, err);
+    return rc == UP_MISSING ? UP_NOTHING : rc;
+}
+
+static int compare_files(const struct up_device *d, const struct up_hotfix *a, const struct up_hotfix *b,
+                         struct up_error *err)
+{
+    struct up_files_kept one, other;
+    int rc = open_kept(d, a, &one, err);
+
+    if (rc < 0)
+        return rc == UP_NOTHING ? 0 : rc;
+    rc = open_kept(d, b, &other, err);
+    if (rc == 0) {
+        rc = up_files_kept_touches(&one.plan, &other.plan);
+        up_files_kept_close(&other);
+    }
+    up_files_kept_close(&one);
+    return rc == UP_NOTHING ? 0 : rc;
+}
+
+int up_hotfix_overlaps(const struct up_device *d, const struct up_hotfix *a, const struct up_hotfix *b,
+                       struct up_error *err)
+{
+    int rc = compare_lua(d, a, b, err);
+
+    return rc == 0 ? compare_files(d, a, b, err) : rc;
 }

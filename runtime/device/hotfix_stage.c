@@ -11,6 +11,7 @@
 #include "device_private.h"
 #include "digest.h"
 #include "error.h"
+#include "hotfix_files.h"
 #include "hotfix_private.h"
 #include "minisign.h"
 #include "package.h"
@@ -70,6 +71,16 @@ bool up_hotfix_is_there(const struct up_device *d, const char *id)
     return d->storage->ops->stat(d->storage, place(d, id, "tree", path), &st) == 0 && st.kind == UP_NODE_DIR;
 }
 
+int up_hotfix_has(const struct up_device *d, const char *id, const char *name, struct up_error *err)
+{
+    char path[UP_PATH_SIZE];
+    struct up_stat st;
+
+    if (d->storage->ops->stat(d->storage, up_hotfix_path(d, id, name, path, sizeof path), &st) == 0)
+        return 1;
+    return errno == ENOENT ? 0 : up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
+}
+
 bool up_hotfix_is_lost(const struct up_device *d, const char *id)
 {
     char path[UP_PATH_SIZE];
@@ -113,8 +124,7 @@ int up_hotfix_begin(struct up_device *d, const struct up_manifest *m, struct up_
     struct up_gate_report report;
     char path[UP_PATH_SIZE];
 
-    if (up_device_gates(d, m, &report, err) < 0 ||
-        up_hotfix_ledger_read(&ledger, d->storage, d->config->state, err) < 0 ||
+    if (up_device_gates(d, m, &report, err) < 0 || up_hotfix_ledger(d, &ledger, err) < 0 ||
         up_storage_make_dir(d->storage, place(d, "", "", path), FOLDER_MODE, err) < 0 ||
         up_hotfix_clean(d, &ledger, true, err) < 0)
         return err->code;
@@ -176,6 +186,24 @@ static int name_folder(struct up_device *d, const char *id, struct up_error *err
     return up_storage_sync_parent(d->storage, to, err);
 }
 
+/* The archive is as the manifest says, and its update.ini one that a device takes. */
+static int check_files(struct up_device *d, const struct up_manifest *m, struct up_error *err)
+{
+    char tree[UP_PATH_SIZE];
+    struct up_hotfix_files files;
+    int rc;
+
+    if (m->hotfix_files != up_hotfix_files_any(d->storage, place(d, NEW, "tree", tree)))
+        return up_fail(err, UP_UNTRUSTED, "hotfix %s: whether it has files is not as its manifest says",
+                       m->hotfix_name);
+    if (!m->hotfix_files)
+        return 0;
+    rc = up_hotfix_files_open(&files, d->storage, tree, err);
+    if (rc == 0)
+        up_hotfix_files_close(&files);
+    return rc;
+}
+
 int up_hotfix_finish(struct up_device *d, const struct up_manifest *m, char id[UP_HOTFIX_ID_SIZE],
                      struct up_error *err)
 {
@@ -186,7 +214,7 @@ int up_hotfix_finish(struct up_device *d, const struct up_manifest *m, char id[U
         return err->code;
     up_hotfix_name(m, id);
     place(d, NEW, "hotfix.tar", spool);
-    if (read_back(d, part, spool, err) < 0 || unpack(d, part, spool, err) < 0)
+    if (read_back(d, part, spool, err) < 0 || unpack(d, part, spool, err) < 0 || check_files(d, m, err) < 0)
         return err->code;
     d->storage->ops->unlink(d->storage, spool);
     return name_folder(d, id, err);
@@ -210,13 +238,12 @@ static bool is_id(const char *name)
 /* Whether it is in force, or waits to be tested. */
 static bool is_kept(const struct walk *w, const char *id)
 {
-    for (uint32_t i = 0; i < w->ledger->count; i++) {
-        const struct up_hotfix *h = &w->ledger->entry[i];
+    const struct up_hotfix *h = up_hotfix_ledger_find_id((struct up_hotfix_ledger *)w->ledger, id);
 
-        if (strcmp(h->id, id) == 0)
-            return up_hotfix_ledger_is_active(h) || (!w->all && h->state == UP_HOTFIX_UNDONE && !h->by_owner);
-    }
-    return !w->all;
+    if (!h)
+        return !w->all;
+    return up_hotfix_ledger_is_active(h) || up_hotfix_ledger_is_below(w->ledger, h) ||
+           (!w->all && h->state == UP_HOTFIX_UNDONE && !h->by_owner);
 }
 
 /* Rename it first, so that half a folder is never taken for a hotfix. */
@@ -257,13 +284,12 @@ int up_hotfix_clean(struct up_device *d, const struct up_hotfix_ledger *ledger, 
 static int find_waiting(void *user, const char *name, enum up_node_kind kind)
 {
     struct walk *w = user;
+    const struct up_hotfix *h = up_hotfix_ledger_find_id((struct up_hotfix_ledger *)w->ledger, name);
 
     (void)kind;
-    if (!is_id(name) || !is_kept(w, name) || !up_hotfix_is_there(w->d, name))
+    if (!is_id(name) || !is_kept(w, name) || !up_hotfix_is_there(w->d, name) ||
+        (h && h->state != UP_HOTFIX_UNDONE))
         return 0;
-    for (uint32_t i = 0; i < w->ledger->count; i++)
-        if (strcmp(w->ledger->entry[i].id, name) == 0 && up_hotfix_ledger_is_active(&w->ledger->entry[i]))
-            return 0;
     strcpy(w->waiting, name);
     return 1;
 }
@@ -276,7 +302,6 @@ void up_hotfix_waiting(const struct up_device *d, char id[UP_HOTFIX_ID_SIZE])
     char path[UP_PATH_SIZE];
 
     id[0] = '\0';
-    if (up_device_has_file(d, "hotfix") &&
-        up_hotfix_ledger_read(&ledger, d->storage, d->config->state, &ignored) == 0)
+    if (up_device_has_file(d, "hotfix") && up_hotfix_ledger(d, &ledger, &ignored) == 0)
         (void)!d->storage->ops->list(d->storage, place(d, "", "", path), find_waiting, &w);
 }

@@ -5,6 +5,9 @@
  * Order of durable steps: the plan and stage staging, journal with the digest of
  * the plan, the files, stage staged. What a cut left of a plan that the journal
  * does not name is swept first.
+ *
+ * Hotfixes with files that end with the release are put back in the same plan, also if
+ * the release itself has no files.
  */
 #include <string.h>
 
@@ -14,6 +17,8 @@
 #include "files_make.h"
 #include "files_part.h"
 #include "files_programs.h"
+#include "hotfix_gate.h"
+#include "hotfix_set.h"
 
 /* Whether the lines of this path stop and start it. */
 static bool has_both(const struct up_update_ini *ini, const char *path)
@@ -55,13 +60,28 @@ static int check_targets(const struct up_device *d, const struct up_update_ini *
     return 0;
 }
 
+/* The hotfixes that end with the release: those that are not made for it, and those that changed what it changes. */
+static int end_hotfixes(const struct up_device *d, struct up_hotfix_set *fixes, struct up_files_plan *plan,
+                        const struct up_files_source *own, struct up_error *err)
+{
+    if (!fixes)
+        return 0;
+    for (uint32_t i = 0; i < fixes->ledger.count; i++)
+        fixes->goes[i] =
+            up_hotfix_set_has(fixes, i) && !up_hotfix_gate_fits(&fixes->ledger.entry[i], &d->state.tx.pair);
+    up_hotfix_set_close_over(fixes, plan);
+    return up_hotfix_set_reverse(fixes, plan, own, err);
+}
+
 /* Put the plan on record, and its digest into the journal. */
 static int begin(struct up_device *d, struct up_files *f, const struct up_files_part *part,
-                 struct up_error *err)
+                 struct up_hotfix_set *fixes, struct up_error *err)
 {
+    const struct up_files_source own = up_files_part_source((struct up_files_part *)part);
     struct up_journal_state next = d->state;
     bool signed_by_nobody = up_manifest_sequence_is_unsigned(next.tx.sequence);
     struct up_files_plan plan;
+    int rc;
 
     if (check_targets(d, &part->archive.ini, err) < 0)
         return err->code;
@@ -70,9 +90,12 @@ static int begin(struct up_device *d, struct up_files *f, const struct up_files_
         return err->code;
     for (uint32_t i = 0; i < plan.root_count; i++)
         plan.root[i].plain = signed_by_nobody;
-    if (plan.op_count > 0 && up_files_begin(f, &plan, err) < 0) {
+    rc = end_hotfixes(d, fixes, &plan, &own, err);
+    if (rc == 0 && plan.op_count > 0)
+        rc = up_files_begin(f, &plan, err);
+    if (rc < 0) {
         up_files_plan_free(&plan);
-        return err->code;
+        return rc;
     }
     /* A bare archive does not say what it needs. */
     next.tx.restart = plan.op_count > 0 && (signed_by_nobody || needs_restart(&part->archive.ini));
@@ -82,12 +105,13 @@ static int begin(struct up_device *d, struct up_files *f, const struct up_files_
     return up_device_save(d, &next, err);
 }
 
-/* Keep the open plan if it is this transaction's and not yet switched; else undo and remove it. */
-static int make_way(const struct up_device *d, struct up_files *f, struct up_error *err)
+/* Keep the open plan if it is this transaction's, complete, or with no content of hotfixes to come; else undo and
+ * remove it. */
+static int make_way(const struct up_device *d, struct up_files *f, bool fixes, struct up_error *err)
 {
     const struct up_known_digest *plan = &d->state.tx.plan;
     bool ours = plan->known && memcmp(plan->bytes, f->stage.plan, sizeof plan->bytes) == 0 && !f->lost &&
-                (f->stage.step == UP_FILES_STAGING || f->stage.step == UP_FILES_STAGED);
+                ((f->stage.step == UP_FILES_STAGING && !fixes) || f->stage.step == UP_FILES_STAGED);
 
     if (ours)
         return 0;
@@ -100,12 +124,15 @@ static int put_in_place(struct up_files *f, struct up_error *err)
     return up_files_switch(f, err) < 0 ? err->code : up_files_sweep(f, true, err);
 }
 
-static int stage(struct up_device *d, struct up_files *f, struct up_files_part *part, struct up_error *err)
+static int stage(struct up_device *d, struct up_files *f, struct up_files_part *part,
+                 struct up_hotfix_set *fixes, struct up_error *err)
 {
-    const struct up_files_source source = up_files_part_source(part);
+    const struct up_files_source own = up_files_part_source(part),
+                                 source = fixes ? up_files_reverse_source(&fixes->reverse) : own;
     const struct up_files_hands hands = up_config_hands(d->config, NULL);
 
-    if (make_way(d, f, err) < 0 || (f->stage.step == UP_FILES_NONE && begin(d, f, part, err) < 0))
+    if (make_way(d, f, fixes != NULL, err) < 0 ||
+        (f->stage.step == UP_FILES_NONE && begin(d, f, part, fixes, err) < 0))
         return err->code;
     if (f->stage.step == UP_FILES_NONE) /* there is nothing to do */
         return 0;
@@ -116,29 +143,57 @@ static int stage(struct up_device *d, struct up_files *f, struct up_files_part *
     return d->provisioning ? put_in_place(f, err) : 0;
 }
 
-static int stage_part(struct up_device *d, struct up_files_part *part, struct up_error *err)
+static int stage_part(struct up_device *d, struct up_files_part *part, struct up_hotfix_set *fixes,
+                      struct up_error *err)
 {
     struct up_error ignored;
     struct up_files f;
-    int rc = up_files_open(&f, d->storage, d->config->state, err);
+    int rc = up_device_end_fixes(d, err); /* what is left of a plan of theirs */
 
+    if (rc == 0)
+        rc = up_files_open(&f, d->storage, d->config->state, err);
     if (rc < 0)
         return rc;
-    rc = stage(d, &f, part, err);
+    rc = stage(d, &f, part, fixes, err);
     if (rc < 0 && !d->provisioning)
         (void)!up_files_sweep(&f, false, &ignored);
     up_files_close(&f);
     return rc;
 }
 
+/* The hotfixes of this device; *out stays NULL if it never had one. */
+static int open_fixes(struct up_device *d, struct up_hotfix_set **out, struct up_error *err)
+{
+    *out = NULL;
+    if (d->provisioning || up_device_lacks_file(d, "hotfix"))
+        return 0;
+    return up_hotfix_set_open(out, d->storage, d->config->state, &d->state, up_device_time(d), err);
+}
+
+int up_device_stage_ends(struct up_device *d, struct up_error *err)
+{
+    struct up_files_part none = {.storage = d->storage, .file = -1};
+    struct up_hotfix_set *fixes;
+    int rc = open_fixes(d, &fixes, err);
+
+    if (rc == 0 && fixes && !(d->state.tx.parts & 1u << UP_FILES))
+        rc = stage_part(d, &none, fixes, err);
+    up_hotfix_set_close(fixes);
+    return rc;
+}
+
 int up_device_stage_files(struct up_device *d, const char *path, struct up_error *err)
 {
+    struct up_hotfix_set *fixes;
     struct up_files_part part;
-    int rc = up_files_part_open(&part, d->storage, path, err);
+    int rc = open_fixes(d, &fixes, err);
 
-    if (rc < 0)
-        return rc;
-    rc = stage_part(d, &part, err);
-    up_files_part_close(&part);
+    if (rc == 0)
+        rc = up_files_part_open(&part, d->storage, path, err);
+    if (rc == 0) {
+        rc = stage_part(d, &part, fixes, err);
+        up_files_part_close(&part);
+    }
+    up_hotfix_set_close(fixes);
     return rc;
 }

@@ -17,6 +17,7 @@
 #include "error.h"
 #include "generation.h"
 #include "generation_reader.h"
+#include "hotfix_ledger.h"
 #include "minisign.h"
 #include "package.h"
 
@@ -299,6 +300,18 @@ static int forget_hints(struct up_device *d, struct up_error *err)
     return code;
 }
 
+/* A hotfix on test, or one that is being undone, has the tree of files. */
+static int check_hotfixes(const struct up_device *d, struct up_error *err)
+{
+    struct up_hotfix_ledger ledger;
+
+    if (up_hotfix_ledger_read(&ledger, d->storage, d->config->state, err) < 0)
+        return up_hotfix_ledger_is_lost(d->storage, d->config->state) ? 0 : err->code;
+    return up_hotfix_ledger_under_way(&ledger)
+               ? up_fail(err, UP_BUSY, "a hotfix is being tested or undone; try again later")
+               : 0;
+}
+
 int up_device_prepare(struct up_device *d, const struct up_manifest *m, struct up_error *err)
 {
     struct up_journal_state next = d->state;
@@ -312,6 +325,8 @@ int up_device_prepare(struct up_device *d, const struct up_manifest *m, struct u
         d->read_back = UP_READ_DIRECT;
         next.phase = UP_INSTALLING;
         if (next.phase != d->state.phase && up_device_save(d, &next, err) < 0)
+            return err->code;
+        if (check_hotfixes(d, err) < 0) /* that one looks at the phase after it was put on record */
             return err->code;
         d->finish = calloc(1, sizeof *d->finish);
         if (!d->finish)
@@ -343,7 +358,7 @@ int up_device_finish(struct up_device *d, const struct up_manifest *m, struct up
     up_device_forget_kept(d);
     if (d->provisioning)
         return up_device_commit_provision(d, err);
-    if (up_device_gates(d, m, &report, err) < 0)
+    if (up_device_stage_ends(d, err) < 0 || up_device_gates(d, m, &report, err) < 0)
         return err->code;
     return arm(d, err);
 }

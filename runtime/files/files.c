@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "files_here.h"
+#include "files_kept.h"
 #include "files_try.h"
 #include "files_twin.h"
 #include "files_weak.h"
@@ -57,7 +58,8 @@ int up_files_open(struct up_files *f, struct up_storage *s, const char *state, s
 
     memset(f, 0, sizeof *f);
     f->storage = s;
-    if (snprintf(f->folder, sizeof f->folder, "%s/files", state) >= (int)sizeof f->folder)
+    if (snprintf(f->state, sizeof f->state, "%s", state) >= (int)sizeof f->state ||
+        snprintf(f->folder, sizeof f->folder, "%s/files", state) >= (int)sizeof f->folder)
         return up_fail(err, UP_USAGE, "%s: path too long", state);
     if (up_files_stage_init(&f->record, s, f->folder, err) < 0 ||
         up_files_stage_read(&f->record, &f->stage, err) < 0)
@@ -208,6 +210,8 @@ int up_files_switch(struct up_files *f, struct up_error *err)
         if (up_files_op_forward(&w, n, err) < 0)
             return err->code;
     }
+    if (*f->plan.keep && up_files_kept_write(&w, f->state, err) < 0)
+        return err->code;
     return enter(f, UP_FILES_SWITCHED, err);
 }
 

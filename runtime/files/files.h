@@ -30,7 +30,7 @@
 
 struct up_files {
     struct up_storage *storage;
-    char folder[UP_PATH_SIZE]; /* <state>/files */
+    char state[UP_PATH_SIZE], folder[UP_PATH_SIZE]; /* <state>/files */
     struct up_files_record record;
     struct up_files_stage stage;
     bool lost;                      /* the stage names a plan, or what was found, that cannot be read */
@@ -54,6 +54,9 @@ struct up_files_source {
     void *user;
     long long (*read)(void *user, uint32_t content, void *buf, size_t len, uint64_t offset,
                       struct up_error *err);
+    /* An open file whose owner, mode and extended attributes that content gets, and which the engine closes; -1:
+     * those of what it replaces. May be NULL. */
+    int (*like)(void *user, uint32_t content);
 };
 
 /* Put the plan on record, to be filled. The caller keeps it. Errors: UP_BUSY another one is

@@ -196,7 +196,8 @@ int up_files_make(struct up_files_plan *plan, struct up_storage *s, const struct
     plan->root_count = root_count;
     for (uint32_t i = 0; i < root_count; i++)
         plan->root[i] = roots[i];
-    plan->op = calloc(ini->count, sizeof *plan->op);
+    plan->keep = "";
+    plan->op = calloc(UP_FILES_OPS, sizeof *plan->op);
     plan->program = calloc(UP_FILES_PROGRAMS, sizeof *plan->program);
     if (!plan->op || !plan->program) {
         up_files_plan_free(plan);

@@ -28,7 +28,7 @@ struct up_files_content {
 /*
  * `roots` are absolute paths, none below another. The plan points into ini and roots, which must
  * outlive it, and is released with up_files_plan_free(). It gets a random id, and a random value
- * for each root. If there is nothing to do, op_count is 0.
+ * for each root, and has room for UP_FILES_OPS operations. If there is nothing to do, op_count is 0.
  * Errors, with the line: UP_INCOMPATIBLE it lies below no root, or a file or link stands where a
  * directory must be; UP_MISSING no such directory, or no such file in the package;
  * UP_WRITE it cannot be looked at; UP_INTERNAL.

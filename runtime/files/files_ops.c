@@ -34,7 +34,8 @@ static int refuse(const struct at *a, const char *why, struct up_error *err)
                    *a->place.folder ? "/" : "", a->op->name, why);
 }
 
-static int may_touch(const struct at *a, const struct up_stat *st, struct up_error *err)
+/* `keeps`: what is there stays on record after the plan. */
+static int may_touch(const struct at *a, const struct up_stat *st, bool keeps, struct up_error *err)
 {
     if (st->mount_point)
         return refuse(a, "is a mount", err);
@@ -42,6 +43,8 @@ static int may_touch(const struct at *a, const struct up_stat *st, struct up_err
         return refuse(a, "is immutable or append-only", err);
     if (a->op->kind == UP_FILES_MAKE_DIR)
         return refuse(a, "is there already", err);
+    if (keeps && st->kind != UP_NODE_FILE)
+        return refuse(a, "is no file, and a hotfix changes only files", err);
     if (st->kind == UP_NODE_FILE || st->kind == UP_NODE_LINK)
         return 0;
     if (st->kind != UP_NODE_DIR || a->op->kind != UP_FILES_DELETE)
@@ -75,7 +78,7 @@ int up_files_op_find(const struct up_files_work *w, uint32_t n, bool digest, str
         rc = up_files_tree_look(&a.place, a.op->name, &out->st, err);
     out->there = rc > 0;
     if (out->there)
-        rc = may_touch(&a, &out->st, err);
+        rc = may_touch(&a, &out->st, w->plan->keep && *w->plan->keep, err);
     if (rc == 0 && digest && out->there && out->st.kind == UP_NODE_FILE)
         rc = up_files_tree_digest(&a.place, a.op->name, out->digest, err);
     up_files_tree_close(&a.place);

@@ -9,8 +9,8 @@
 #include "storage.h"
 #include "update_ini.h"
 
-#define MAGIC "MOULTFP2"
-#define HEAD (8 + UP_FILES_ID_SIZE + 12)
+#define MAGIC "MOULTFP3"
+#define HEAD (8 + UP_FILES_ID_SIZE + 16)                     /* and where the old content stays */
 #define ROOT_SIZE (UP_FILES_HERE_SIZE + 4 + 4)               /* and the path */
 #define OP_SIZE (4 + 4 + 4 + 4 + 4 + 8 + UP_SHA256_SIZE + 8) /* and two strings */
 #define PROGRAM_SIZE (4 + 4 + 8)                             /* and two strings */
@@ -144,11 +144,18 @@ static int check_apart(const struct up_files_plan *plan, struct up_error *err)
     return 0;
 }
 
+static const char *keep_of(const struct up_files_plan *plan)
+{
+    return plan->keep ? plan->keep : "";
+}
+
 static int check(const struct up_files_plan *plan, struct up_error *err)
 {
     if (plan->root_count == 0 || plan->root_count > UP_FILES_ROOTS || plan->op_count == 0 ||
         plan->op_count > UP_FILES_OPS || plan->program_count > UP_FILES_PROGRAMS)
         return wrong(err, "too few or too many roots, operations or programs");
+    if (!dir_fits(keep_of(plan)))
+        return wrong(err, "the old content stays at no place below the state");
     for (uint32_t i = 0; i < plan->root_count; i++)
         if (check_root(plan, i, err) < 0)
             return err->code;
@@ -163,7 +170,7 @@ static int check(const struct up_files_plan *plan, struct up_error *err)
 
 static size_t encoded_size(const struct up_files_plan *plan)
 {
-    size_t size = HEAD;
+    size_t size = HEAD + strlen(keep_of(plan)) + 1;
 
     for (uint32_t i = 0; i < plan->root_count; i++)
         size += ROOT_SIZE + strlen(plan->root[i].path) + 1;
@@ -227,7 +234,8 @@ int up_files_plan_encode(const struct up_files_plan *plan, uint8_t **out, size_t
     up_put32(at, plan->root_count);
     up_put32(at + 4, plan->op_count);
     up_put32(at + 8, plan->program_count);
-    at += 12;
+    up_put32(at + 12, (uint32_t)strlen(keep_of(plan)) + 1);
+    at = put_text(at + 16, keep_of(plan));
     for (uint32_t i = 0; i < plan->root_count; i++) {
         at = put_bytes(at, plan->root[i].here, UP_FILES_HERE_SIZE);
         up_put32(at, (plan->root[i].weak ? WEAK : 0) | (plan->root[i].plain ? PLAIN : 0));
@@ -318,10 +326,11 @@ static bool take_all(struct up_files_plan *plan, struct reader *r)
     if (!head || memcmp(head, MAGIC, 8) != 0)
         return false;
     memcpy(plan->id, head + 8, UP_FILES_ID_SIZE);
-    plan->root_count = up_get32(head + HEAD - 12);
-    plan->op_count = up_get32(head + HEAD - 8);
-    plan->program_count = up_get32(head + HEAD - 4);
-    if (plan->root_count > UP_FILES_ROOTS || plan->op_count > UP_FILES_OPS ||
+    plan->root_count = up_get32(head + HEAD - 16);
+    plan->op_count = up_get32(head + HEAD - 12);
+    plan->program_count = up_get32(head + HEAD - 8);
+    plan->keep = take_text(r, up_get32(head + HEAD - 4));
+    if (!plan->keep || plan->root_count > UP_FILES_ROOTS || plan->op_count > UP_FILES_OPS ||
         plan->program_count > UP_FILES_PROGRAMS)
         return false;
     for (uint32_t i = 0; i < plan->root_count; i++)

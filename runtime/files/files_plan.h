@@ -66,6 +66,8 @@ struct up_files_program {
 
 struct up_files_plan {
     uint8_t id[UP_FILES_ID_SIZE]; /* random */
+    const char
+        *keep; /* folder below the state in which the old content stays (files_kept.h); NULL, "": it goes */
     uint32_t root_count, op_count, program_count;
     struct up_files_root root[UP_FILES_ROOTS];
     struct up_files_op *op;

@@ -257,7 +257,7 @@ int up_files_program_go_back(struct up_files *f, const struct up_files_hands *ha
 
 const char *up_files_program_task_name(enum up_files_task task)
 {
-    static const char *const names[UP_FILES_TASKS] = {"on", "back", "keep-new", "keep-old"};
+    static const char *const names[UP_FILES_TASKS] = {"on", "back", "keep-new", "keep-old", "stage"};
 
     return names[task];
 }

@@ -50,6 +50,7 @@ enum up_files_task {
     UP_FILES_BACK,     /* to the old one */
     UP_FILES_KEEP_NEW, /* sweep */
     UP_FILES_KEEP_OLD,
+    UP_FILES_STAGE, /* begin and fill the plan of hotfixes: the device's, not up_files_program_do()'s */
     UP_FILES_TASKS
 };
 /* "on", "back", ... */

@@ -68,25 +68,35 @@ static int write_content(const struct up_files_place *p, const struct up_files_o
     return err->code;
 }
 
+/* Like an open file, which is closed. */
+static int make_like(const struct up_files_place *p, const char *name, int file, int like,
+                     struct up_error *err)
+{
+    int rc =
+        up_files_tree_make_like(p, file, like) < 0 ? up_files_tree_failed(p, name, "attributes", err) : 0;
+
+    p->storage->ops->close(p->storage, like);
+    return rc;
+}
+
 /* The attributes of the file that it replaces; a new one gets the owner of its folder. */
 static int give_attributes(const struct up_files_place *p, const struct up_files_op *op, int file,
-                           struct up_error *err)
+                           const struct up_files_source *source, struct up_error *err)
 {
     struct up_storage *s = p->storage;
     struct up_stat st;
-    int there = up_files_plan_is_step(op) ? up_files_tree_look(p, op->name, &st, err) : 0, like, rc;
+    int there = up_files_plan_is_step(op) ? up_files_tree_look(p, op->name, &st, err) : 0, like;
 
     if (there < 0)
         return there;
     if (there > 0 && st.kind == UP_NODE_FILE) {
         like = s->ops->open_at(s, p->dir, op->name, UP_READ, 0);
-        if (like < 0)
-            return up_files_tree_failed(p, op->name, "open", err);
-        rc = up_files_tree_make_like(p, file, like) < 0 ? up_files_tree_failed(p, op->name, "attributes", err)
-                                                        : 0;
-        s->ops->close(s, like);
-        return rc;
+        return like < 0 ? up_files_tree_failed(p, op->name, "open", err)
+                        : make_like(p, op->name, file, like, err);
     }
+    like = source && source->like ? source->like(source->user, op->content) : -1;
+    if (like >= 0)
+        return make_like(p, op->name, file, like, err);
     if (s->ops->stat_file(s, p->dir, &st) < 0 ||
         s->ops->set_attributes(s, file, st.owner, st.group, op->mode) < 0)
         return up_files_tree_failed(p, op->name, "attributes", err);
@@ -104,7 +114,7 @@ static int make_file(const struct up_files_place *p, const struct up_files_op *o
         return up_files_tree_failed(p, name, "create", err);
     rc = write_content(p, op, name, file, source, err);
     if (rc == 0)
-        rc = give_attributes(p, op, file, err);
+        rc = give_attributes(p, op, file, source, err);
     if (rc == 0 && s->ops->sync(s, file) < 0)
         rc = up_files_tree_failed(p, name, "sync", err);
     s->ops->close(s, file);
@@ -126,7 +136,7 @@ static int make_dir(const struct up_files_place *p, const struct up_files_op *op
     dir = s->ops->open_dir(s, p->dir, name, true);
     if (dir < 0)
         return up_files_tree_failed(p, name, "open", err);
-    rc = give_attributes(p, op, dir, err);
+    rc = give_attributes(p, op, dir, NULL, err);
     if (rc == 0 && s->ops->sync(s, dir) < 0)
         rc = up_files_tree_failed(p, name, "sync", err);
     s->ops->close(s, dir);

@@ -59,9 +59,8 @@ int up_files_weak_holds(const struct up_files_work *w, const struct up_files_pla
     return is_in(p, name, digest_of(w, n, new_content), err);
 }
 
-/* `name` of `from` as `to_name` of `to`, which is free. */
-static int copy(const struct up_files_place *from, const char *name, const struct up_files_place *to,
-                const char *to_name, const uint8_t *digest, struct up_error *err)
+int up_files_weak_copy(const struct up_files_place *from, const char *name, const struct up_files_place *to,
+                       const char *to_name, const uint8_t *digest, struct up_error *err)
 {
     struct up_storage *s = to->storage;
     int file, rc;
@@ -94,7 +93,7 @@ int up_files_weak_keep(const struct up_files_work *w, const struct up_files_plac
         return err->code;
     rc = is_in(&state, kept, digest, err);
     if (rc == 0)
-        rc = copy(p, name, &state, kept, digest, err);
+        rc = up_files_weak_copy(p, name, &state, kept, digest, err);
     up_files_tree_close(&state);
     return rc < 0 ? rc : 0;
 }
@@ -109,7 +108,7 @@ static int write_anew(const struct up_files_work *w, const struct up_files_place
     up_files_weak_kept_name(w, n, new_content, kept);
     if (up_files_tree_open_at(&state, w->storage, w->folder, "", err) < 0)
         return err->code;
-    rc = copy(&state, kept, p, fresh, digest_of(w, n, new_content), err);
+    rc = up_files_weak_copy(&state, kept, p, fresh, digest_of(w, n, new_content), err);
     up_files_tree_close(&state);
     return rc;
 }

@@ -28,6 +28,12 @@ void up_files_weak_kept_name(const struct up_files_work *w, uint32_t n, bool new
 UP_MUST_CHECK int up_files_weak_keep(const struct up_files_work *w, const struct up_files_place *p,
                                      uint32_t n, const char *name, bool new_content, struct up_error *err);
 
+/* `name` of `from` as `to_name` of `to`, with its attributes; durable when it returns 0. Errors: UP_WRITE it does not
+ * have that digest; UP_NOSPACE. */
+UP_MUST_CHECK int up_files_weak_copy(const struct up_files_place *from, const char *name,
+                                     const struct up_files_place *to, const char *to_name,
+                                     const uint8_t *digest, struct up_error *err);
+
 /* 1 the file `name` is there with the new or old content, 0 it is not, or an error. */
 UP_MUST_CHECK int up_files_weak_holds(const struct up_files_work *w, const struct up_files_place *p,
                                       uint32_t n, const char *name, bool new_content, struct up_error *err);

@@ -154,5 +154,5 @@ static long long read_content(void *user, uint32_t content, void *buf, size_t le
 
 struct up_files_source up_files_part_source(struct up_files_part *part)
 {
-    return (struct up_files_source){part, read_content};
+    return (struct up_files_source){part, read_content, NULL};
 }

@@ -234,6 +234,7 @@ static void check_hotfix(struct up_json_fields *f, const struct up_manifest *m)
 static void check_belongings(struct up_json_fields *f, const struct up_manifest *m, unsigned needs)
 {
     bool files = up_manifest_part(m, UP_FILES);
+    unsigned has = m->hotfix_files ? 1u << UP_FILES : 0;
 
     if (!up_manifest_part(m, UP_SCRIPT) != !m->script_version[0])
         up_json_fields_refuse(f, "script.version belongs to a script part");
@@ -241,11 +242,11 @@ static void check_belongings(struct up_json_fields *f, const struct up_manifest 
         up_json_fields_refuse(f, "core.name and core.version belong to a core part");
     if (files != (m->files_version[0] != 0))
         up_json_fields_refuse(f, "files.version belongs to a files part");
+    for (unsigned i = 0; i < m->part_count; i++)
+        has |= 1u << m->part[i].kind;
     for (int kind = 0; kind < UP_PART_KINDS; kind++)
-        if (is_late((enum up_part_kind)kind) &&
-            (up_manifest_part(m, (enum up_part_kind)kind) != NULL) != ((needs & 1u << kind) != 0))
-            up_json_fields_refuse(f, "needs must name %s if there is a %s part, and only then",
-                                  part_names[kind], part_names[kind]);
+        if (is_late((enum up_part_kind)kind) && (has & 1u << kind) != (needs & 1u << kind))
+            up_json_fields_refuse(f, "needs must name %s if there are any, and only then", part_names[kind]);
     check_hotfix(f, m);
 }
 
@@ -286,6 +287,17 @@ static void take_base(struct up_json_fields *f, struct up_manifest *m)
     up_json_fields_leave(&inner, f);
 }
 
+/* Only true is ever written. */
+static void take_hotfix_files(struct up_json_fields *f, struct up_manifest *m)
+{
+    json_t *value = up_json_fields_take(f, "files");
+
+    m->hotfix_files = value != NULL;
+    if (value && !json_is_true(value))
+        up_json_fields_refuse(f, "files must be true, or absent");
+    json_decref(value);
+}
+
 static void take_hotfix(struct up_json_fields *f, struct up_manifest *m)
 {
     struct up_json_fields inner;
@@ -294,6 +306,7 @@ static void take_hotfix(struct up_json_fields *f, struct up_manifest *m)
         return;
     take_name(&inner, "name", m->hotfix_name, sizeof m->hotfix_name);
     take_name(&inner, "version", m->hotfix_version, sizeof m->hotfix_version);
+    take_hotfix_files(&inner, m);
     take_base(&inner, m);
     up_json_fields_leave(&inner, f);
 }

@@ -102,6 +102,8 @@ static void put_hotfix(json_t *object, const struct up_manifest *m)
     base = json_object();
     put_string(inner, "name", m->hotfix_name);
     put_string(inner, "version", m->hotfix_version);
+    if (m->hotfix_files)
+        json_object_set_new(inner, "files", json_true());
     for (int kind = 0; kind < UP_RELEASE_PARTS; kind++)
         put_string(base, up_manifest_part_name((enum up_part_kind)kind), m->base[kind]);
     json_object_set_new(inner, "base", base);
@@ -113,7 +115,7 @@ static void put_needs(json_t *object, const struct up_manifest *m)
 {
     json_t *list = json_array();
 
-    if (m->files_version[0])
+    if (m->files_version[0] || m->hotfix_files)
         json_array_append_new(list, json_string(up_manifest_part_name(UP_FILES)));
     if (m->hotfix_name[0])
         json_array_append_new(list, json_string(up_manifest_part_name(UP_HOTFIX)));
@@ -178,8 +180,8 @@ static bool same(const struct up_manifest *a, const struct up_manifest *b)
            a->requires_version == b->requires_version && strcmp(a->min_moult, b->min_moult) == 0 &&
            a->issued == b->issued && a->not_after == b->not_after && a->deadline == b->deadline &&
            strcmp(a->hotfix_name, b->hotfix_name) == 0 && strcmp(a->hotfix_version, b->hotfix_version) == 0 &&
-           memcmp(a->base, b->base, sizeof a->base) == 0 && a->override_count == b->override_count &&
-           strcmp(a->text, b->text) == 0 && !*a->meta == !*b->meta;
+           a->hotfix_files == b->hotfix_files && memcmp(a->base, b->base, sizeof a->base) == 0 &&
+           a->override_count == b->override_count && strcmp(a->text, b->text) == 0 && !*a->meta == !*b->meta;
 }
 
 int up_manifest_format(const struct up_manifest *m, char **out, size_t *len, struct up_error *err)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "update_ini.h"
 
 void up_script_archive_begin(struct up_script_archive *a, uint64_t size)
 {
@@ -36,8 +37,10 @@ static int check_hotfix(struct up_script_archive *a, const struct up_tar_entry *
 {
     const char *name = entry->name;
 
-    if (strcmp(name, "files") == 0 || strncmp(name, "files/", 6) == 0)
-        return up_fail(err, UP_INCOMPATIBLE, "hotfix: %s: a hotfix with files is not supported", name);
+    if (strncmp(name, "files/", 6) == 0) {
+        a->has_files = a->has_files || strcmp(name, "files/" UP_UPDATE_INI) == 0;
+        return entry->directory ? up_fail(err, UP_UNTRUSTED, "hotfix: %s: files/ must be flat", name) : 0;
+    }
     if (strncmp(name, "lua/", 4) == 0 && is_kept(name + 4))
         return up_fail(err, UP_UNTRUSTED,
                        "hotfix: %s: main, policy, sys, update and what is below update stay the release's",
@@ -46,9 +49,11 @@ static int check_hotfix(struct up_script_archive *a, const struct up_tar_entry *
         a->has_main = a->has_main || !entry->directory;
         return 0;
     }
-    if (strcmp(name, entry->directory ? "lua" : "test.lua") != 0)
-        return up_fail(err, UP_UNTRUSTED, "hotfix: %s: only lua/ and test.lua may be in it", name);
-    return 0;
+    if (strcmp(name, "test.lua") == 0
+            ? !entry->directory
+            : entry->directory && (strcmp(name, "lua") == 0 || strcmp(name, "files") == 0))
+        return 0;
+    return up_fail(err, UP_UNTRUSTED, "hotfix: %s: only lua/, files/ and test.lua may be in it", name);
 }
 
 /* Names ascend, so those below a directory follow it directly: only members
@@ -102,8 +107,7 @@ int up_script_archive_end(const struct up_script_archive *a, struct up_error *er
 {
     if (up_tar_reader_end(&a->tar, err) < 0)
         return err->code;
-    if (!a->has_main)
-        return up_fail(err, UP_UNTRUSTED, "%s",
-                       a->hotfix ? "hotfix: has no module below lua/" : "script: has no main.lua");
-    return 0;
+    if (a->hotfix && !a->has_main && !a->has_files)
+        return up_fail(err, UP_UNTRUSTED, "hotfix: has neither a module below lua/ nor files/" UP_UPDATE_INI);
+    return a->hotfix || a->has_main ? 0 : up_fail(err, UP_UNTRUSTED, "script: has no main.lua");
 }

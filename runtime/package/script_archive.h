@@ -4,9 +4,10 @@
  *
  * Canonical to the last byte (tar_reader.h); ascending names, each below a
  * directory that came before it. A script has a main.lua. A hotfix has the
- * folder `lua` with a file in it, and perhaps test.lua; it replaces no module
- * that decides what runs: main, policy, sys, update and all below update. Used
- * by unpack.h, verify.h and pack.h.
+ * folder `lua` with a file in it, or `files` with an update.ini (hotfix_files.h),
+ * or both, and perhaps test.lua; it replaces no module that decides what runs:
+ * main, policy, sys, update and all below update. Used by unpack.h, verify.h and
+ * pack.h.
  *
  *     begin -> feed* -> end     bytes in order, in pieces of any size
  */
@@ -24,6 +25,7 @@ struct up_script_archive {
     struct up_tar_reader tar;
     bool hotfix;
     bool has_main;                  /* of a hotfix: a file below lua/ */
+    bool has_files;                 /* of a hotfix: files/update.ini */
     char last[UP_TAR_NAME_MAX + 1]; /* name of the last member */
     /* Lengths of the prefixes of `last` that are members; and which of them are directories. */
     unsigned starts;
@@ -33,7 +35,7 @@ struct up_script_archive {
 
 void up_script_archive_begin(struct up_script_archive *a, uint64_t size);
 void up_script_archive_begin_hotfix(struct up_script_archive *a, uint64_t size);
-/* Errors: UP_UNTRUSTED, with what is wrong; UP_INCOMPATIBLE a hotfix with files. */
+/* Errors: UP_UNTRUSTED, with what is wrong. */
 UP_MUST_CHECK int up_script_archive_feed(struct up_script_archive *a, const uint8_t *bytes, size_t len,
                                          struct up_error *err);
 /* The archive is complete. Errors: UP_UNTRUSTED. */

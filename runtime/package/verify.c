@@ -146,7 +146,10 @@ static int end_archive(struct up_verify *v, struct up_error *err)
 
     if (kind == UP_SCRIPT || kind == UP_HOTFIX)
         rc = up_script_archive_end(&v->script, err);
-    else if (kind == UP_FILES)
+    if (rc == 0 && kind == UP_HOTFIX && v->script.has_files != v->manifest->hotfix_files)
+        rc = up_fail(err, UP_UNTRUSTED, "hotfix: the manifest says that it %s files, but it %s",
+                     v->manifest->hotfix_files ? "has" : "has no", v->script.has_files ? "does" : "does not");
+    if (kind == UP_FILES)
         rc = up_files_archive_end(&v->files, err);
     v->has_files = v->has_files || (rc == 0 && kind == UP_FILES);
     return rc;

@@ -27,6 +27,7 @@ struct up_child {
     bool killed, beaten, forgiven, waits;
     unsigned starts;
     char reason[200];
+    bool succeeded;
     uint64_t delay, due;
 };
 
@@ -294,15 +295,18 @@ bool up_child_over(const struct up_child *c)
 
 static void describe(struct up_child *c, int status)
 {
+    c->succeeded = false;
     if (*c->reason) /* we killed it and know the reason */
         return;
-    if (c->kill_at > 0 && (status == 0 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM)))
+    if (c->kill_at > 0 && (status == 0 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM))) {
         snprintf(c->reason, sizeof c->reason, "stopped when asked");
-    else if (WIFEXITED(status))
+    } else if (WIFEXITED(status)) {
+        c->succeeded = WEXITSTATUS(status) == 0;
         snprintf(c->reason, sizeof c->reason, "exited with code %d", WEXITSTATUS(status));
-    else
+    } else {
         snprintf(c->reason, sizeof c->reason, "was killed by signal %d (%s)", WTERMSIG(status),
                  strsignal(WTERMSIG(status)));
+    }
 }
 
 void up_child_reap(struct up_child *c, uint64_t now)
@@ -314,6 +318,11 @@ void up_child_reap(struct up_child *c, uint64_t now)
     c->pid = 0;
     c->kill_at = 0;
     plan_next_start(c, now);
+}
+
+bool up_child_succeeded(const struct up_child *c)
+{
+    return c->succeeded;
 }
 
 const char *up_child_reason(const struct up_child *c)

@@ -82,6 +82,8 @@ uint64_t up_child_next_tick(const struct up_child *c);
 bool up_child_over(const struct up_child *c);
 /* Reap an ended process and decide when it may start again. */
 void up_child_reap(struct up_child *c, uint64_t now);
+/* Whether it ended by itself, with code 0. */
+bool up_child_succeeded(const struct up_child *c);
 /* Why it ended, as a clause: "exited with code 1". */
 const char *up_child_reason(const struct up_child *c);
 uint64_t up_child_due(const struct up_child *c);          /* when it may start again */

@@ -6,6 +6,7 @@
 #include "channel.h"
 #include "config.h"
 #include "error.h"
+#include "hotfix_set.h"
 #include "processes.h"
 
 static void tell(struct up_channel *channel, const char *line)
@@ -27,6 +28,8 @@ static int work(const struct up_files_helper *h, enum up_files_task task, struct
     int rc;
 
     *outcome = UP_FILES_NOT_SWITCHED;
+    if (task == UP_FILES_STAGE)
+        return up_hotfix_set_stage(h->storage, h->config, &hands, err);
     if (up_files_open(&files, h->storage, h->config->state, err) < 0)
         return err->code;
     files.stepped = beat;

@@ -212,10 +212,12 @@ int up_supervisor_step(struct up_supervisor *s, int *timeout, struct up_error *e
 static int open_device(struct up_supervisor *s, enum up_start_action *action, struct up_error *err)
 {
     char path[UP_SAID_SIZE];
+    struct up_error ignored;
 
     if (up_device_come_up(&s->device, s->storage, s->config, &s->worker, action, &s->trouble, err) < 0)
         return err->code;
-    if (up_supervisor_script_path(s, path, sizeof path) || (s->device && !up_supervisor_has_script(s)))
+    if (up_supervisor_script_path(s, path, sizeof path, &ignored) == 0 ||
+        (s->device && !up_supervisor_has_script(s)))
         return 0;
     *err = s->trouble.cause;
     return err->code;
@@ -236,7 +238,8 @@ static int open_all(struct up_supervisor *s, struct up_error *err)
         up_child_new(&s->tester, s->processes, "test", s->config->hotfix_time, err) < 0 ||
         open_device(s, &action, err) < 0)
         return err->code;
-    up_supervisor_fix_settle(s, true);
+    up_supervisor_fix_settle(s);
+    s->fix.read_at = 1; /* when the script runs */
     up_child_advise(s->script, "; split the long task, or raise heartbeat in the configuration");
     if ((s->config->script_user || s->config->control_group) &&
         up_rights_open_state(s->storage, s->config->state, err) < 0)

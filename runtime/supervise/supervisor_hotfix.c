@@ -22,23 +22,25 @@
 #include "error.h"
 #include "supervisor_private.h"
 
-#define ALIVE_MS 10000 /* that the script has to live after the test; less if hotfix_time is short */
-#define LEAVE_MS 10000 /* for the handler, to take it out again */
+#define ALIVE_MS 10000   /* that the script has to live after the test; less if hotfix_time is short */
+#define READ_EVERY_MS 20 /* between two of them that are read */
+#define LEAVE_MS 10000   /* for the handler, to take it out again */
 
-/* What it is called. */
+/* What it is called, and whether the script has to do with it. */
 static void name_it(struct up_supervisor *s, const char *id)
 {
     struct up_hotfix_ledger ledger;
+    const struct up_hotfix *h;
     struct up_error ignored;
 
     snprintf(s->fix.id, sizeof s->fix.id, "%s", id);
     snprintf(s->fix.name, sizeof s->fix.name, "hotfix %s", id);
-    if (up_hotfix_ledger(s->device, &ledger, &ignored) < 0)
+    s->fix.lua = true;
+    h = up_hotfix_ledger(s->device, &ledger, &ignored) < 0 ? NULL : up_hotfix_ledger_find_id(&ledger, id);
+    if (!h)
         return;
-    for (uint32_t i = 0; i < ledger.count; i++)
-        if (strcmp(ledger.entry[i].id, id) == 0)
-            snprintf(s->fix.name, sizeof s->fix.name, "hotfix %s %s", ledger.entry[i].name,
-                     ledger.entry[i].version);
+    snprintf(s->fix.name, sizeof s->fix.name, "hotfix %s %s", h->name, h->version);
+    s->fix.lua = h->lua;
 }
 
 static uint64_t alive_ms(const struct up_supervisor *s)
@@ -66,10 +68,13 @@ static void take_out(struct up_supervisor *s)
 {
     up_child_kill(s->tester, "is not needed any more");
     if (!s->fix.live || !up_child_running(s->script)) {
-        start_anew(s, UP_FIX_NONE, "a hotfix was undone");
+        s->fix.turn = UP_FIX_NONE;
+        if (s->fix.lua)
+            start_anew(s, UP_FIX_NONE, "a hotfix was undone");
         return;
     }
     s->fix.turn = UP_FIX_LEFT;
+    s->fix.start = up_child_starts(s->script);
     s->fix.until = up_supervisor_now(s) + LEAVE_MS;
     up_child_tell(s->agent, "hotfix leave %s", s->fix.id);
 }
@@ -97,8 +102,9 @@ static void pass(struct up_supervisor *s)
     }
     s->fix.turn = UP_FIX_NONE;
     up_supervisor_say(s, "%s: passed its test", s->fix.name);
-    up_child_tell(s->agent, "answer hotfix ok %s", up_hotfix_ledger_state_name(UP_HOTFIX_FRESH));
-    if (s->fix.led)
+    up_child_tell(s->agent, "answer hotfix ok %s",
+                  up_hotfix_ledger_state_name(s->fix.lua ? UP_HOTFIX_FRESH : UP_HOTFIX_APPLIED));
+    if (s->fix.led && s->fix.lua)
         s->fix.lived_at = s->fix.led_at + UP_HOTFIX_LIVED_MS;
 }
 
@@ -146,11 +152,30 @@ static int check_order(struct up_supervisor *s, const char *what, struct up_erro
     return s->device ? 0 : up_fail(err, s->trouble.cause.code, "%s", s->trouble.cause.message);
 }
 
+/* Its files, before anything is tested. False: they are not in place, and it has ended. */
+static bool put_files(struct up_supervisor *s)
+{
+    struct up_error err, why;
+    bool blame;
+    int rc;
+
+    if (up_hotfix_switch(s->device, &blame, &err) == 0)
+        return true;
+    up_supervisor_say(s, "%s: its files are not in place: %s", s->fix.name, err.message);
+    rc = blame ? up_hotfix_failed(s->device, err.message, &why)
+               : up_hotfix_not_switched(s->device, err.message, &why);
+    if (rc < 0)
+        up_supervisor_warn(s->fix.name, &why);
+    up_supervisor_tell_answer(s, "hotfix", blame ? UP_ROLLEDBACK : err.code, &err);
+    return false;
+}
+
 static void hear_apply(struct up_supervisor *s, const char *id, bool live)
 {
     struct up_error err;
 
     up_supervisor_refresh(s);
+    up_supervisor_fix_settle(s);
     if (check_order(s, id, &err) < 0 || up_hotfix_test(s->device, id, &err) < 0) {
         up_supervisor_tell_answer(s, "hotfix", err.code, &err);
         return;
@@ -158,15 +183,19 @@ static void hear_apply(struct up_supervisor *s, const char *id, bool live)
     name_it(s, id);
     s->fix.live = live && up_child_running(s->script);
     s->fix.until = up_supervisor_now(s) + (uint64_t)s->config->hotfix_time * 1000;
-    up_supervisor_say(s, "%s: in force, and on test", s->fix.name);
-    if (!s->fix.live) {
-        start_anew(s, UP_FIX_ANEW, "a hotfix comes");
+    if (!put_files(s))
         return;
-    }
-    s->fix.turn = UP_FIX_TAKEN;
+    up_supervisor_say(s, "%s: in force, and on test", s->fix.name);
     s->fix.led = false;
-    s->fix.start = up_child_starts(s->script);
-    up_child_tell(s->agent, "hotfix take %s", id);
+    if (s->fix.live) {
+        s->fix.turn = UP_FIX_TAKEN;
+        s->fix.start = up_child_starts(s->script);
+        up_child_tell(s->agent, "hotfix take %s", id);
+    } else if (s->fix.lua || !up_child_running(s->script)) {
+        start_anew(s, UP_FIX_ANEW, "a hotfix comes");
+    } else {
+        try_it(s);
+    }
 }
 
 static void hear_undo(struct up_supervisor *s, const char *name, bool all, bool live)
@@ -180,15 +209,23 @@ static void hear_undo(struct up_supervisor *s, const char *name, bool all, bool 
         rc = up_hotfix_ledger(s->device, &ledger, &err);
     if (rc == 0) {
         h = up_hotfix_ledger_find_active(&ledger, name);
+        if (h)
+            name_it(s, h->id);
         rc = up_hotfix_undo(s->device, name, all, &err);
     }
     up_supervisor_tell_answer(s, "hotfix", rc, &err);
     if (rc < 0)
         return;
-    snprintf(s->fix.id, sizeof s->fix.id, "%s", h ? h->id : "");
     s->fix.live = live && !all;
+    s->fix.lua = s->fix.lua || all;
     up_supervisor_say(s, "hotfix %s: undone as ordered", name);
     take_out(s);
+}
+
+/* Whether the script that has it is gone. */
+static bool is_gone(const struct up_supervisor *s)
+{
+    return !up_child_running(s->script) || up_child_starts(s->script) != s->fix.start;
 }
 
 static void hear_handled(struct up_supervisor *s, bool yes)
@@ -197,7 +234,7 @@ static void hear_handled(struct up_supervisor *s, bool yes)
         try_it(s);
     else if (s->fix.turn == UP_FIX_TAKEN)
         fail(s, "its handler did not take it");
-    else if (s->fix.turn == UP_FIX_LEFT && yes)
+    else if (s->fix.turn == UP_FIX_LEFT && (yes || is_gone(s) || !s->fix.lua)) /* a new script never had it */
         s->fix.turn = UP_FIX_NONE;
     else if (s->fix.turn == UP_FIX_LEFT)
         start_anew(s, UP_FIX_NONE, "a hotfix was undone");
@@ -261,11 +298,11 @@ void up_supervisor_hear_hotfix(struct up_supervisor *s, const char *rest)
         hear_handled(s, strcmp(word, "yes") == 0);
 }
 
-void up_supervisor_fix_settle(struct up_supervisor *s, bool read)
+void up_supervisor_fix_settle(struct up_supervisor *s)
 {
     struct up_error err;
 
-    if (s->device && s->fix.turn == UP_FIX_NONE && up_hotfix_settle(s->device, read, &err) < 0)
+    if (s->device && s->fix.turn == UP_FIX_NONE && up_hotfix_settle(s->device, false, &err) < 0)
         up_supervisor_warn("hotfixes", &err);
 }
 
@@ -279,7 +316,7 @@ void up_supervisor_fix_before_start(struct up_supervisor *s)
     s->fix.lived_at = 0;
     if (!s->device)
         return;
-    up_supervisor_fix_settle(s, false);
+    up_supervisor_fix_settle(s);
     fresh = up_hotfix_count_start(s->device, &err);
     if (fresh < 0)
         up_supervisor_warn("hotfixes", &err);
@@ -290,10 +327,35 @@ void up_supervisor_fix_before_start(struct up_supervisor *s)
     s->fix.led_at = up_supervisor_now(s);
 }
 
+/* We are told to stop: it never was. */
+static void cancel(struct up_supervisor *s)
+{
+    struct up_error err;
+
+    up_child_kill(s->tester, "is not needed any more");
+    if (is_tested(s) && up_hotfix_cancel(s->device, &err) < 0)
+        up_supervisor_warn("hotfixes", &err);
+    s->fix.turn = UP_FIX_NONE;
+}
+
+/* Somebody ordered the end of the script: that says nothing about the hotfix, which comes again later. */
+static void put_off(struct up_supervisor *s)
+{
+    struct up_error err;
+
+    cancel(s);
+    (void)!up_fail(&err, UP_BUSY, "%s: the script was ended as ordered during its test; try again later",
+                   s->fix.name);
+    up_supervisor_say(s, "%s", err.message);
+    up_supervisor_tell_answer(s, "hotfix", UP_BUSY, &err);
+}
+
 void up_supervisor_fix_script_ended(struct up_supervisor *s, bool asked)
 {
     struct up_error err;
 
+    if (asked && s->leave == UP_LEAVE_NOT && s->intent != UP_INTENT_FIX && is_tested(s))
+        put_off(s);
     if (s->fix.lived_at > 0 && asked && up_hotfix_uncount_start(s->device, &err) < 0)
         up_supervisor_warn("hotfixes", &err);
     s->fix.lived_at = 0;
@@ -325,23 +387,6 @@ static bool look_after_tester(struct up_supervisor *s)
     return true;
 }
 
-/* We are told to stop: it never was. */
-static void cancel(struct up_supervisor *s)
-{
-    struct up_error err;
-
-    up_child_kill(s->tester, "is not needed any more");
-    if (is_tested(s) && up_hotfix_cancel(s->device, &err) < 0)
-        up_supervisor_warn("hotfixes", &err);
-    s->fix.turn = UP_FIX_NONE;
-}
-
-/* Whether the script that has it is gone. */
-static bool is_gone(const struct up_supervisor *s)
-{
-    return !up_child_running(s->script) || up_child_starts(s->script) != s->fix.start;
-}
-
 static void look_after_test(struct up_supervisor *s, bool tester_over)
 {
     char why[UP_HOTFIX_WHY_SIZE];
@@ -353,7 +398,7 @@ static void look_after_test(struct up_supervisor *s, bool tester_over)
         fail(s, why);
     } else if (s->fix.turn == UP_FIX_TEST && tester_over) {
         snprintf(why, sizeof why, "test.lua %s", up_child_reason(s->tester));
-        if (strcmp(up_child_reason(s->tester), "exited with code 0") == 0)
+        if (up_child_succeeded(s->tester))
             live_on(s);
         else
             fail(s, why);
@@ -367,12 +412,35 @@ static void look_after_test(struct up_supervisor *s, bool tester_over)
 
 static void look_after_again(struct up_supervisor *s, bool tester_over)
 {
-    const char *why = up_child_reason(s->tester);
-
     if (tester_over)
-        end_again(s, strcmp(why, "exited with code 0") == 0, why);
+        end_again(s, up_child_succeeded(s->tester), up_child_reason(s->tester));
     else if (up_supervisor_now(s) >= s->fix.until)
         end_again(s, false, "no result in time");
+}
+
+static bool is_to_read(const struct up_supervisor *s)
+{
+    return s->fix.read_at > 0 && s->device && s->fix.turn == UP_FIX_NONE && up_child_running(s->script);
+}
+
+/* Compare the next one with what was signed; the script runs meanwhile. */
+static void read_next(struct up_supervisor *s)
+{
+    struct up_error err;
+    int rc;
+
+    if (!is_to_read(s) || up_supervisor_now(s) < s->fix.read_at)
+        return;
+    rc = up_hotfix_inspect(s->device, s->fix.read, &err);
+    s->fix.read++;
+    s->fix.read_at = rc == UP_AGAIN ? up_supervisor_now(s) + READ_EVERY_MS : 0;
+    if (rc == 0 || rc == UP_AGAIN)
+        return;
+    up_supervisor_warn("hotfixes", &err);
+    if (rc == UP_CORRUPT && up_hotfix_settle(s->device, true, &err) < 0)
+        up_supervisor_warn("hotfixes", &err);
+    if (rc == UP_CORRUPT)
+        start_anew(s, UP_FIX_NONE, "a hotfix was dropped");
 }
 
 void up_supervisor_look_after_hotfix(struct up_supervisor *s)
@@ -393,18 +461,23 @@ void up_supervisor_look_after_hotfix(struct up_supervisor *s)
         if (up_hotfix_lived(s->device, &err) < 0)
             up_supervisor_warn("hotfixes", &err);
     }
+    read_next(s);
 }
 
 static uint64_t sooner(uint64_t a, uint64_t b)
 {
-    return b > 0 && b < a ? b : a;
+    return b < a ? b : a;
 }
 
 uint64_t up_supervisor_hotfix_due(const struct up_supervisor *s)
 {
-    uint64_t due = sooner(up_child_next_tick(s->tester), s->fix.lived_at);
+    uint64_t due = up_child_next_tick(s->tester);
 
+    if (s->fix.lived_at > 0)
+        due = sooner(due, s->fix.lived_at);
     if (s->fix.turn != UP_FIX_NONE)
         due = sooner(due, s->fix.until);
+    else if (is_to_read(s))
+        due = sooner(due, s->fix.read_at);
     return s->fix.turn == UP_FIX_ALIVE ? sooner(due, s->fix.alive_at) : due;
 }

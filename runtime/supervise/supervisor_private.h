@@ -1,9 +1,10 @@
 /*
- * supervisor_private.h -- what the files of the supervisor share: supervisor.c
- * (loop, stop), supervisor_say.c, supervisor_restart.c, supervisor_script.c (the script and its trial),
- * supervisor_protocol.c (what the children say), supervisor_trouble.c (what
- * updating lacks), supervisor_files.c (the helper that changes the tree of files),
- * supervisor_words.c (arguments of children), supervisor_alone.c (a device without a script), supervisor_hotfix.c (a hotfix while it is tested or undone).
+ * supervisor_private.h -- what the files of the supervisor share: supervisor.c (loop, stop),
+ * supervisor_say.c, supervisor_restart.c, supervisor_script.c (the script and its trial),
+ * supervisor_protocol.c (what the children say), supervisor_trouble.c (what updating lacks),
+ * supervisor_files.c (the helper that changes the tree of files), supervisor_words.c
+ * (arguments of children), supervisor_alone.c (a device without a script),
+ * supervisor_hotfix.c (a hotfix while it is tested or undone).
  */
 #ifndef UP_SUPERVISOR_PRIVATE_H
 #define UP_SUPERVISOR_PRIVATE_H
@@ -79,13 +80,16 @@ struct up_supervisor {
         enum up_fix_turn turn;
         char id[UP_HOTFIX_ID_SIZE];
         char name[8 + 2 * UP_HOTFIX_SIZE]; /* "hotfix NAME VERSION" */
+        bool lua;                          /* it has modules */
         bool live;                         /* the script's handler takes it */
         bool led;                          /* the script that runs was started with it, */
         uint64_t led_at;                   /* ms; at this time */
-        unsigned start;                    /* up_child_starts() of the script that has it */
-        uint64_t until;                    /* ms; when it has failed */
-        uint64_t alive_at;                 /* ms; when the script has lived with it */
+        unsigned start;    /* up_child_starts() of the script that has it, or has to leave it */
+        uint64_t until;    /* ms; when it has failed */
+        uint64_t alive_at; /* ms; when the script has lived with it */
         uint64_t lived_at; /* ms; when no hotfix of the script that runs is fresh any more; 0: none is */
+        uint64_t read_at;  /* ms; when the next one is compared with what was signed; 0: all were */
+        uint32_t read;     /* how many were */
     } fix;
     struct {
         bool up;           /* what would be the script's start was counted and checked */
@@ -155,9 +159,8 @@ void up_supervisor_script_words(const struct up_supervisor *s, const char *tree,
 
 /* "hotfix REST" of the agent. */
 void up_supervisor_hear_hotfix(struct up_supervisor *s, const char *rest);
-/* No hotfix is tested: what a cut left, and what does not fit the release, goes out of force. `read`: see
- * up_hotfix_settle(). */
-void up_supervisor_fix_settle(struct up_supervisor *s, bool read);
+/* No hotfix is tested: what a cut left, and what does not fit the release, goes out of force. */
+void up_supervisor_fix_settle(struct up_supervisor *s);
 /* Which hotfixes lead the script that is started next; that start is counted. */
 void up_supervisor_fix_before_start(struct up_supervisor *s);
 /* asked: it was stopped in order. */
@@ -177,8 +180,9 @@ void up_supervisor_rollback(struct up_supervisor *s, bool unreached);
 void up_supervisor_tell_trouble(struct up_supervisor *s);
 /* Retry what did not work, now and then. */
 void up_supervisor_look_after_trouble(struct up_supervisor *s);
-/* <state>/script/<n>, or the script for a device that cannot be opened. False: there is none. */
-bool up_supervisor_script_path(const struct up_supervisor *s, char *buf, size_t len);
+/* <state>/script/<n>, or the script for a device that cannot be opened. Errors: UP_STATELOST there is none. */
+UP_MUST_CHECK int up_supervisor_script_path(const struct up_supervisor *s, char *buf, size_t len,
+                                            struct up_error *err);
 /* Whether the script was started without being counted as a start on trial. */
 bool up_supervisor_script_uncounted(const struct up_supervisor *s);
 

@@ -51,7 +51,7 @@ static void confirm(struct up_supervisor *s)
     if (n < 0)
         return;
     up_supervisor_say(s, "confirmed");
-    up_supervisor_fix_settle(s, false); /* what is not for this release is not in force any more */
+    up_supervisor_fix_settle(s); /* what is not for this release is not in force any more */
 }
 
 /* Between its start and its first heartbeat a script does not count as hanging.

@@ -115,15 +115,15 @@ static void look_at_script(struct up_supervisor *s)
         up_supervisor_warn("script", &err);
 }
 
-bool up_supervisor_script_path(const struct up_supervisor *s, char *buf, size_t len)
+int up_supervisor_script_path(const struct up_supervisor *s, char *buf, size_t len, struct up_error *err)
 {
-    struct up_error ignored;
-
     if (!s->device)
-        return !s->config->no_script && up_device_last_resort(s->storage, s->config, buf, len, &ignored) == 0;
-    if (up_supervisor_has_script(s))
-        up_device_generation_path(s->device, up_device_generation(s->device), buf, len);
-    return up_supervisor_has_script(s);
+        return s->config->no_script ? up_fail(err, UP_NOTHING, "this device has no script")
+                                    : up_device_last_resort(s->storage, s->config, buf, len, err);
+    if (!up_supervisor_has_script(s))
+        return up_fail(err, UP_NOTHING, "this device has no script");
+    up_device_generation_path(s->device, up_device_generation(s->device), buf, len);
+    return 0;
 }
 
 uint64_t up_supervisor_script_due(const struct up_supervisor *s)
@@ -168,6 +168,8 @@ static void start_script(struct up_supervisor *s)
     struct up_error err;
     uint64_t now = up_supervisor_now(s);
 
+    if (is_on_mixture(s)) /* of a hotfix that was cut */
+        up_supervisor_fix_settle(s);
     /* A switch that was cut goes on, or back, with the next start on trial. */
     if ((!is_on_mixture(s) || up_supervisor_phase(s) == UP_TRIAL) && !ready(s))
         return;
@@ -182,7 +184,8 @@ static void start_script(struct up_supervisor *s)
         up_supervisor_alone_begin(s);
         return;
     }
-    if (!up_supervisor_script_path(s, s->started, sizeof s->started)) {
+    if (up_supervisor_script_path(s, s->started, sizeof s->started, &err) < 0) {
+        up_supervisor_warn("the script does not start", &err);
         up_child_postpone(s->script, now);
         return;
     }

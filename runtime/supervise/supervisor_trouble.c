@@ -110,11 +110,12 @@ void up_supervisor_tell_trouble(struct up_supervisor *s)
 static void change_script(struct up_supervisor *s, bool trial_begun)
 {
     char dir[UP_SAID_SIZE];
+    struct up_error ignored;
 
     if (s->alone.up && !trial_begun && !up_supervisor_script_uncounted(s) &&
         up_supervisor_phase(s) == UP_TRIAL)
         up_supervisor_intend(s, UP_INTENT_ANEW, "the trial has not begun");
-    if (!up_child_running(s->script) || !up_supervisor_script_path(s, dir, sizeof dir))
+    if (!up_child_running(s->script) || up_supervisor_script_path(s, dir, sizeof dir, &ignored) < 0)
         return;
     if (strcmp(dir, s->started) != 0 ||
         (!trial_begun && !up_supervisor_script_uncounted(s) && up_supervisor_phase(s) == UP_TRIAL))

@@ -21,7 +21,7 @@ M.checks = {
   permit = { "permit", "phase" },
   record_walk = { "journal" },
   hotfix = { "hotfix" }, hotfix_gate = { "hotfix" }, hotfix_ledger = { "hotfix" }, hotfix_stage = { "hotfix" },
-  hotfix_signed = { "hotfix" },
+  hotfix_signed = { "hotfix" }, hotfix_move = { "hotfix" }, hotfix_settle = { "hotfix" },
   supervisor_hotfix = { "hotfix" },
   gates = { "permit", "phase", "time", "device", "delta_install" },
   generation = { "archive", "generation", "phase", "device" },

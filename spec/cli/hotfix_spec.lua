@@ -94,17 +94,51 @@ describe("the folder of a hotfix", function()
 
   it("holds nothing else", function()
     write("fix/readme.txt", "no")
-    refused "only lua/ and test.lua"
+    refused "only lua/, files/ and test.lua"
   end)
 
   it("holds a module", function()
     os.remove(path("fix/lua/clock/zone.lua"))
-    refused "no module below lua/"
+    refused "neither a module below lua/ nor files/"
   end)
 
-  it("holds no files yet", function()
-    folder.use(folder.dir, "fix/files")
-    write("fix/files/update.ini", "x")
-    bad("not supported", "incompatible", "pack", { recipe() }, { key = path("release.key"), out = path("fix.upd") })
+  describe("with files", function()
+    local function files(ini, ...)
+      folder.use(folder.dir, "fix/files")
+      write("fix/files/update.ini", ini)
+      for _, name in ipairs { ... } do write("fix/files/" .. name, name) end
+    end
+
+    it("says so in its manifest", function()
+      files("conf\t/app/etc\t4\t4\n", "conf")
+      pack()
+      assert.matches("hotfix +clock v2, with files\n", (good("info", { path "fix.upd" })))
+    end)
+
+    it("needs no module", function()
+      files("conf\t/app/etc\t4\t4\n", "conf")
+      os.execute(("rm -r %s"):format(path "fix/lua"))
+      pack()
+    end)
+
+    it("is refused with an update.ini that is wrong, or another set of files", function()
+      files("conf\t/app/etc\n", "conf")
+      refused "line 1"
+      files("conf\t/app/etc\t4\t4\n")
+      os.remove(path "fix/files/conf")
+      refused "line 1: name: there is no such file"
+      files("conf\t/app/etc\t4\t4\n", "conf", "stray")
+      refused "files/stray"
+      os.remove(path "fix/files/stray")
+      folder.use(folder.dir, "fix/files/below")
+      refused "files/below"
+    end)
+
+    it("changes no directories, and brings no drivers", function()
+      files "data\t/app\t1\t1\n"
+      refused "adds and deletes no directory"
+      files("card.ko\t/app\t4\t8\n", "card.ko")
+      refused "a driver"
+    end)
   end)
 end)

@@ -227,7 +227,7 @@ static int settle(struct device *d)
 /* The agent: from nothing to armed. */
 static int install(struct device *d)
 {
-    const struct up_files_source source = {(void *)d->flow, tree_content};
+    const struct up_files_source source = {(void *)d->flow, tree_content, NULL};
     struct up_files_plan plan;
     int rc = 0;
 

@@ -170,16 +170,17 @@ static int put_core(struct up_storage *s, const char *path, const struct up_fixt
 }
 
 /* Each file holds its name and the seed. */
-static int put_files(struct up_storage *s, const char *dir, const struct up_fixture *f, struct up_error *err)
+static int put_files(struct up_storage *s, const char *dir, const char *text_of_ini,
+                     const struct up_fixture *f, struct up_error *err)
 {
     struct up_update_ini ini = {.count = 0};
     char text[128];
     int rc = up_storage_make_dir(s, dir, 0755, err);
 
     if (rc == 0)
-        rc = put_file(s, dir, UP_UPDATE_INI, f->files, strlen(f->files), 0644, err);
+        rc = put_file(s, dir, UP_UPDATE_INI, text_of_ini, strlen(text_of_ini), 0644, err);
     /* A wrong one stays without files. */
-    if (rc == 0 && up_update_ini_parse(&ini, f->files, strlen(f->files), NULL) < 0)
+    if (rc == 0 && up_update_ini_parse(&ini, text_of_ini, strlen(text_of_ini), NULL) < 0)
         ini.count = 0;
     for (size_t i = 0; rc == 0 && i < ini.count; i++) {
         snprintf(text, sizeof text, "%s, seed %u\n", ini.entry[i].name, f->seed);
@@ -193,16 +194,19 @@ static int put_files(struct up_storage *s, const char *dir, const struct up_fixt
 /* fix/ with a module, which names the version, and test.lua. */
 static int put_hotfix(struct up_storage *s, const char *dir, const struct up_fixture *f, struct up_error *err)
 {
-    char lua[600], text[64];
+    char lua[600], files[600], text[64];
     int rc;
 
     snprintf(lua, sizeof lua, "%s/lua", dir);
     snprintf(text, sizeof text, "return \"%s\"\n", f->hotfix);
+    snprintf(files, sizeof files, "%s/files", dir);
     rc = up_storage_make_dir(s, dir, 0755, err);
-    if (rc == 0)
+    if (rc == 0 && !f->fix_plain)
         rc = up_storage_make_dir(s, lua, 0755, err);
-    if (rc == 0)
+    if (rc == 0 && !f->fix_plain)
         rc = put_file(s, lua, "clock.lua", text, strlen(text), 0644, err);
+    if (rc == 0 && f->fix_files)
+        rc = put_files(s, files, f->fix_files, f, err);
     return rc < 0 ? rc : put_file(s, dir, "test.lua", text, strlen(text), 0644, err);
 }
 
@@ -255,7 +259,7 @@ static int pack_in(struct up_storage *s, const char *path, const char *dir, cons
     if (f->script)
         rc = put_script(s, app, f, err);
     if (rc == 0 && f->files)
-        rc = put_files(s, files_dir, f, err);
+        rc = put_files(s, files_dir, f->files, f, err);
     if (rc == 0 && f->hotfix)
         rc = put_hotfix(s, fix, f, err);
     if (rc == 0 && f->core)

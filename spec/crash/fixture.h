@@ -27,6 +27,8 @@ struct up_fixture {
     bool script, core;         /* which parts there are */
     const char *files;         /* an update.ini: there is a part files; what it puts in place is made */
     const char *hotfix;        /* its version: the package is a hotfix "clock" for `base`, and nothing else */
+    const char *fix_files;     /* the update.ini of a hotfix with files; what it puts in place is made */
+    bool fix_plain;            /* a hotfix without Lua */
     const char *base;          /* range of versions of the script */
     const char *core_name;     /* NULL: "Luat_RDA8910" */
     uint64_t core_version;     /* 0: 1 */

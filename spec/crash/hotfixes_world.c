@@ -15,6 +15,7 @@
 #include "source.h"
 #include "transfer.h"
 #include "world.h"
+#include "world_files.h"
 
 #define STATE "/device/state"
 #define KEYS "/device/keys"
@@ -22,10 +23,27 @@
 #define BOOTS 12
 
 const struct hotfixes_flow hotfixes_flows[] = {
-    {"applied", HOTFIXES_APPLIED, false}, {"applied, a release on its way", HOTFIXES_APPLIED, true},
-    {"failed", HOTFIXES_FAILED, false},   {"undone", HOTFIXES_UNDONE, false},
-    {"higher", HOTFIXES_HIGHER, false},   {"spent", HOTFIXES_SPENT, false},
-    {"dropped", HOTFIXES_DROPPED, false}, {"higher, and back", HOTFIXES_BACK, false},
+    {"applied", HOTFIXES_APPLIED, false, HOTFIXES_LUA, false},
+    {"applied, a release on its way", HOTFIXES_APPLIED, true, HOTFIXES_LUA, false},
+    {"failed", HOTFIXES_FAILED, false, HOTFIXES_LUA, false},
+    {"undone", HOTFIXES_UNDONE, false, HOTFIXES_LUA, false},
+    {"higher", HOTFIXES_HIGHER, false, HOTFIXES_LUA, false},
+    {"spent", HOTFIXES_SPENT, false, HOTFIXES_LUA, false},
+    {"dropped", HOTFIXES_DROPPED, false, HOTFIXES_LUA, false},
+    {"higher, and back", HOTFIXES_BACK, false, HOTFIXES_LUA, false},
+    {"files", HOTFIXES_APPLIED, false, HOTFIXES_BOTH, false},
+    {"files, a release on its way", HOTFIXES_APPLIED, true, HOTFIXES_BOTH, false},
+    {"files alone", HOTFIXES_APPLIED, false, HOTFIXES_FILES, false},
+    {"files, failed", HOTFIXES_FAILED, false, HOTFIXES_BOTH, false},
+    {"files, undone", HOTFIXES_UNDONE, false, HOTFIXES_BOTH, false},
+    {"files, higher", HOTFIXES_HIGHER, false, HOTFIXES_BOTH, false},
+    {"files alone, higher", HOTFIXES_HIGHER, false, HOTFIXES_FILES, false},
+    {"files, spent", HOTFIXES_SPENT, false, HOTFIXES_BOTH, false},
+    {"files, higher, and back", HOTFIXES_BACK, false, HOTFIXES_BOTH, false},
+    {"files, dropped", HOTFIXES_DROPPED, false, HOTFIXES_BOTH, false},
+    {"files, dropped by files", HOTFIXES_DROPPED, false, HOTFIXES_BOTH, true},
+    {"files, stay", HOTFIXES_STAYS, false, HOTFIXES_BOTH, false},
+    {"files, stay under files", HOTFIXES_STAYS, false, HOTFIXES_FILES, true},
 };
 const unsigned hotfixes_flow_count = sizeof hotfixes_flows / sizeof *hotfixes_flows;
 
@@ -50,13 +68,95 @@ static bool is_higher(const struct hotfixes_flow *flow)
 /* Whether the flow begins with version 1 applied. */
 static bool begins_applied(const struct hotfixes_flow *flow)
 {
-    return flow->end == HOTFIXES_UNDONE || is_higher(flow) || flow->end == HOTFIXES_DROPPED;
+    return flow->end == HOTFIXES_UNDONE || is_higher(flow) || flow->end == HOTFIXES_DROPPED ||
+           flow->end == HOTFIXES_STAYS;
+}
+
+/* The release deletes /app/data and /app/gone, and puts its own conf and image in place. */
+static const char *const fix_ini[] = {"conf\t/app/etc\t4\t4\n"
+                                      "gone\t/app\t2\t4\n"
+                                      "tool\t/app\t1\t2\n"
+                                      "more\t/app/data\t1\t4\n"
+                                      "image\t/card\t4\t4\n",
+                                      "conf\t/app/etc\t4\t4\n"
+                                      "a\t/app/data\t2\t4\n"
+                                      "other\t/card\t1\t4\n"};
+
+static void drop(struct sim *sim, const char *path)
+{
+    if (sim_storage(sim)->ops->unlink(sim_storage(sim), path) < 0)
+        abort();
+    sim_settle(sim);
+}
+
+/* As a version changes the tree; its files hold their name and this seed. */
+static void change(struct sim *sim, unsigned version)
+{
+    world_files_file(sim, "/app/etc/conf", 10 + version, 0640);
+    sim_put_owner(sim, "/app/etc/conf", 5, 6, 7);
+    if (version == 1) {
+        drop(sim, "/app/gone");
+        world_files_file(sim, "/app/tool", 11, 0755);
+        world_files_file(sim, "/app/data/more", 11, 0644);
+        world_files_file(sim, "/card/image", 11, 0644);
+    } else {
+        drop(sim, "/app/data/a");
+        world_files_file(sim, "/card/other", 12, 0644);
+        sim_put_owner(sim, "/card/other", 40, 41, 0);
+    }
+}
+
+/* What the roots have to hold: release 1 or 2, and a version of the hotfix, or 0. */
+static const char *expected(unsigned release, unsigned version)
+{
+    static _Thread_local char *text[3][3];
+
+    if (!text[release][version]) {
+        struct sim *sim = sim_new();
+
+        if (release == 1)
+            world_files_put(sim);
+        else
+            world_files_after(sim, release);
+        if (version > 0)
+            change(sim, version);
+        text[release][version] = world_files_dump(sim, true);
+        sim_free(sim);
+    }
+    return text[release][version];
+}
+
+static void check_tree(const struct sim *sim, unsigned release, unsigned version, bool ours,
+                       struct hotfixes_log *log)
+{
+    char *now = world_files_dump(sim, ours);
+
+    if (strcmp(now, expected(release, version)) != 0)
+        bad(log, "the tree is not that of release %u with version %u of the hotfix: %.120s", release, version,
+            now);
+    free(now);
+}
+
+/* The version that leads, by the ledger. */
+static unsigned leads(const struct up_hotfix_ledger *ledger)
+{
+    for (uint32_t i = ledger->count; i > 0; i--)
+        if (up_hotfix_ledger_is_in_force(&ledger->entry[i - 1]))
+            return (unsigned)(ledger->entry[i - 1].version[0] - '0');
+    return 0;
 }
 
 /* The version that it is about. */
 static const char *version_of(const struct hotfixes_flow *flow)
 {
     return is_higher(flow) ? "2" : "1";
+}
+
+static void configure(struct up_config *config, const struct hotfixes_flow *flow)
+{
+    world_configure(config);
+    if (flow && flow->parts != HOTFIXES_LUA)
+        world_files_configure(config);
 }
 
 /* Head and blocks, as the agent brings them; `all`: to the complete folder, or a release that stays open. */
@@ -101,12 +201,17 @@ static int bring(struct life *l, const char *path, bool all, char id[UP_HOTFIX_I
 static int put_on_test(struct life *l, const char *path)
 {
     char id[UP_HOTFIX_ID_SIZE];
+    bool blame;
 
     up_hotfix_waiting(l->device, id);
     if (!id[0] && bring(l, path, true, id) < 0)
         return l->err.code;
     l->log->tests++;
-    return up_hotfix_test(l->device, id, &l->err);
+    if (up_hotfix_test(l->device, id, &l->err) < 0 || up_hotfix_switch(l->device, &blame, &l->err) < 0)
+        return l->err.code;
+    if (l->flow->parts != HOTFIXES_LUA)
+        check_tree(l->sim, 1, (unsigned)(version_of(l->flow)[0] - '0'), false, l->log);
+    return 0;
 }
 
 static int pass(struct life *l)
@@ -141,7 +246,7 @@ static int undo(struct life *l)
 static int spend(struct life *l)
 {
     for (int i = 0; i <= UP_HOTFIX_STARTS; i++)
-        if (up_hotfix_count_start(l->device, &l->err) < 0)
+        if (up_hotfix_settle(l->device, false, &l->err) < 0 || up_hotfix_count_start(l->device, &l->err) < 0)
             return l->err.code;
     return 0;
 }
@@ -153,19 +258,42 @@ static int confirm(struct life *l)
     up_hotfix_overlays(l->device, NULL, true, lead, sizeof lead);
     if (lead[0])
         bad(l->log, "%s leads a release on trial that it is not for", lead);
+    if (l->flow->parts != HOTFIXES_LUA)
+        check_tree(l->sim, l->flow->release_files ? 2 : 1, 0, false, l->log);
     return up_device_confirm(l->device, &l->err) < 0 ? l->err.code
                                                      : up_hotfix_settle(l->device, true, &l->err);
+}
+
+/* The release goes back, and the hotfix is there again. */
+static int go_back(struct life *l)
+{
+    enum up_start_action action;
+
+    check_tree(l->sim, l->flow->release_files ? 2 : 1, 0, false, l->log);
+    return up_device_rollback(l->device, true, "it says no", &action, &l->err) < 0
+               ? l->err.code
+               : up_hotfix_settle(l->device, true, &l->err);
+}
+
+/* Whether the journal says that the release has gone back. */
+static bool went_back(const struct life *l)
+{
+    const struct up_journal_state *s = up_device_state(l->device);
+
+    return s->phase == UP_IDLE && s->has_last && s->last.code == UP_ROLLEDBACK;
 }
 
 /* The release, from where it is. */
 static int release(struct life *l)
 {
+    const char *path = l->flow->parts == HOTFIXES_LUA || l->flow->release_files ? "/packages/script.upd"
+                                                                                : "/packages/plain.upd";
     const struct up_journal_state *s = up_device_state(l->device);
     enum up_start_action action;
 
     if (s->phase < UP_ARMED && strcmp(s->slot[up_device_running(l->device)].script_version, BASE) != 0)
         return up_hotfix_settle(l->device, true, &l->err);
-    if (s->phase < UP_ARMED && world_install(l->device, l->storage, "/packages/script.upd", &l->err) < 0)
+    if (s->phase < UP_ARMED && world_install(l->device, l->storage, path, &l->err) < 0)
         return l->err.code;
     if (up_device_state(l->device)->phase == UP_ARMED && up_device_begin_trial(l->device, &l->err) < 0)
         return l->err.code;
@@ -173,6 +301,8 @@ static int release(struct life *l)
         return up_fail(&l->err, UP_INTERNAL, "not on trial");
     if (up_device_trial_start(l->device, &action, &l->err) < 0)
         return l->err.code;
+    if (l->flow->end == HOTFIXES_STAYS)
+        return go_back(l);
     return end(l, confirm);
 }
 
@@ -181,6 +311,8 @@ static int go_on(struct life *l, const struct up_hotfix *h)
 {
     enum hotfixes_end goal = l->flow->end;
 
+    if (goal == HOTFIXES_STAYS)
+        return went_back(l) ? 0 : release(l);
     if (goal == HOTFIXES_DROPPED)
         return h && h->state == UP_HOTFIX_DROPPED && up_device_state(l->device)->phase == UP_IDLE
                    ? 0
@@ -202,6 +334,16 @@ static int go_on(struct life *l, const struct up_hotfix *h)
     return 0;
 }
 
+/* Which tree of a release the device has. */
+static unsigned release_of(const struct life *l)
+{
+    const struct up_journal_state *s = up_device_state(l->device);
+
+    return l->flow->release_files && strcmp(s->slot[up_device_running(l->device)].script_version, BASE) != 0
+               ? 2
+               : 1;
+}
+
 /* What must hold whenever a device came up. */
 static void check_start(struct life *l)
 {
@@ -218,6 +360,9 @@ static void check_start(struct life *l)
         if (!h || (h->state != UP_HOTFIX_FRESH && h->state != UP_HOTFIX_APPLIED))
             bad(l->log, "it passed, and is out of force");
     }
+    if (l->flow->parts != HOTFIXES_LUA && up_device_state(l->device)->phase <= UP_FETCHING &&
+        !sim_is_cut(l->sim))
+        check_tree(l->sim, release_of(l), leads(&ledger), false, l->log);
 }
 
 /* 0: nothing is left to do. */
@@ -253,7 +398,7 @@ void hotfixes_live(struct sim *sim, const struct hotfixes_flow *flow, bool onlin
         struct life l = {.sim = sim, .storage = sim_storage(sim), .flow = flow, .log = log};
         int rc;
 
-        world_configure(&l.config);
+        configure(&l.config, flow);
         log->boots++;
         rc = boot(&l, online);
         up_config_free(&l.config);
@@ -272,7 +417,7 @@ static bool is_whole(const struct sim *sim, const struct up_hotfix *h)
     bool whole = true;
 
     snprintf(wanted, sizeof wanted, "return \"%s\"\n", h->version);
-    for (int i = 0; i < 2; i++) {
+    for (int i = h->lua ? 0 : 1; i < 2; i++) {
         size_t len;
         char *text;
 
@@ -300,6 +445,7 @@ static void check_folders(const struct sim *sim, const struct up_hotfix_ledger *
             if (strncmp(name + 8, ledger->entry[i].id, UP_HOTFIX_ID_SIZE - 1) == 0) {
                 entered = true;
                 known = up_hotfix_ledger_is_active(&ledger->entry[i]) ||
+                        up_hotfix_ledger_is_below(ledger, &ledger->entry[i]) ||
                         (!online && ledger->entry[i].state == UP_HOTFIX_UNDONE && !ledger->entry[i].by_owner);
             }
         /* A complete folder that was not on test yet. */
@@ -317,10 +463,13 @@ static void check_goal(const struct hotfixes_flow *flow, const struct up_hotfix 
         [HOTFIXES_APPLIED] = UP_HOTFIX_APPLIED,   [HOTFIXES_FAILED] = UP_HOTFIX_QUARANTINED,
         [HOTFIXES_UNDONE] = UP_HOTFIX_UNDONE,     [HOTFIXES_HIGHER] = UP_HOTFIX_APPLIED,
         [HOTFIXES_SPENT] = UP_HOTFIX_QUARANTINED, [HOTFIXES_DROPPED] = UP_HOTFIX_DROPPED,
-        [HOTFIXES_BACK] = UP_HOTFIX_QUARANTINED};
+        [HOTFIXES_BACK] = UP_HOTFIX_QUARANTINED,  [HOTFIXES_STAYS] = UP_HOTFIX_APPLIED};
     bool spent_by_cuts = h && h->state == UP_HOTFIX_QUARANTINED && log->tests > 1 && !log->passed;
 
-    if (!h || (h->state != states[flow->end] && !spent_by_cuts))
+    /* A ledger that lost its newest half says fresh once more. */
+    bool again = h && flow->end == HOTFIXES_STAYS && h->state == UP_HOTFIX_FRESH;
+
+    if (!h || (h->state != states[flow->end] && !spent_by_cuts && !again))
         bad(log, "it ended %s", h ? up_hotfix_ledger_state_name(h->state) : "without an entry");
 }
 
@@ -363,7 +512,7 @@ void hotfixes_check(const struct sim *from, const struct hotfixes_flow *flow, bo
         if (online)
             check_goal(flow, up_hotfix_ledger_find(&ledger, "clock", version_of(flow)), log);
     }
-    if (flow->end == HOTFIXES_DROPPED) {
+    if (flow->end == HOTFIXES_DROPPED || flow->end == HOTFIXES_STAYS) {
         /* The release moves it. */
     } else if (up_journal_open(&j, sim_storage(sim), STATE, &err) < 0) {
         bad(log, "the journal: %s", err.message);
@@ -373,6 +522,9 @@ void hotfixes_check(const struct sim *from, const struct hotfixes_flow *flow, bo
             bad(log, "the journal is not as it was");
         up_journal_close(j);
     }
+    if (online && flow->parts != HOTFIXES_LUA && !log->bad[0])
+        check_tree(sim, flow->end == HOTFIXES_DROPPED && flow->release_files ? 2 : 1, leads(&ledger), true,
+                   log);
     sim_free(sim);
 }
 
@@ -381,7 +533,7 @@ void hotfixes_bring(struct sim *sim, const char *path, char id[UP_HOTFIX_ID_SIZE
     struct hotfixes_log log = {0};
     struct life l = {.sim = sim, .storage = sim_storage(sim), .log = &log};
 
-    world_configure(&l.config);
+    configure(&l.config, NULL);
     if (up_device_open(&l.device, l.storage, &l.config, UP_DEVICE_CHILD, &l.err) < 0 ||
         bring(&l, path, true, id) < 0) {
         fprintf(stderr, "%s: %s\n", path, l.err.message);
@@ -391,12 +543,11 @@ void hotfixes_bring(struct sim *sim, const char *path, char id[UP_HOTFIX_ID_SIZE
     up_config_free(&l.config);
 }
 
-static void put_package(struct sim *sim, const char *path, const char *version, uint64_t sequence)
+static void put_package(struct sim *sim, const char *path, const struct up_fixture *f)
 {
-    const struct up_fixture f = {.sequence = sequence, .hotfix = version, .base = BASE};
     struct up_error err;
 
-    if (up_fixture_pack(sim_storage(sim), path, "/packages", &f, &err) < 0) {
+    if (up_fixture_pack(sim_storage(sim), path, "/packages", f, &err) < 0) {
         fprintf(stderr, "%s: %s\n", path, err.message);
         abort();
     }
@@ -405,7 +556,7 @@ static void put_package(struct sim *sim, const char *path, const char *version, 
 /* The past, which is not what is looked at. */
 static void live_through(struct sim *sim, const struct hotfixes_flow *flow)
 {
-    static const struct hotfixes_flow applied = {"applied", HOTFIXES_APPLIED, false};
+    const struct hotfixes_flow applied = {"applied", HOTFIXES_APPLIED, false, flow->parts, false};
     struct hotfixes_log log = {0};
     char id[UP_HOTFIX_ID_SIZE];
 
@@ -414,7 +565,7 @@ static void live_through(struct sim *sim, const struct hotfixes_flow *flow)
     if (flow->fetching) {
         struct life l = {.sim = sim, .storage = sim_storage(sim), .flow = flow, .log = &log};
 
-        world_configure(&l.config);
+        configure(&l.config, flow);
         if (up_device_open(&l.device, l.storage, &l.config, UP_DEVICE_LOCK, &l.err) < 0 ||
             bring(&l, "/packages/script.upd", false, id) < 0)
             bad(&log, "%s", l.err.message);
@@ -428,13 +579,27 @@ static void live_through(struct sim *sim, const struct hotfixes_flow *flow)
     sim_settle(sim);
 }
 
+/* Version 1 or 2. */
+static void put_fix(struct sim *sim, const struct hotfixes_flow *flow, unsigned n)
+{
+    struct up_fixture f = {.sequence = 10 + n, .hotfix = n == 1 ? "1" : "2", .base = BASE, .seed = 10 + n};
+
+    if (flow->parts != HOTFIXES_LUA)
+        f.fix_files = fix_ini[n - 1];
+    f.fix_plain = flow->parts == HOTFIXES_FILES;
+    put_package(sim, n == 1 ? "/packages/fix1.upd" : "/packages/fix2.upd", &f);
+}
+
 struct sim *hotfixes_new(const struct hotfixes_flow *flow)
 {
-    static const struct world_plan plan = {.name = "script", .provisioned = true, .package = WORLD_SCRIPT};
+    const struct world_plan plan = {
+        .name = "script", .provisioned = true, .package = WORLD_SCRIPT, .files = flow->parts != HOTFIXES_LUA};
+    const struct up_fixture plain = {.sequence = 20, .version = "1.0.2", .script = true};
     struct sim *sim = world_new(&plan);
 
-    put_package(sim, "/packages/fix1.upd", "1", 11);
-    put_package(sim, "/packages/fix2.upd", "2", 12);
+    put_fix(sim, flow, 1);
+    put_fix(sim, flow, 2);
+    put_package(sim, "/packages/plain.upd", &plain);
     sim_settle(sim);
     live_through(sim, flow);
     return sim;

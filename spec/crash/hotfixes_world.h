@@ -17,13 +17,16 @@ enum hotfixes_end {
     HOTFIXES_HIGHER,  /* it was applied, and a higher version takes its place */
     HOTFIXES_BACK,    /* the same, but no start of the script lives with that: the lower version is back */
     HOTFIXES_SPENT,   /* it passes, and no start of the script lives with it */
-    HOTFIXES_DROPPED  /* it was applied, and another release is installed and confirmed */
+    HOTFIXES_DROPPED, /* it was applied, and another release is installed and confirmed */
+    HOTFIXES_STAYS    /* it was applied, and another release is on trial and goes back */
 };
 
 struct hotfixes_flow {
     const char *name;
     enum hotfixes_end end;
     bool fetching; /* a release is being fetched meanwhile, which stays as it is */
+    enum { HOTFIXES_LUA, HOTFIXES_BOTH, HOTFIXES_FILES } parts; /* what it consists of */
+    bool release_files;                                         /* the release has files, too */
 };
 extern const struct hotfixes_flow hotfixes_flows[];
 extern const unsigned hotfixes_flow_count;

@@ -36,7 +36,7 @@ void world_files_put(struct sim *sim)
 }
 
 /* As the fixtures make files: name and seed, which is that of the release. */
-static void put_file(struct sim *sim, const char *path, unsigned seed, unsigned mode)
+void world_files_file(struct sim *sim, const char *path, unsigned seed, unsigned mode)
 {
     char text[64];
 
@@ -44,15 +44,15 @@ static void put_file(struct sim *sim, const char *path, unsigned seed, unsigned 
     sim_put(sim, path, text, strlen(text), mode);
 }
 
-static void put_after(struct sim *sim, unsigned seed)
+void world_files_after(struct sim *sim, unsigned seed)
 {
     put_common(sim);
-    put_file(sim, APP "/etc/conf", seed, 0640);
+    world_files_file(sim, APP "/etc/conf", seed, 0640);
     sim_put_owner(sim, APP "/etc/conf", 5, 6, 7);
     sim_put_dir(sim, APP "/new", 0755);
-    put_file(sim, APP "/new/x", seed, 0644);
-    put_file(sim, CARD "/image", seed, 0644);
-    put_file(sim, CARD "/fresh", seed, 0644);
+    world_files_file(sim, APP "/new/x", seed, 0644);
+    world_files_file(sim, CARD "/image", seed, 0644);
+    world_files_file(sim, CARD "/fresh", seed, 0644);
     sim_put_owner(sim, CARD "/fresh", 40, 41, 0);
 }
 
@@ -67,8 +67,7 @@ void world_files_configure(struct up_config *config)
     give_root(config, CARD);
 }
 
-/* Of both roots; without lines of ours unless `ours`. */
-static char *dump(const struct sim *sim, bool ours)
+char *world_files_dump(const struct sim *sim, bool ours)
 {
     char *app = sim_dump(sim, APP), *card = sim_dump(sim, CARD), *to, *line;
     size_t len;
@@ -101,10 +100,10 @@ static const char *expected(unsigned release)
         struct sim *sim = sim_new();
 
         if (release > 0)
-            put_after(sim, release);
+            world_files_after(sim, release);
         else
             world_files_put(sim);
-        text[release] = dump(sim, true);
+        text[release] = world_files_dump(sim, true);
         sim_free(sim);
     }
     return text[release];
@@ -112,7 +111,7 @@ static const char *expected(unsigned release)
 
 enum world_tree world_files_tree(const struct sim *sim, bool ours)
 {
-    char *now = dump(sim, ours);
+    char *now = world_files_dump(sim, ours);
     enum world_tree tree = WORLD_TREE_NEITHER;
 
     if (strcmp(now, expected(0)) == 0)

@@ -15,6 +15,11 @@ extern const char world_files_ini[];
 /* The tree before, and the roots of it. */
 void world_files_put(struct sim *sim);
 void world_files_configure(struct up_config *config);
+/* The tree of release `seed`, and a file as packages bring it. */
+void world_files_after(struct sim *sim, unsigned seed);
+void world_files_file(struct sim *sim, const char *path, unsigned seed, unsigned mode);
+/* All that lies below the roots; the caller frees it. Without `ours`, what is ours and temporary is left out. */
+char *world_files_dump(const struct sim *sim, bool ours);
 
 enum world_tree { WORLD_TREE_NEITHER, WORLD_TREE_OLD, WORLD_TREE_NEW };
 /* What lies below the roots. With `ours`, what is ours and temporary counts, too. */

@@ -519,7 +519,7 @@ static int change_tree(const struct scratch *s, struct up_error *err)
     struct up_files_op op[] = {{.kind = UP_FILES_PUT, .dir = "", .name = "there", .mode = 0644, .size = 3},
                                {.kind = UP_FILES_DELETE, .dir = "", .name = "gone"}};
     struct up_files_plan plan = {.id = {1}, .root_count = 1, .op = op, .op_count = 2};
-    const struct up_files_source source = {NULL, give_content};
+    const struct up_files_source source = {NULL, give_content, NULL};
     struct up_files files;
     char root[512], gone[512];
     int rc;

@@ -299,7 +299,7 @@ static void it_is_decided_as_told(void **state)
 
 /* A device in the simulator. */
 
-static const struct up_files_source source = {NULL, tree_content};
+static const struct up_files_source source = {NULL, tree_content, NULL};
 
 static int enter(void **state)
 {
@@ -822,7 +822,7 @@ static void a_root_without_links_must_be_weak(void **state)
 
 static void other_content_is_not_staged(void **state)
 {
-    const struct up_files_source other = {NULL, other_content};
+    const struct up_files_source other = {NULL, other_content, NULL};
     struct world *w = *state;
 
     begin(w);
@@ -1411,7 +1411,7 @@ static void the_system_does_as_the_simulator(void **state)
     char top[] = "/tmp/files_check.XXXXXX", app[64], device[64], path[128];
     struct up_files_op op[] = {{.kind = UP_FILES_PUT, .dir = "bin", .name = "main", .mode = 0755}};
     struct up_files_plan plan = {.id = {9}, .root_count = 1, .op = op, .op_count = 1};
-    const struct up_files_source other = {NULL, other_content};
+    const struct up_files_source other = {NULL, other_content, NULL};
     struct up_storage *s = up_storage_system();
     struct up_files files;
     struct up_error err;

@@ -67,7 +67,7 @@ static long long content(void *user, uint32_t number, void *buf, size_t len, uin
     return (long long)len;
 }
 
-static const struct up_files_source source = {NULL, content};
+static const struct up_files_source source = {NULL, content, NULL};
 
 static struct up_files_op ops[] = {
     {.kind = UP_FILES_PUT, .dir = "", .name = "conf", .content = 0, .size = 100, .mode = 0644},

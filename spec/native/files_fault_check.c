@@ -47,7 +47,7 @@ static bool goes_back_after(const struct world *w, const char *after, enum sim_o
 
 static void go_back_after_each(const struct files_flow *of)
 {
-    const struct up_files_source source = {(void *)of, tree_content};
+    const struct up_files_source source = {(void *)of, tree_content, NULL};
     char *after = tree_text(of, true);
     struct up_files_plan plan;
     unsigned failures = 0;

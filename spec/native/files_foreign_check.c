@@ -51,7 +51,7 @@ static int begin(struct world *w, struct up_files_op *op, uint32_t count)
 
 static int fill(struct world *w)
 {
-    const struct up_files_source source = {NULL, one_byte};
+    const struct up_files_source source = {NULL, one_byte, NULL};
 
     return up_files_fill(&w->files, &source, &w->err);
 }

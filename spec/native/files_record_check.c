@@ -17,7 +17,7 @@
 #include "files_ops.h"
 
 static const struct files_flow flow = {.name = "check"};
-static const struct up_files_source source = {NULL, tree_content};
+static const struct up_files_source source = {NULL, tree_content, NULL};
 
 static int enter(void **state)
 {

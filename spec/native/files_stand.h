@@ -39,7 +39,7 @@ static inline int world_enter(void **state, const struct files_flow *flow)
 /* Stage the plan of the flow. Not 0: it failed. */
 static inline int world_fill(struct world *w, const struct files_flow *flow)
 {
-    const struct up_files_source source = {(void *)flow, tree_content};
+    const struct up_files_source source = {(void *)flow, tree_content, NULL};
     struct up_files_plan plan;
 
     tree_plan(flow, &plan);

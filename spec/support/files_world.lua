@@ -53,6 +53,9 @@ function methods:runs(name)
   return pids
 end
 
+--- The compiled program of a version, "1" (the factory's) or "2", as bytes.
+function methods:program(version) return program_of(self, version) end
+
 --- Temporary names of ours below the root.
 function methods:traces()
   local list = io.popen(("find '%s/app' -name '.moult-*'"):format(self.dir))

@@ -10,6 +10,7 @@ local json = require "update.native.json"
 local mqtt = require "update.native.mqtt"
 local natives = require "update.natives"
 local pair = require "spec.support.qinglian_pair"
+local world = require "spec.support.world"
 
 local M = {}
 
@@ -22,10 +23,8 @@ local AT_ONCE = 50   -- devices that connect in one turn
 local function new(count)
   local c = clouds.new()
   c:serve()
-  c.w:shell "mkdir -p fix/lua && head -c 3000 /dev/urandom | od -An -tx1 | sed 's/^/--/' >fix/lua/part.lua"
-  c.w:write("recipe.lua", [[return { project = "METER", product_key = "1001", sequence = 2,
-    hotfix = { dir = "fix", name = "fleet", version = "v1", base = { script = "01.00" } } }]])
-  assert(c.w:moult "pack recipe.lua -k release.key -q -o fix.upd" == 0)
+  c.w:pack_fix { sequence = 2, product_key = "1001", name = "fleet", version = "v1", base = "01.00",
+    lua = { ["part.lua"] = world.ballast(3000) }, file = "fix.upd" }
   assert(c.w:moult "depot patch add depot fix.upd --keys keys" == 0)
   local self = setmetatable({ c = c, count = count, devices = {}, by_topic = {}, messages = 0, done = 0,
     loop = assert(natives.loop.new()), began = natives.loop.now(),

@@ -182,6 +182,28 @@ function World:pack(o)
   return self:path(name)
 end
 
+--- Make the package of a hotfix; `o`: sequence, name ("clock"), version (the sequence), base (of the script; "1.0.0"),
+-- product_key, lua and files ({[name] = text} below lua/ and files/), test (text of test.lua), file (its name).
+-- @return the name of the package
+function World:pack_fix(o)
+  local folder = "fix-" .. o.sequence
+  self:shell(("rm -rf %s && mkdir -p %s/fix"):format(folder, folder))
+  for _, kind in ipairs { "lua", "files" } do
+    for name, text in pairs(o[kind] or {}) do
+      self:shell(("mkdir -p %s/fix/%s"):format(folder, kind))
+      self:write(("%s/fix/%s/%s"):format(folder, kind, name), text)
+    end
+  end
+  if o.test then self:write(folder .. "/fix/test.lua", o.test) end
+  self:write(folder .. "/recipe.lua", ([[return { project = "METER", product_key = %q, sequence = %d,
+    hotfix = { dir = "fix", name = %q, version = %q, base = { script = %q } } }]]):format(o.product_key or "k-123",
+    o.sequence, o.name or "clock", o.version or tostring(o.sequence), o.base or "1.0.0"))
+  local name = o.file or ("fix%d.upd"):format(o.sequence)
+  local code, _, err = self:moult("pack", folder .. "/recipe.lua", "-k release.key -q -o", name)
+  assert(code == 0, err)
+  return name
+end
+
 --- Serve packages of the folder `depot`; self.url is its address.
 function World:serve()
   self:start("depot", "depot depot --listen 127.0.0.1:0 --keys keys")
@@ -254,6 +276,11 @@ local function noise(size, seed)
     parts[i] = string.pack("<i8", state ~ (state >> 29))
   end
   return table.concat(parts)
+end
+
+--- The text of a Lua file that is large: a comment of `size` random bytes, in hex.
+function M.ballast(size)
+  return "--" .. noise(size, size):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)
 end
 
 --- A core of some version, for pack().

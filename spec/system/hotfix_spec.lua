@@ -38,18 +38,10 @@ describe("a hotfix", function()
     w:wait_log("device", "clock old")
   end
 
-  -- The package of a hotfix; o: word (of its clock), test (text of test.lua), version, base, name
+  -- The package of a hotfix; o: text or word (of its clock), and as for pack_fix()
   local function fix(sequence, o)
-    local dir = "fix" .. sequence
-    w:shell(("rm -rf %s && mkdir -p %s/fix/lua"):format(dir, dir))
-    w:write(dir .. "/fix/lua/clock.lua", o.text or says(o.word or "new"))
-    if o.test then w:write(dir .. "/fix/test.lua", o.test) end
-    w:write(dir .. "/recipe.lua", ([[return { project = "METER", product_key = "k-123", sequence = %d,
-      hotfix = { dir = "fix", name = %q, version = %q, base = { script = %q } } }]]):format(sequence,
-      o.name or "clock", o.version or tostring(sequence), o.base or ">=1.0.0 <1.1"))
-    local code, _, err = w:moult("pack", dir .. "/recipe.lua", "-k release.key -q -o", dir .. ".upd")
-    assert.equal(0, code, err)
-    return dir .. ".upd"
+    return w:pack_fix { sequence = sequence, name = o.name, version = o.version, base = o.base or ">=1.0.0 <1.1",
+      lua = { ["clock.lua"] = o.text or says(o.word or "new") }, test = o.test }
   end
 
   local function install(name, expected)

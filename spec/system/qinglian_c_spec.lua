@@ -38,10 +38,8 @@ describe("a C program with Qinglian's calls", function()
     c_program.start(w, "qinglian", "1001 01.00 127.0.0.1 8990")
     w:run()
     w:wait_log("qinglian", "status 0, the time is known", 40)
-    w:shell "mkdir -p fix/lua && echo 'return 1' >fix/lua/part.lua"
-    w:write("recipe.lua", [[return { project = "METER", product_key = "1001", sequence = 2,
-      hotfix = { dir = "fix", name = "iot_patch", version = "0102", base = { script = "01.00" } } }]])
-    assert.equal(0, (w:moult "pack recipe.lua -k release.key -q -o fix.bin"))
+    w:pack_fix { sequence = 2, product_key = "1001", name = "iot_patch", version = "0102", base = "01.00",
+      lua = { ["part.lua"] = "return 1" }, file = "fix.bin" }
     assert.equal(0, (w:moult "depot patch add depot fix.bin --keys keys"))
     local code, _, err = w:moult(("depot patch verify depot 0102 --device %s"):format(clouds.MAC))
     assert.equal(0, code, err)

@@ -8,6 +8,7 @@ end
 
 local clouds = require "spec.support.qinglian_world"
 local json = require "update.native.json"
+local world = require "spec.support.world"
 
 local MAC = clouds.MAC
 
@@ -41,21 +42,10 @@ describe("Qinglian's patches", function()
   -- Take a patch in. o: text (of clock.lua), test (text of test.lua), size (of ballast)
   local function add(sequence, version, o)
     o = o or {}
-    local dir = "fix" .. sequence
-    w:shell(("mkdir -p %s/fix/lua"):format(dir))
-    w:write(dir .. "/fix/lua/clock.lua", o.text or says("v" .. sequence))
-    if o.test then w:write(dir .. "/fix/test.lua", o.test) end
-    if o.size then
-      w:shell(("head -c %d /dev/urandom | od -An -tx1 | sed 's/^/--/' >%s/fix/lua/ballast.lua"):format(o.size, dir))
-    end
-    w:write(dir .. "/recipe.lua", ([[return { project = "METER", product_key = "1001", sequence = %d,
-      hotfix = { dir = "fix", name = "clock", version = %q,
-        base = { script = "01.00" } } }]]):format(sequence, version))
-    local code, _, err = w:moult("pack", dir .. "/recipe.lua", "-k release.key -q -o", dir .. ".upd")
-    assert.equal(0, code, err)
-    w:shell(("mv %s.upd %s.zip"):format(dir, dir)) -- the name does not matter
-    local out
-    code, out, err = w:moult(("depot patch add depot %s.zip --keys keys"):format(dir))
+    w:pack_fix { sequence = sequence, product_key = "1001", version = version, base = "01.00", test = o.test,
+      lua = { ["clock.lua"] = o.text or says("v" .. sequence), ["ballast.lua"] = o.size and world.ballast(o.size) },
+      file = "fix.zip" } -- its name does not matter
+    local code, out, err = w:moult "depot patch add depot fix.zip --keys keys"
     assert.equal(0, code, err)
     assert.match("patch clock " .. version .. ": added", out)
   end

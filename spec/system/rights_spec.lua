@@ -105,16 +105,11 @@ describe("the script of a device", function()
   it("takes a hotfix, which is tested as that user", function()
     if missing() then return pending(missing()) end
     local w = device_of_nobody { fields = USER .. "hotfix_time = 12," }
-    w:shell "mkdir -p fix/lua"
-    w:write("fix/lua/clock.lua", "return 7")
-    w:write("fix/test.lua", [[return function()
-      return require "clock" == 7 and not io.open "../../ledger.0" and os.execute "test $(id -un) = nobody" end]])
-    w:write("fix.lua", [[return { project = "METER", product_key = "k-123", sequence = 5,
-      hotfix = { dir = "fix", name = "clock", version = "1", base = { script = "1.0.0" } } }]])
-    assert.equal(0, (w:moult "pack fix.lua -k release.key -q -o fix.upd"))
+    local package = w:pack_fix { sequence = 5, lua = { ["clock.lua"] = "return 7" }, test = [[return function()
+      return require "clock" == 7 and not io.open "../../ledger.0" and os.execute "test $(id -un) = nobody" end]] }
     w:run()
     w:wait_log("device", "working 1.0.0")
-    local code, _, err = w:moult "install -q fix.upd"
+    local code, _, err = w:moult("install -q", package)
     assert.equal(0, code, err)
     assert.equal("fresh", w:status().hotfixes[1].state)
   end)

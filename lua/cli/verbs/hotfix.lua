@@ -12,12 +12,13 @@ M.verb = {
   usage = "hotfix list | hotfix undo NAME [--all-above] [-c CONFIG]",
   summary = "show the hotfixes of this device, or undo one",
   text = "`list` shows what is on record, oldest first: fresh and applied hotfixes are in force. A fresh one is\n"
-    .. "applied when a start of the script has lived a minute with it. One that was undone, or failed\n"
-    .. "(quarantined), is not applied again in that version. A release that it is not made for drops it.\n"
-    .. "Of one name the highest version leads; the lower one is kept until that is applied, and is back if that is\n"
-    .. "undone before.\n\n"
-    .. "`undo` takes it out of force. If a later hotfix has modules of the same names, that is refused (exit 5);\n"
-    .. "--all-above undoes those first. `moult install` applies one.",
+    .. "applied when a start of the script has lived a minute with it; one without Lua is applied at once. One that\n"
+    .. "was undone, or failed (quarantined), is not applied again in that version. A release that it is not made for\n"
+    .. "drops it. Of one name the highest version leads; the lower one is kept until that is applied, and is back if\n"
+    .. "that is undone before.\n\n"
+    .. "`undo` takes it out of force, and puts back the files that it changed. If a later hotfix has modules of the\n"
+    .. "same names or changed the same files, that is refused (exit 5); --all-above undoes those first, and all\n"
+    .. "versions of that name. `moult install` applies one.",
   options = { { name = "all-above", help = "first undo the hotfixes that lie on it" } },
   positional = { 1, 2 },
   common = { "config", "json" },

@@ -85,7 +85,8 @@ local function lines_of(m, digest)
   end
   add("project", clean(m.project))
   add("release", m.release and clean(m.release))
-  add("hotfix", m.hotfix and named(m.hotfix, "name"))
+  add("hotfix", m.hotfix and named(m.hotfix, "name") .. (type(m.hotfix) == "table" and m.hotfix.files and ", with files"
+    or ""))
   for _, name in ipairs { "script", "core", "files" } do
     local range = type(m.hotfix) == "table" and type(m.hotfix.base) == "table" and m.hotfix.base[name]
     add("base", range and ("%s %s"):format(name, clean(range)) or nil)

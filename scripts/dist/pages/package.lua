@@ -17,6 +17,7 @@ local manifest = {
   { "files.version", "string", "Version of the files." },
   { "hotfix.name", "string", "Name of the hotfix: 1 to 16 bytes, no path." },
   { "hotfix.version", "string", "Version of the hotfix, 1 to 16 bytes." },
+  { "hotfix.files", "true", "It changes files, too. Else absent." },
   { "hotfix.base", "object", "Versions that it is made for, of `script`, `core` or `files`: a version, or a range "
     .. "`>=A`, `<B` or `>=A <B`." },
   { "core.name", "string", "Name of the core." },
@@ -32,7 +33,7 @@ local manifest = {
   { "override", "array", "Rules of the default policy that it skips; never gates." },
   { "text", "string", "A note for people." },
   { "needs", "array", "Features that a device must support, at most 16 words. A device that does not know one refuses "
-    .. "the package. Known are `files` and `hotfix`, for packages with such a part." },
+    .. "the package. Known are `files` and `hotfix`, for packages with such a part; a hotfix with files needs both." },
   { "meta", "object", "Notes for people, policy and servers, at most 16 KiB: see `meta` of the recipe. A device checks "
     .. "only its size and form: strings, integers, booleans, lists and objects." },
   { "parts", "array", "Its parts, in the order script, files, hotfix, core. A hotfix comes alone." },
@@ -139,8 +140,9 @@ recipe, `moult info` shows it, `moult verify` checks every byte.]]
   page:text [[
 Tar headers and padding follow from the verified manifest: they are compared, not parsed, up to the end of the file.
 The content of a script part is also such a tar, of regular files and directories only. That of a files part has no
-directories, and `update.ini` comes first. That of a hotfix has the folder `lua` with modules, and perhaps
-`test.lua`, a Lua file that returns a function: if that returns true, the hotfix is good.]]
+directories, and `update.ini` comes first. That of a hotfix has the folders `lua` with modules and
+`files`, or one of them, and perhaps `test.lua`, a Lua file that returns a function: if that returns true, the hotfix
+is good.]]
   page:section "MANIFEST"
   page:text "JSON with sorted keys and integers only. Unknown and duplicate keys are refused."
   list(page, manifest)
@@ -191,8 +193,9 @@ one folder, with or without `./`, and nothing else. The package is the same as f
   page:section "HOTFIXES"
   page:text [[
 A hotfix mends a release that devices run, without a new one. The folder of the recipe holds `lua/`, whose modules
-come before those of the script, and perhaps `test.lua`; nothing else. The modules main, policy, sys and update, and
-all below update, stay those of the release.]]
+come before those of the script, or `files/` with an `update.ini` (see FILES), or both, and perhaps `test.lua`; nothing
+else. The modules main, policy, sys and update, and all below update, stay those of the release. The `update.ini` adds,
+replaces and deletes single files, and stops and starts programs; it has no directories and no drivers.]]
   page:verbatim(HOTFIX_RECIPE)
   page:section "SIGNATURES"
   page:text [[
