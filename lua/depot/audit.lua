@@ -71,6 +71,9 @@ function Methods:audited(before, limit)
   return self.statements.audit_before:all(before or math.maxinteger, limit)
 end
 
+--- Rows after one, the oldest first.
+function Methods:audit_since(after, limit) return self.statements.audit_after:all(after, limit) end
+
 --- @treturn table|false|nil row; false: there is none; nil, message, code
 function Methods:audit_row(id)
   return self.statements.audit_row:first(id)
@@ -92,7 +95,7 @@ function Methods:check_audit()
   last = last or { id = 0, hash = "" }
   while true do
     local rows
-    rows, message, code = self.statements.audit_after:all(last.id, SLICE)
+    rows, message, code = self:audit_since(last.id, SLICE)
     if not rows then return nil, message, code end
     if #rows == 0 then return count, last end
     for _, row in ipairs(rows) do

@@ -21,4 +21,11 @@ function M.line(row, fields)
   return table.concat(cells, ",")
 end
 
+--- The first line of a file: the names of its columns.
+function M.head(fields)
+  local cells = {}
+  for i, name in ipairs(fields) do cells[i] = cell(name) end
+  return table.concat(cells, ",")
+end
+
 return M

@@ -3,6 +3,7 @@
 -- @module depot.actions.audit
 
 local base = require "depot.actions.base"
+local csv = require "depot.csv"
 local natives = require "update.natives"
 
 local M = {}
@@ -18,6 +19,19 @@ function M.object(row)
   end
   return object
 end
+
+local FIELDS = table.move(TEXTS, 1, #TEXTS, 3, { "id", "at" })
+
+local function line(row)
+  local shown = {}
+  for _, name in ipairs(TEXTS) do shown[name] = row[name] and natives.printable.text(row[name]) end
+  shown.id, shown.at = row.id, os.date("!%Y-%m-%dT%H:%M:%SZ", row.at // 1000)
+  return csv.line(shown, FIELDS)
+end
+
+--- How the audit is written into a file, as depot.actions.events has it.
+M.forms = { csv = { head = csv.head(FIELDS), line = line },
+  jsonl = { line = function(row) return natives.json.encode(M.object(row)) end } }
 
 local function check(context)
   local count, last, code = context.store:check_audit()

@@ -39,7 +39,7 @@ end
 
 local FORMS = {
   table = { head = ("%-20s %-18s %-12s %s"):format("TIME", "WHO", "WHAT", ""), line = table_line },
-  csv = { head = csv.line(setmetatable({}, { __index = function(_, name) return name end }), events.fields),
+  csv = { head = csv.head(events.fields),
     line = function(row) return csv.line(printed(row), events.fields) end },
   jsonl = { line = function(row) return natives.json.encode(object_of(row)) end },
 }

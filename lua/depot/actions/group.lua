@@ -5,7 +5,6 @@
 local acts = require "depot.acts.groups"
 local base = require "depot.actions.base"
 local device_list = require "depot.device_list"
-local filters = require "depot.filter"
 local natives = require "update.natives"
 
 local M = {}
@@ -34,23 +33,6 @@ local function names_of(opts)
   return list
 end
 
--- How many known devices are in a group.
-local function count_of(context, group)
-  local where = context.store:where(assert(filters.parse("group:" .. group.name)), base.now())
-  where:add("+hash = ?", group.hash)
-  local rows, message, code = context.store:count(where, { "hash" })
-  if not rows then return nil, message, code end
-  return rows[1] and rows[1].n or 0
-end
-
-local function object_of(context, group)
-  local count, message, code = count_of(context, group)
-  if not count then return nil, message, code end
-  local null = natives.json.null
-  return { name = group.name, product_key = group.hash, filter = group.filter or null,
-    names = not group.filter and group.names or null, devices = count }
-end
-
 local verbs = {}
 
 function verbs.list(context)
@@ -60,7 +42,7 @@ function verbs.list(context)
   local objects = json.array {}
   if not env.json then env.out(("%-24s %8s  %s"):format("NAME", "DEVICES", "FILTER")) end
   for i, group in ipairs(all) do
-    objects[i], message, code = object_of(context, group)
+    objects[i], message, code = acts.object(context, group)
     if not objects[i] then return nil, message, code end
     if not env.json then
       env.out(natives.printable.text(("%-24.24s %8d  %.44s"):format(group.name, objects[i].devices,
@@ -86,7 +68,7 @@ function verbs.show(context)
   local group, message, code = find(context)
   if not group then return nil, message, code end
   local object, names
-  object, message, code = object_of(context, group)
+  object, message, code = acts.object(context, group)
   if object then names, message, code = context.store:group_names(group) end
   if not names then return nil, message, code end
   if env.json then return show_json(context, object, names) end

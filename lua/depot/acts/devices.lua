@@ -43,27 +43,35 @@ local function said(wanted)
   return table.concat(parts, " ")
 end
 
--- Within change().
-local function apply(world, rows, wanted, act)
-  local count, names = 0, {}
-  for _, row in ipairs(rows) do
-    local changed = false
-    for tag, value in pairs(wanted) do
-      local done, message, code = world.store:set_tag(row, tag, value)
-      if done == nil then return nil, message, code end
-      changed = changed or done
-    end
+-- Within change(): make changes {row, tag, value}; those that change something are kept for `act`.
+local function apply(world, changes, act)
+  local done, names, seen = {}, {}, {}
+  for _, change in ipairs(changes) do
+    local row = change.row
+    local changed, message, code = world.store:set_tag(row, change.tag, change.value)
+    if changed == nil then return nil, message, code end
     if changed then
-      local ok, message, code = world.store:touch(row, acts.now())
-      if not ok then return nil, message, code end
-      count = count + 1
-      names[count] = count <= NAMED and row.device or nil
+      done[#done + 1] = { row = row, tag = change.tag, value = not change.value }
+      if not seen[row] then names[#names + 1] = row.device end
+      seen[row] = true
     end
   end
-  act.idle = count == 0
-  act.object = count <= NAMED and "device " .. table.concat(names, ", ") or ("%d devices"):format(count)
-  act.product = rows[1] and rows[1].hash
-  return count
+  for row in pairs(seen) do
+    local ok, message, code = world.store:touch(row, acts.now())
+    if not ok then return nil, message, code end
+  end
+  act.idle = #names == 0
+  act.object = #names <= NAMED and "device " .. table.concat(names, ", ") or ("%d devices"):format(#names)
+  act.product = changes[1] and changes[1].row.hash
+  act.undo = function(later) return M.tag_each(later, done, act.undone) end
+  return #names
+end
+
+--- Make changes of tags: {row, tag, value}.
+-- @treturn integer|nil how many devices were changed; nil, message, code
+function M.tag_each(world, changes, about)
+  local act = { verb = "device.tag", after = about, undone = "as before" }
+  return acts.change(world, function() return apply(world, changes, act) end, act)
 end
 
 --- Give devices tags, or take them away.
@@ -72,11 +80,15 @@ end
 -- @tparam {[tag] = boolean} wanted
 -- @treturn integer|nil how many were changed; nil, message, code
 function M.tag(world, which, wanted)
-  local act = { verb = "device.tag", after = said(wanted) }
+  local act = { verb = "device.tag", after = said(wanted), undone = "as before" }
   return acts.change(world, function()
     local rows, message, code = which()
     if not rows then return nil, message, code end
-    return apply(world, rows, wanted, act)
+    local changes = {}
+    for _, row in ipairs(rows) do
+      for tag, value in pairs(wanted) do changes[#changes + 1] = { row = row, tag = tag, value = value } end
+    end
+    return apply(world, changes, act)
   end, act)
 end
 
@@ -120,6 +132,14 @@ function M.set_hardware(world, which, hardware)
   end, act)
 end
 
+--- Write a note again, if it still is what it became.
+function M.note_again(world, row, old, new)
+  if (world.store:note(row) or "") ~= new then
+    return nil, ("the note about %s was changed meanwhile"):format(row.device), "conflict"
+  end
+  return M.note(world, function() return row end, old)
+end
+
 --- Write a note about a device; an empty one removes it.
 -- @tparam table world
 -- @tparam function which -> row; or nil, message, code; asked within the transaction
@@ -134,6 +154,7 @@ function M.note(world, which, text)
     local row, message, code = which()
     if not row then return nil, message, code end
     act.object, act.product, act.before = "device " .. row.device, row.hash, world.store:note(row) or nil
+    act.undo = function(later) return M.note_again(later, row, act.before or "", text) end
     return world.store:put_note(row, text)
   end, act)
 end

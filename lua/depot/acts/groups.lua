@@ -59,6 +59,49 @@ function M.create(world, group)
   return ok and made, message, code
 end
 
+-- Put names on the list or take them off, within change(); those that changed.
+local function apply(world, group, cloud, names, wanted)
+  local changed = {}
+  for _, name in ipairs(names) do
+    local count, message, code = world.store:set_in_group(group, cloud, name, wanted)
+    if not count then return nil, message, code end
+    if count > 0 then changed[#changed + 1] = name end
+  end
+  return changed
+end
+
+--- Put names on the list of a group, and take others off, in a transaction of their own.
+-- @tparam table world
+-- @tparam table group
+-- @tparam string cloud "" for any
+-- @tparam {string,...} add
+-- @tparam {string,...} remove
+-- @treturn integer|nil how many changed; nil, message, code
+function M.change_list(world, group, cloud, add, remove)
+  local act = { verb = "group.list", object = object_of(group), product = group.hash }
+  return acts.change(world, function()
+    local ok, message, code = M.has_list(group)
+    if not ok then return nil, message, code end
+    local more, less
+    more, message, code = apply(world, group, cloud, add, true)
+    if not more then return nil, message, code end
+    less, message, code = apply(world, group, cloud, remove, false)
+    if not less then return nil, message, code end
+    act.idle = #more + #less == 0
+    act.after = ("+%d -%d names"):format(#more, #less)
+    act.undo = function(later) return M.change_list(later, group, cloud, less, more) end
+    ok, message, code = world.store:touch_product(group.hash, acts.now())
+    return ok and #more + #less, message, code
+  end, act)
+end
+
+--- Whether a group has a list.
+-- @treturn true|nil nil, message, code
+function M.has_list(group)
+  if not group.filter then return true end
+  return nil, ("group %s is made by its filter, and has no list"):format(group.name), "refused"
+end
+
 --- Put names on the list of a group, or take them off, within change().
 -- @tparam table world
 -- @tparam table group
@@ -67,20 +110,54 @@ end
 -- @tparam boolean wanted
 -- @treturn integer|nil how many changed; nil, message, code
 function M.set(world, group, cloud, names, wanted)
-  if group.filter then
-    return nil, ("group %s is made by its filter, and has no list"):format(group.name), "refused"
-  end
-  local count = 0
-  for _, name in ipairs(names) do
-    local changed, message, code = world.store:set_in_group(group, cloud, name, wanted)
-    if not changed then return nil, message, code end
-    count = count + changed
-  end
+  local ok, message, code = M.has_list(group)
+  if not ok then return nil, message, code end
+  local changed
+  changed, message, code = apply(world, group, cloud, names, wanted)
+  if not changed then return nil, message, code end
+  local count = #changed
   if count == 0 then return 0 end
   local more = { product = group.hash, after = ("%s%d names"):format(wanted and "+" or "-", count) }
-  local ok, message, code = acts.record(world, wanted and "group.add" or "group.remove", object_of(group), more)
+  ok, message, code = acts.record(world, wanted and "group.add" or "group.remove", object_of(group), more)
   if ok then ok, message, code = world.store:touch_product(group.hash, acts.now()) end
   return ok and count, message, code
+end
+
+--- Give a group another filter, in a transaction of its own.
+-- @treturn true|nil nil, message, code
+function M.set_filter(world, group, filter)
+  local act = { verb = "group.filter", object = object_of(group), product = group.hash, before = group.filter,
+    after = filter }
+  return acts.change(world, function()
+    if not group.filter then return nil, ("group %s has a list, and no filter"):format(group.name), "refused" end
+    local ok, message, code = check(filter)
+    if ok then ok, message, code = world.store:set_group_filter(group, filter) end
+    if ok then ok, message, code = world.store:touch_product(group.hash, acts.now()) end
+    act.undo = function(later)
+      return M.set_filter(later, { id = group.id, name = group.name, hash = group.hash, filter = filter }, group.filter)
+    end
+    return ok and true, message, code
+  end, act)
+end
+
+--- How many known devices are in a group.
+-- @treturn integer|nil nil, message, code
+function M.count(world, group)
+  local where = world.store:where(assert(filters.parse("group:" .. group.name)), acts.now())
+  where:add("+hash = ?", group.hash)
+  local rows, message, code = world.store:count(where, { "hash" })
+  if not rows then return nil, message, code end
+  return rows[1] and rows[1].n or 0
+end
+
+--- A group as an object for JSON.
+-- @treturn table|nil nil, message, code
+function M.object(world, group)
+  local count, message, code = M.count(world, group)
+  if not count then return nil, message, code end
+  local null = world.natives.json.null
+  return { id = group.id, name = group.name, product_key = group.hash, filter = group.filter or null,
+    names = not group.filter and group.names or null, devices = count }
 end
 
 --- Remove a group, within change(); not one that an open rollout asks for.

@@ -18,15 +18,15 @@ end
 -- @tparam table world
 -- @tparam function work returns a value; or nil, message, code, and then nothing was changed
 -- @tparam[opt] table act what record() takes, as verb, object, more; work may complete it, and with `idle` it is not
---   recorded. Without it, work records by itself
+--   recorded. Without it, work records by itself. undo(world): takes the change back (depot.api.undo)
 function M.change(world, work, act)
   local ok, message, code = world.store:change()
   if not ok then return nil, message, code end
   local result
   result, message, code = work()
   if result ~= nil and act and not act.idle then
-    ok, message, code = M.record(world, act.verb, act.object, act)
-    if not ok then result = nil end
+    act.id, message, code = M.record(world, act.verb, act.object, act)
+    if not act.id then result = nil end
   end
   if result == nil then
     world.store:abandon()
@@ -34,6 +34,7 @@ function M.change(world, work, act)
   end
   ok, message, code = world.store:commit()
   if not ok then return nil, message, code end
+  if act and act.id and act.undo and world.undo then world.undo:keep(world, act) end
   return result
 end
 

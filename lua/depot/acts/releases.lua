@@ -92,6 +92,14 @@ function M.full(release)
   end
 end
 
+--- The same, or the failure.
+-- @treturn table|nil nil, message, code
+function M.need_full(release)
+  local entry = M.full(release)
+  if entry then return entry end
+  return nil, "the full package of this release is not in the folder", "missing"
+end
+
 local function end_rollouts(world, entry)
   local rollouts, message, code = world.store:rollouts()
   if not rollouts then return nil, message, code end
@@ -120,6 +128,41 @@ local function withdraw(world, release)
   end
   if not ok then return nil, message, code end
   return jobs
+end
+
+-- Whether nothing runs, awaits or rolls out a release.
+local function is_idle(world, release)
+  local runs, message, code = world.store:running(release.manifest)
+  if not runs then return nil, message, code end
+  if runs > 0 then return nil, ("%d devices run this release"):format(runs), "refused" end
+  local digests = {}
+  for i, entry in ipairs(release.entries) do digests[i] = entry.manifest.digest end
+  local where = world.store:where(nil, acts.now())
+  where:any_of("package", digests)
+  where:add "state IN ('pending', 'upgrading')"
+  local rows
+  rows, message, code = world.store:count(where, { "hash" })
+  if not rows then return nil, message, code end
+  if rows[1] then return nil, ("%d devices have a job of this release"):format(rows[1].n), "refused" end
+  return true
+end
+
+--- Withdraw a release that nothing runs or waits for, and remove its files.
+-- @treturn true|nil nil, message, code
+function M.delete(world, release)
+  local m = release.manifest
+  local deleted, message, code = acts.change(world, function()
+    local ok, why, word = is_idle(world, release)
+    if ok then ok, why, word = withdraw(world, release) end
+    return ok, why, word
+  end, { verb = "release.delete", object = ("release %s %d"):format(m.release, m.sequence), product = m.product_key })
+  if not deleted then return nil, message, code end
+  -- Withdrawn before its files go: a copy of them that comes back is not offered.
+  for _, entry in ipairs(release.entries) do
+    os.remove(entry.path)
+    os.remove(entry.path .. ".devices")
+  end
+  return true
 end
 
 --- Offer a release no more. There is no way back.

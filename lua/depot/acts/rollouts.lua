@@ -129,6 +129,21 @@ function M.create(context, rollout, at)
   end, act)
 end
 
+-- Whether two plans say the same.
+local function is_same(world, a, b) return world.natives.json.encode(a) == world.natives.json.encode(b) end
+
+-- The plan and priority of before, unless somebody has changed them since.
+local function put_back(world, which, old, new)
+  return M.act(world, "change", function()
+    local rollout, message, code = which()
+    if not rollout then return nil, message, code end
+    if not is_same(world, rollout.plan, new.plan) or rollout.priority ~= new.priority then
+      return nil, ("rollout %d was changed meanwhile"):format(rollout.id), "conflict"
+    end
+    return rollout
+  end, { whole = old.plan, priority = old.priority })
+end
+
 -- What a person can change of a rollout, for the audit.
 local function shown(world, rollout)
   return world.natives.json.encode { state = rollout.state, priority = rollout.priority, plan = rollout.plan }
@@ -151,7 +166,8 @@ end
 
 function verbs.change(parts, rollout, wishes)
   local read = rollout.kind == "auto" and plans.read_auto or plans.read
-  local plan, message, code = read(wishes.plan, rollout.plan)
+  local plan, message, code = wishes.whole, nil, nil
+  if not plan then plan, message, code = read(wishes.plan, rollout.plan) end
   if not plan then return nil, message, code end
   rollout.plan, rollout.priority = plan, wishes.priority or rollout.priority
   return rollout_acts.apply(parts, rollout, "change")
@@ -181,10 +197,17 @@ function M.act(world, verb, which, wishes)
     if not found then return nil, why, word end
     act.object, act.product = ("rollout %d of %s"):format(found.id, found.target), found.hash
     act.before = shown(world, found)
+    local old = { plan = found.plan, priority = found.priority }
     local parts = acts.parts(world)
     local done
     done, more, word = verbs[verb](parts, found, wishes)
     act.after = done and shown(world, done)
+    if done and verb == "change" then
+      local new = { plan = done.plan, priority = done.priority }
+      act.undo = function(later)
+        return put_back(later, function() return later.store:rollout(done.id) end, old, new)
+      end
+    end
     return done, more, word
   end, act)
   if not rollout then return nil, message, code end

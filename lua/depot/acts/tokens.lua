@@ -11,7 +11,7 @@ local DAY = 86400 * 1000 -- ms
 
 --- What a token can be limited to, as routes name it.
 M.VERBS = { read = true, tag = true, verify = true, rollout = true, upload = true, withdraw = true, forget = true,
-  user = true, self = true, settings = true, audit = true }
+  user = true, self = true, settings = true, audit = true, undo = true }
 
 local function words(list)
   if not list then return nil end

@@ -190,6 +190,7 @@ end
 
 function Answering:_result(call, result, extra)
   extra = extra or {}
+  if extra.file then return { file = extra.file, headers = headers_of(extra.headers) } end
   if extra.stream then return { stream = true, call = call, headers = headers_of(extra.headers) } end
   local kind = objects.kinds[call.kind or ""]
   local more = extra.headers or {}
@@ -232,6 +233,11 @@ function Answering:perform(request)
   self.world:refresh()
   local result, why, word, field = self:_run(call)
   if result == nil then return nil, why or "?", word or "internal", field end
+  if call.world.undoable then
+    why = why or {}
+    why.headers = why.headers or {}
+    why.headers["X-Undo"] = ("%d"):format(call.world.undoable)
+  end
   return self:_clean(result), why, nil, nil, call
 end
 

@@ -21,6 +21,7 @@ local people = require "depot.api.people"
 local proxy = require "depot.proxy"
 local route_table = require "depot.api.route_table"
 local router = require "depot.api.router"
+local undo = require "depot.api.undo"
 local worlds = require "depot.api.world"
 
 local M = {}
@@ -85,6 +86,7 @@ function Api:_assemble(options)
   local routes = route_table.all()
   self:_say_where(base)
   self.passwords = passwords.new(natives)
+  self.world.undo = undo.new(natives.loop.now)
   local shared = { world = self.world, limits = limits.new(), passwords = self.passwords,
     secure = base:find "^https" ~= nil, clock = natives.loop.now, now = function() return os.time() * 1000 end }
   local known = people.new(shared)
@@ -130,10 +132,19 @@ function Api:_go_on(call)
   self.notes[call.request.id] = result.note
   if result.stream then
     self.live:begin(result.call, result.headers)
+  elseif result.file then
+    self:_send(call.request, result)
   else
     self.server:reply(call.request.id, result.status, result.headers, result.body)
   end
   return true
+end
+
+-- Answer with a file, if it is still there.
+function Api:_send(request, result)
+  if self.server:reply_file(request.id, result.file, result.headers) then return end
+  local gone = self.answers:failure(request, "missing", "the file is no longer in the folder")
+  self.server:reply(request.id, gone.status, gone.headers, gone.body)
 end
 
 -- Let the body of an early request come into a file, from byte `offset` on; in the coroutine of its call.

@@ -1,4 +1,5 @@
---- What the parts of a path name: {P} a product, {D} a device, {R} a release, {H} a hotfix, {X} a rollout, {N} a user.
+--- What the parts of a path name: {P} a product, {D} a device, {R} a release, {H} a hotfix, {X} a rollout, {N} a user,
+-- {G} a group, {F} a package, {A} a change that can be taken back.
 --
 -- Each is loaded and shown in one place, with the product that rights are asked for, and an ETag over what people can
 -- change of it.
@@ -7,6 +8,7 @@
 
 local devices = require "depot.acts.devices"
 local ids = require "depot.api.ids"
+local lists = require "depot.acts.release_lists"
 local patches = require "depot.acts.patches"
 local releases = require "depot.acts.releases"
 local users = require "depot.acts.users"
@@ -76,7 +78,7 @@ M.kinds = {
     product = function(row) return row.hash end,
     name = function(row) return "device " .. row.device end,
     etag = function(world, row)
-      return tag_of(world, { tags = world.natives.json.array(row.tags), note = row.note })
+      return tag_of(world, { tags = world.natives.json.array(row.tags), note = row.note, hardware = row.hardware })
     end,
   },
   R = {
@@ -88,7 +90,18 @@ M.kinds = {
     end,
     product = function(release) return release.manifest.product_key end,
     name = function(release) return ("release %s %d"):format(release.manifest.release, release.manifest.sequence) end,
-    etag = function(world, release) return tag_of(world, { withdrawn = release.withdrawn or false }) end,
+    etag = function(world, release)
+      local names = lists.names(release)
+      return tag_of(world, { withdrawn = release.withdrawn or false, list = table.concat(names or { "*" }, "\n") })
+    end,
+  },
+  F = {
+    load = function(world, text)
+      local entry = world.by_digest[text]
+      if entry then return entry end
+      return missing "package"
+    end,
+    product = function(entry) return entry.manifest.product_key end,
   },
   H = {
     load = function(world, text)
@@ -117,6 +130,29 @@ M.kinds = {
     etag = function(world, rollout)
       return tag_of(world, { state = rollout.state, plan = rollout.plan, priority = rollout.priority })
     end,
+  },
+  G = {
+    load = function(world, text)
+      local id = number_of(text)
+      local all, message, code = world.store:groups()
+      if not all then return nil, message, code end
+      for _, group in ipairs(all) do
+        if group.id == id then return group end
+      end
+      return missing "group"
+    end,
+    product = function(group) return group.hash end,
+    name = function(group) return "group " .. group.name end,
+    etag = function(world, group) return tag_of(world, { filter = group.filter, names = group.names }) end,
+  },
+  A = {
+    load = function(world, text)
+      local id = number_of(text)
+      local found = id and world.undo:find(id)
+      if not found then return nil, "this cannot be taken back, or not any more", "missing" end
+      return { id = id, product = found.product, undo = found.undo }
+    end,
+    product = function(change) return change.product end,
   },
   N = {
     load = function(world, text) return users.find(world, text) end,

@@ -12,7 +12,7 @@
 
 local M = {}
 
-local MODULES = { "people", "devices", "releases", "hotfixes", "records", "uploads", "meta" }
+local MODULES = { "people", "devices", "releases", "rollouts", "hotfixes", "groups", "records", "uploads", "meta" }
 
 M.PREFIX = "/api/v1"
 

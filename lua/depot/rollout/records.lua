@@ -102,7 +102,7 @@ function Methods:rollout(id)
 end
 
 --- Record a rollout.
--- @tparam table rollout kind (batch or auto; nil: batch), package (digest), target, hash; cloud, product, source
+-- @tparam table rollout kind (batch, trial or auto; nil: batch), package (digest), target, hash; cloud, product, source
 --   (release that devices run), filter (text) or nil: any; plan or nil: everybody at once; state or nil: running; and
 --   more of depot.rollout.life
 -- @tparam integer now ms

@@ -30,12 +30,15 @@ M.statements = {
   groups = [[SELECT *, (SELECT count(*) FROM group_member WHERE fleet_group = id) AS names FROM fleet_group
     ORDER BY name, hash]],
   add_group = "INSERT INTO fleet_group (hash, name, filter) VALUES (?, ?, ?) RETURNING id",
+  group_filter = "UPDATE fleet_group SET filter = ?2 WHERE id = ?1",
   drop_group = "DELETE FROM fleet_group WHERE id = ?",
   drop_members = "DELETE FROM group_member WHERE fleet_group = ?",
   add_to_group = "INSERT OR IGNORE INTO group_member VALUES (?, ?, ?)",
   take_from_group = "DELETE FROM group_member WHERE fleet_group = ? AND cloud = ? AND name = ?",
   is_in_group = "SELECT 1 AS yes FROM group_member WHERE fleet_group = ? AND name = ? AND cloud IN ('', ?) LIMIT 1",
   group_names = "SELECT cloud, name FROM group_member WHERE fleet_group = ? ORDER BY name, cloud",
+  group_page = [[SELECT cloud, name FROM group_member WHERE fleet_group = ?1 AND (name, cloud) > (?2, ?3)
+    ORDER BY name, cloud LIMIT ?4]],
   releases_run = "SELECT DISTINCT release FROM device WHERE release IS NOT NULL",
   touch = [[UPDATE device SET due = ?1 WHERE cloud = ?2 AND product = ?3 AND device = ?4 AND due IS NULL
     AND cloud <> 'luat' AND (state IS NULL OR state NOT IN ('pending', 'upgrading'))]],
@@ -59,6 +62,9 @@ function Methods:add_group(hash, name, filter)
   return row and row.id, message, code
 end
 
+--- Give a group another filter.
+function Methods:set_group_filter(group, filter) return self.statements.group_filter:run(group.id, filter) end
+
 function Methods:drop_group(group)
   local done, message, code = self.statements.drop_members:run(group.id)
   if done then done, message, code = self.statements.drop_group:run(group.id) end
@@ -74,6 +80,12 @@ end
 
 --- The names on the list of a group: {cloud ("": any), name}.
 function Methods:group_names(group) return self.statements.group_names:all(group.id) end
+
+--- Some of them, after one.
+-- @tparam table after cloud, name
+function Methods:group_page(group, after, limit)
+  return self.statements.group_page:all(group.id, after.name, after.cloud, limit)
+end
 
 --- The names of the groups that a device is in.
 -- @treturn {string,...}

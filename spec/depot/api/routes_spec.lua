@@ -30,8 +30,10 @@ describe("the routes of the admin server", function()
     assert(patches.of(w.api.world):add({ hash = w.pk, name = "clock", version = "v1", digest = "d", size = 1, crc = 1 },
       1))
     paths = { P = w.pk, H = "1", D = ids.of { cloud = "aliyun", product = "pk", device = "dev1" }, R = release.id,
-      X = tostring(rollout), N = "own-viewer", U = "1", T = "1", G = "1", token = "99", session = "99", audit = "99",
-      digest = "99" }
+      X = tostring(rollout), N = "own-viewer", U = "1", T = "1", token = "99", session = "99",
+      F = w:ask("GET", "/releases/" .. release.id, { token = tokens.viewer }).object.files[1].digest,
+      G = ("%d"):format(w.store:add_group(w.pk, "lab", "tag:lab")), A = "7" }
+    w.api.world.undo:keep({}, { id = 7, product = w.pk, undo = function() return nil, "not in this spec", "usage" end })
   end)
   teardown(function() w:close() end)
 
@@ -43,7 +45,7 @@ describe("the routes of the admin server", function()
   local function ask(route, with) return w:ask(route.method, path_of(route), with) end
 
   -- Whether the path names something of a product.
-  local function has_object(route) return route.path:find "{[PDRXGH]}" ~= nil end
+  local function has_object(route) return route.path:find "{[PDRXGHFA]}" ~= nil end
 
   local function is_refusal(status) return status == 401 or status == 403 end
 

@@ -113,10 +113,22 @@ local function change(call)
     local done, message, code = devices.note(call.world, function() return row end, args.note)
     if not done then return nil, message, code end
   end
+  if args.hardware then
+    local done, message, code = devices.set_hardware(call.world, function()
+      return call.world.store:get(row.cloud, row.product, row.device)
+    end, args.hardware)
+    if not done then return nil, message, code, "hardware" end
+  end
   local new, message, code = objects.kinds.D.load(call.world, ids.of(row))
   if not new then return nil, message, code end
   call.objects.D = new
   return objects.device(call.world, new)
+end
+
+local function forget(call)
+  local done, message, code = devices.forget(call.world, function() return call.objects.D end)
+  if not done then return nil, message, code end
+  return {}
 end
 
 local function job(call)
@@ -142,7 +154,7 @@ local function change_job(verb, method, why)
 end
 
 local LIST = { filter = { type = "string", about = "which devices, as state:failed" },
-  cursor = { type = "string", most = 4096, about = "`next` of the page before" }, limit = pages.limit }
+  cursor = pages.cursor, limit = pages.limit }
 
 M.routes = {
   { "GET", "/products", "viewer", products, verb = "read", scope = "any", about = "The products that you may see" },
@@ -152,9 +164,12 @@ M.routes = {
   { "GET", "/devices/{D}/events", "viewer", events, verb = "read", query = pages.numbered,
     about = "What happened to a device, the newest first" },
   { "GET", "/devices/{D}/jobs", "viewer", device_jobs, verb = "read", about = "The job of a device" },
-  { "PATCH", "/devices/{D}", "operator", change, verb = "tag", about = "Tags and note of a device", body = {
+  { "PATCH", "/devices/{D}", "operator", change, verb = "tag", about = "Tags, note and hardware of a device", body = {
     tags = { type = "strings", most = 100, about = "all tags that it is to have" },
-    note = { type = "string", about = "what to remember of it; empty removes it" } } },
+    note = { type = "string", about = "what to remember of it; empty removes it" },
+    hardware = { type = "string", most = 64, about = "what the device is; empty: unknown" } } },
+  { "DELETE", "/devices/{D}", "admin", forget, verb = "forget",
+    about = "Forget a device, its job and what happened to it; it comes back if it reports" },
   { "GET", "/jobs/{D}", "viewer", job, verb = "read", about = "The job of a device" },
   { "POST", "/jobs/{D}/retry", "operator", change_job("job.retry", jobs.retry, "the job has not failed"),
     verb = "rollout", about = "Try again on a device that failed" },

@@ -39,17 +39,23 @@ local EXPORTED = 10000 -- rows at most
 
 local TYPES = { csv = "text/csv; charset=utf-8", jsonl = "application/jsonl" }
 
+-- Rows as a file, in one of `forms`; `last`: the number of the last row that was read, if there may be more.
+local function written(call, how, rows, name, last)
+  local format = call.args.format
+  local form, lines = how[format], {}
+  if form.head then lines[1] = form.head end
+  for _, row in ipairs(rows) do lines[#lines + 1] = form.line(row) end
+  lines[#lines + 1] = ""
+  return table.concat(lines, "\n"), { headers = { ["Content-Type"] = TYPES[format],
+    ["Content-Disposition"] = ('attachment; filename="%s.%s"'):format(name, format),
+    ["X-Next-Cursor"] = last and tostring(last) or nil } }
+end
+
 local function export(call)
   local args, limit = call.args, call.args.limit or EXPORTED
   local rows, message, code = call.world.store:events({ after = args.cursor }, limit)
   if not rows then return nil, message, code end
-  local form, lines = forms[args.format], {}
-  if form.head then lines[1] = form.head end
-  for _, row in ipairs(visible(call, rows)) do lines[#lines + 1] = form.line(row) end
-  lines[#lines + 1] = ""
-  return table.concat(lines, "\n"), { headers = { ["Content-Type"] = TYPES[args.format],
-    ["Content-Disposition"] = ('attachment; filename="events.%s"'):format(args.format),
-    ["X-Next-Cursor"] = #rows == limit and tostring(rows[limit].id) or nil } }
+  return written(call, forms, visible(call, rows), "events", #rows == limit and rows[limit].id)
 end
 
 local function live(call)
@@ -65,6 +71,22 @@ local function changes(call)
   local items = {}
   for i, row in ipairs(rows) do items[i] = audit.object(row) end
   return pages.of(call, items, limit)
+end
+
+local function export_changes(call)
+  local limit = call.args.limit or EXPORTED
+  local rows, message, code = call.world.store:audit_since(call.args.cursor or 0, limit)
+  if not rows then return nil, message, code end
+  return written(call, audit.forms, rows, "audit", #rows == limit and rows[limit].id)
+end
+
+local function take_back(call)
+  local change = call.objects.A
+  local done, message, code = change.undo(call.world)
+  if not done then return nil, message, code end
+  call.world.undo:drop(change.id)
+  call.world.top.next_look = 0 -- it may have been a list in the folder
+  return { undone = change.id }
 end
 
 local function search(call)
@@ -116,6 +138,10 @@ local function attention(call)
   return { items = call.json.array(items), next = call.json.null }
 end
 
+local EXPORT = { format = { type = "string", need = true, one_of = { "csv", "jsonl" }, about = "of the file" },
+  cursor = { type = "integer", about = "X-Next-Cursor of the file before" },
+  limit = { type = "integer", least = 1, most = EXPORTED, about = "rows at most" } }
+
 M.routes = {
   { "GET", "/products/{P}/summary", "viewer", summary, verb = "read", about = "What the devices run, and their jobs" },
   { "GET", "/products/{P}/attention", "viewer", attention, verb = "read", about = "What needs a person" },
@@ -127,15 +153,16 @@ M.routes = {
       rollout = { type = "integer", about = "number of a rollout" },
       what = { type = "string", most = 32, about = "kind of event" } } },
   { "GET", "/events/export", "viewer", export, verb = "read", scope = "any",
-    about = "Events as a file, the oldest first; X-Next-Cursor says where to go on", query = {
-      format = { type = "string", need = true, one_of = { "csv", "jsonl" }, about = "of the file" },
-      cursor = { type = "integer", about = "X-Next-Cursor of the file before" },
-      limit = { type = "integer", least = 1, most = EXPORTED, about = "rows at most" } } },
+    about = "Events as a file, the oldest first; X-Next-Cursor says where to go on", query = EXPORT },
   { "GET", "/events/live", "viewer", live, verb = "read", scope = "any",
     about = "What happens from now on, as server-sent events; Last-Event-ID goes on", query = {
       after = { type = "integer", about = "number of the last event that was seen" } } },
   { "GET", "/audit", "admin", changes, verb = "audit", about = "What people changed, the newest first",
     query = pages.numbered },
+  { "GET", "/audit/export", "admin", export_changes, verb = "audit", query = EXPORT,
+    about = "The audit as a file, the oldest first; X-Next-Cursor says where to go on" },
+  { "POST", "/undo/{A}", "operator", take_back, verb = "undo",
+    about = "Take a change back, within ten minutes: X-Undo of its answer has the number" },
 }
 
 return M

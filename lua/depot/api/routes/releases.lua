@@ -1,16 +1,14 @@
---- Routes of releases and rollouts.
+--- Routes of releases.
 --
 -- @module depot.api.routes.releases
 
 local acts = require "depot.acts"
-local filters = require "depot.filter"
 local ids = require "depot.api.ids"
+local lists = require "depot.acts.release_lists"
 local job_of = require("depot.api.routes.devices").job_of
 local objects = require "depot.api.objects"
 local pages = require "depot.api.pages"
-local plans = require "depot.rollout.plan"
 local releases = require "depot.acts.releases"
-local rollouts = require "depot.acts.rollouts"
 local verify = require "depot.acts.verify"
 
 local M = {}
@@ -40,6 +38,8 @@ local function shown(call, release)
     files[i] = { name = entry.name, digest = m.digest, size = entry.size, limited = entry.devices ~= nil,
       source_core = releases.source_core(m) or call.json.null }
   end
+  local names = lists.names(release)
+  object.listed = names and #names or call.json.null
   object.files = call.json.array(files)
   return object
 end
@@ -60,13 +60,6 @@ local function withdraw(call)
   object, message, code = shown(call, new)
   if object then object.cancelled_jobs = ended end
   return object, message, code
-end
-
--- The full package of a release, which jobs and rollouts name.
-local function full(found)
-  local entry = releases.full(found)
-  if entry then return entry end
-  return nil, "the full package of this release is not in the folder", "missing"
 end
 
 -- The device that a request names, by id or by its name in the release's product.
@@ -92,7 +85,7 @@ end
 local function start_verify(call)
   local id, why, word, field = device_of(call)
   if not id then return nil, why, word, field end
-  local entry, message, code = full(call.objects.R)
+  local entry, message, code = releases.need_full(call.objects.R)
   if not entry then return nil, message, code end
   local row
   local done
@@ -109,123 +102,64 @@ local function start_verify(call)
   return job_of(call, row), { status = 202 }
 end
 
-local function listed(call)
-  local rows, message, code = call.world.store:every_rollout(1000)
-  if not rows then return nil, message, code end
-  local items = {}
-  for _, row in ipairs(rows) do
-    if row.hash == call.product then
-      items[#items + 1], message, code = objects.rollout(call.world, row)
-      if code then return nil, message, code end
-    end
-  end
-  return { items = call.json.array(items), next = call.json.null }
-end
-
-local function rollout(call) return objects.rollout(call.world, call.objects.X) end
-
-local function rollout_jobs(call)
-  local after = call.args.cursor and ids.read(call.args.cursor) or {}
-  local limit = call.args.limit or pages.LIMIT
-  local rows, message, code = call.world.store:jobs_after(call.objects.X.id, after, call.args.state, limit)
+-- The devices whose job is for a release, in one state or any.
+local function jobs(call)
+  local store, limit = call.world.store, call.args.limit or pages.LIMIT
+  local after = call.args.cursor and ids.read(call.args.cursor)
+  if call.args.cursor and not after then return nil, "the cursor is not one of this list", "usage", "cursor" end
+  local digests = {}
+  for i, entry in ipairs(call.objects.R.entries) do digests[i] = entry.manifest.digest end
+  local where = store:where(nil, acts.now())
+  where:add("hash = ?", call.product)
+  where:any_of("package", digests)
+  if call.args.state then where:add("state = ?", call.args.state) end
+  local rows, message, code = store:select(where, limit, after)
   if not rows then return nil, message, code end
   local items = {}
   for i, row in ipairs(rows) do items[i] = job_of(call, row) end
   return { items = call.json.array(items), next = #rows == limit and ids.of(rows[limit]) or call.json.null }
 end
 
-local TEXTS = { "waves", "soak", "advance", "limit", "sample", "count_silent", "in_flight", "done", "least", "retries",
-  "backoff", "members", "window", "zone" }
-
--- The plan's texts, as the command line has them.
-local function texts_of(args)
-  local texts = {}
-  for _, name in ipairs(TEXTS) do
-    local value = args[name]
-    if type(value) == "boolean" then value = value and "yes" or "no" end
-    texts[name] = value ~= nil and tostring(value) or nil
-  end
-  return texts
-end
-
--- What is laid down, and a world in which the acts find it.
-local function laid_down(call)
-  local args = call.args
-  local found, message, code = objects.kinds.R.load(call.world, args.release)
-  if found and found.manifest.product_key ~= call.product then
-    found, message, code = nil, "there is no such release", "missing"
-  end
-  if not found then return nil, message, code, "release" end
-  local entry
-  entry, message, code = full(found)
-  if not entry then return nil, message, code end
-  local filter
-  if args.filter then
-    filter, message, code = filters.parse(args.filter, true)
-    if not filter then return nil, message, code, "filter" end
-  end
-  local world = call.world:with { actor = call.world.actor, plan = texts_of(args), priority = args.priority,
-    filter = filter, opts = { cloud = args.cloud, from = args.from, filter = args.filter, device = args.devices,
-      at = args.at, draft = args.draft } }
-  local laid, at
-  laid, at, code = rollouts.read(world, entry)
-  if not laid then return nil, at, code end
-  return laid, world, at
-end
-
-local function preview(call, world, laid)
-  local found, message, code = rollouts.reach(world, laid)
+-- A release as it is after a change of its files.
+local function again(call)
+  local id = call.objects.R.id
+  call.world.top.next_look = 0
+  call.world.top:refresh()
+  local found, message, code = objects.kinds.R.load(call.world, id)
   if not found then return nil, message, code end
-  local ends
-  ends, message, code = rollouts.overtaken(world, laid)
-  if not ends then return nil, message, code end
-  local waves = {}
-  for i, count in ipairs(found.waves) do waves[i] = { percent = laid.plan.waves[i], devices = count } end
-  return { release = laid.target, reaches = found.reaches, waves = call.json.array(waves), others = found.others,
-    overtakes = call.json.array(ends) }
+  call.objects.R = found
+  return shown(call, found)
 end
 
-local function create(call)
-  local laid, world, at, field = laid_down(call)
-  if not laid then return nil, world, at, field end
-  if call.query.dry_run then return preview(call, world, laid) end
-  local made, message, code = rollouts.create(world, laid, at)
-  if not made then return nil, message, code end
-  call.objects.X = made
-  return objects.rollout(call.world, made), { status = 201 }
+local function set_list(call)
+  local args = call.args
+  if (args.devices == nil) == not args.everybody then return nil, "give devices, or everybody", "usage", "devices" end
+  local done, message, code = lists.set(call.world, call.objects.R, not args.everybody and args.devices)
+  if not done then return nil, message, code, "devices" end
+  return again(call)
 end
 
-local function fresh(call) return function() return call.world.store:rollout(call.objects.X.id) end end
-
-local function act(verb)
-  return function(call)
-    local made, more, code = rollouts.act(call.world, verb, fresh(call), { plan = texts_of(call.args),
-      priority = call.args.priority })
-    if not made then return nil, more, code end
-    call.objects.X = made
-    local object, message
-    object, message, code = objects.rollout(call.world, made)
-    if object and verb == "resume" then object.forgives = more end
-    if object and verb == "retry" then object.retried = more end
-    return object, message, code
-  end
+local function append(call)
+  local done, message, code = lists.append(call.world, call.objects.R, call.args.devices)
+  if not done then return nil, message, code, "devices" end
+  return again(call)
 end
 
-local PLAN = {}
-for _, name in ipairs(TEXTS) do PLAN[name] = { type = "string", about = ("as --%s"):format(name:gsub("_", "-")) } end
-for _, name in ipairs { "sample", "in_flight", "done", "least", "retries" } do
-  PLAN[name] = { type = "integer", about = PLAN[name].about, most = 1000000 }
+local function drop(call)
+  local done, message, code = releases.delete(call.world, call.objects.R)
+  if not done then return nil, message, code end
+  call.world.top.next_look, call.world.top.version = 0, nil
+  return {}
 end
-PLAN.count_silent = { type = "boolean", about = "whether devices that fall silent amid an upgrade count as failures" }
-PLAN.waves.about = ("rising percentages (%s)"):format(table.concat(plans.DEFAULTS.waves, ","))
-PLAN.priority = { type = "integer", most = 999, about = "a higher one is served first" }
 
-local function with(more)
-  local all = {}
-  for name, rule in pairs(PLAN) do all[name] = rule end
-  for name, rule in pairs(more) do all[name] = rule end
-  return all
+-- The bytes of a package.
+local function file(call)
+  local entry = call.objects.F
+  return {}, { file = entry.path, headers = { ["Content-Type"] = "application/octet-stream",
+    ["Content-Disposition"] = ('attachment; filename="%s"'):format(entry.name:gsub("[^%w._-]", "_")) } }
 end
+
+local DEVICES = { type = "strings", most = 10000, need = true, about = "names of devices" }
 
 M.routes = {
   { "GET", "/products/{P}/releases", "viewer", list, verb = "read", about = "The releases of a product" },
@@ -235,29 +169,17 @@ M.routes = {
       name = { type = "string", most = 256, about = "or its name" } } },
   { "POST", "/releases/{R}/withdraw", "admin", withdraw, verb = "withdraw",
     about = "Offer a release no more: there is no way back" },
-  { "GET", "/products/{P}/rollouts", "viewer", listed, verb = "read", about = "The rollouts of a product" },
-  { "GET", "/rollouts/{X}", "viewer", rollout, verb = "read", about = "One rollout" },
-  { "GET", "/rollouts/{X}/jobs", "viewer", rollout_jobs, verb = "read", about = "The devices of a rollout", query = {
-    state = { type = "string", one_of = { "pending", "upgrading", "succeeded", "failed", "reverted", "superseded",
-      "cancelled" }, about = "only jobs in this state" },
-    cursor = { type = "string", most = 4096, about = "`next` of the page before" }, limit = pages.limit } },
-  { "POST", "/products/{P}/rollouts", "operator", create, verb = "rollout", read_when = "dry_run",
-    about = "Lay down a rollout, and start it", query = {
-      dry_run = { type = "boolean", about = "only say what it would reach" } },
-    body = with {
-      release = { type = "string", need = true, about = "id of the release" },
-      cloud = { type = "string", about = "only devices of this cloud" },
-      from = { type = "string", about = "only devices that run this release" },
-      filter = { type = "string", about = "only devices that it selects" },
-      devices = { type = "strings", about = "only these, by name" },
-      at = { type = "string", about = "start then, as 2026-12-01 22:00" },
-      draft = { type = "boolean", about = "do not start it yet" } } },
-  { "PATCH", "/rollouts/{X}", "operator", act "change", verb = "rollout", body = with {},
-    about = "Change pace, limits or window" },
+  { "DELETE", "/releases/{R}", "admin", drop, verb = "withdraw",
+    about = "Withdraw a release that nothing runs or waits for, and remove its files" },
+  { "GET", "/releases/{R}/devices", "viewer", jobs, verb = "read", about = "The devices with a job of a release",
+    query = { state = pages.state, cursor = pages.cursor, limit = pages.limit } },
+  { "PUT", "/releases/{R}/list", "operator", set_list, verb = "rollout",
+    about = "Say which devices a release is for", body = {
+      devices = { type = "strings", about = "these, by name" },
+      everybody = { type = "boolean", about = "or every device" } } },
+  { "POST", "/releases/{R}/list", "operator", append, verb = "rollout",
+    about = "Put further devices on the list of a release", body = { devices = DEVICES } },
+  { "GET", "/packages/{F}/file", "viewer", file, verb = "read", about = "The bytes of a package, by its digest" },
 }
-for _, name in ipairs { "start", "pause", "resume", "advance", "cancel", "retry" } do
-  M.routes[#M.routes + 1] = { "POST", "/rollouts/{X}/" .. name, "operator", act(name), verb = "rollout",
-    about = ("%s a rollout"):format((name:gsub("^%l", string.upper))) }
-end
 
 return M

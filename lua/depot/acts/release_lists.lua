@@ -1,0 +1,120 @@
+--- The devices that a release is for: NAME.upd.devices beside each of its packages.
+--
+-- @module depot.acts.release_lists
+
+local acts = require "depot.acts"
+local device_list = require "depot.device_list"
+local into_folder = require "depot.actions.into_folder"
+
+local M = {}
+
+local function path_of(world, entry) return ("%s/%s.devices"):format(world.dir, entry.name) end
+
+local function read(path)
+  local file <close> = io.open(path, "rb")
+  return file and file:read "a"
+end
+
+-- The lists of a release as they are: {[entry] = text}; without a list nothing.
+local function texts_of(world, release)
+  local texts = {}
+  for _, entry in ipairs(release.entries) do texts[entry] = read(path_of(world, entry)) end
+  return texts
+end
+
+local function write(world, entry, text)
+  return into_folder.put(world.dir, entry.name .. ".devices", function(path)
+    local file <close>, why = io.open(path, "wb")
+    if not file then return nil, why end
+    local ok
+    ok, why = file:write(text)
+    return ok and file:close(), why
+  end)
+end
+
+--- Which devices a release is for.
+-- @treturn {string,...}|false names, sorted; false: every device
+function M.names(release)
+  local set, names = {}, {}
+  for _, entry in ipairs(release.entries) do
+    if not entry.devices then return false end
+    for name in pairs(entry.devices) do set[name] = true end
+  end
+  for name in pairs(set) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
+-- The text of a list; nil, message, code.
+local function text_of(names)
+  if not names then return "*\n" end
+  local text = table.concat(names, "\n") .. "\n"
+  local set, count = device_list.parse(text)
+  if set == nil then return nil, "devices: " .. count, "usage" end
+  if set == false then return nil, 'devices: "*" is no name; say everybody', "usage" end
+  return text
+end
+
+-- Write each entry its text, within change(). If one cannot be written, those before are as they were.
+local function put_all(world, release, texts)
+  local before = texts_of(world, release)
+  for i, entry in ipairs(release.entries) do
+    local ok, message, code = write(world, entry, texts[entry] or "*\n")
+    if not ok then
+      for j = 1, i - 1 do write(world, release.entries[j], before[release.entries[j]] or "*\n") end
+      return nil, message, code
+    end
+  end
+  return before
+end
+
+local function put_back(world, release, before, written)
+  for entry, text in pairs(texts_of(world, release)) do
+    if text ~= written[entry] then return nil, "the list was changed meanwhile", "conflict" end
+  end
+  local act = { verb = "release.list", object = M.object(release), product = release.manifest.product_key,
+    after = "as before" }
+  return acts.change(world, function() return put_all(world, release, before) end, act)
+end
+
+--- A release as the audit names it.
+function M.object(release) return ("release %s %d"):format(release.manifest.release, release.manifest.sequence) end
+
+--- Say which devices a release is for.
+-- @tparam table world
+-- @tparam table release of depot.acts.releases
+-- @tparam {string,...}|boolean names false: every device
+-- @treturn true|nil nil, message, code
+function M.set(world, release, names)
+  local text, message, code = text_of(names)
+  if not text then return nil, message, code end
+  local old = M.names(release)
+  local act = { verb = "release.list", object = M.object(release), product = release.manifest.product_key,
+    before = old and ("%d devices"):format(#old) or "every device",
+    after = names and ("%d devices"):format(#names) or "every device" }
+  return acts.change(world, function()
+    local texts = {}
+    for _, entry in ipairs(release.entries) do texts[entry] = text end
+    local before, why, word = put_all(world, release, texts)
+    act.undo = function(later) return put_back(later, release, before, texts) end
+    return before and true, why, word
+  end, act)
+end
+
+--- Put further devices on the list of a release.
+-- @treturn true|nil nil, message, code
+function M.append(world, release, names)
+  local all = M.names(release)
+  if not all then
+    return nil, "the release is for every device; replace its list to limit it", "refused"
+  end
+  local set = {}
+  for _, name in ipairs(all) do set[name] = true end
+  for _, name in ipairs(names) do
+    if not set[name] then all[#all + 1] = name end
+    set[name] = true
+  end
+  return M.set(world, release, all)
+end
+
+return M

@@ -1,0 +1,230 @@
+-- What people change over the API: groups, lists of releases, devices; and how they take it back.
+
+local api_world = require "spec.support.api_world"
+local folders = require "spec.support.folder"
+local ids = require "depot.api.ids"
+local natives = require "update.natives"
+
+describe("over the admin server", function()
+  local folder, w, token, release = folders.new(), nil, nil, nil
+
+  before_each(function()
+    w = api_world.open(folder.make())
+    token = w:user("ann", { [w.pk] = "admin" })
+    release = w:ask("GET", ("/products/%s/releases"):format(w.pk), { token = token }).object.items[1]
+  end)
+  after_each(function() w:close() end)
+
+  local function ask(method, path, body, etag)
+    return w:ask(method, path, { token = token, body = body, headers = { ["If-Match"] = etag } })
+  end
+
+  local function code_of(answer) return answer.status, answer.object.error and answer.object.error.code end
+
+  local function device(name) return "/devices/" .. ids.of { cloud = "aliyun", product = "pk", device = name } end
+
+  local function verified()
+    local entry = w.api.world.packages[1]
+    assert(w.store:verify({ cloud = "aliyun", product = "pk", device = "dev1", package = entry.manifest.digest,
+      target = "1.0.1" }, 1))
+  end
+
+  describe("a group", function()
+    local function make(body) return ask("POST", ("/products/%s/groups"):format(w.pk), body) end
+
+    it("is made by a filter, shown, given another one, removed", function()
+      local made = make { name = "Lab", filter = "name:dev1" }
+      assert.same({ 201, "lab", 1, natives.json.null }, { made.status, made.object.name, made.object.devices,
+        made.object.names })
+      local path = ("/groups/%d"):format(made.object.id)
+      assert.equal(428, ask("PUT", path, { filter = "name:dev*" }).status)
+      local changed = ask("PUT", path, { filter = "name:dev*" }, made.headers.etag)
+      assert.same({ 200, 3 }, { changed.status, changed.object.devices })
+      assert.equal(412, ask("PUT", path, { filter = "name:x" }, made.headers.etag).status)
+      assert.same({ 400, "usage" }, { code_of(ask("PUT", path, { filter = "colour:red" }, changed.headers.etag)) })
+      assert.same({ 422, "refused" }, { code_of(ask("POST", path .. "/names", { add = { "dev2" } })) })
+      assert.equal(1, #ask("GET", ("/products/%s/groups"):format(w.pk)).object.items)
+      assert.equal(200, ask("DELETE", path, nil, changed.headers.etag).status)
+      assert.equal(404, ask("GET", path).status)
+    end)
+
+    it("is made by a list, which is changed, shown a page at a time, and taken back", function()
+      local made = make { name = "north", names = { "dev1", "never heard of" } }
+      assert.same({ 201, 1, 2 }, { made.status, made.object.devices, made.object.names })
+      local path = ("/groups/%d/names"):format(made.object.id)
+      local changed = ask("POST", path, { add = { "dev2", "dev1" }, remove = { "never heard of", "nobody" } })
+      assert.same({ 200, 2, 2, 2 }, { changed.status, changed.object.changed, changed.object.devices,
+        changed.object.names })
+      local names, cursor = {}, ""
+      repeat
+        local page = ask("GET", path .. "?limit=1" .. cursor).object
+        for _, item in ipairs(page.items) do names[#names + 1] = item.name end
+        cursor = "&cursor=" .. tostring(page.next)
+      until page.next == natives.json.null
+      assert.same({ "dev1", "dev2" }, names)
+      assert.equal(400, ask("GET", path .. "?cursor=x").status)
+      assert.equal(200, ask("POST", "/undo/" .. changed.headers["x-undo"]).status)
+      names = {}
+      for i, item in ipairs(ask("GET", path).object.items) do names[i] = item.name end
+      assert.same({ "dev1", "never heard of" }, names)
+    end)
+
+    it("is refused if it makes no sense, and is nobody else's", function()
+      for _, body in ipairs { { name = "x", filter = "colour:red" }, { name = "a b" }, { filter = "name:x" },
+        { name = "x", filter = "group:lab" }, { name = "x", filter = "name:x", names = { "y" } },
+        { name = "x", names = { "y" }, cloud = "mars" } } do
+        assert.equal(400, make(body).status, natives.json.encode(body))
+      end
+      assert.equal(201, make({ name = "x", names = {} }).status)
+      assert.same({ 409, "conflict" }, { code_of(make { name = "X" }) })
+      local foreign = w:user("bob", { [w.other] = "admin" })
+      assert.equal(404, w:ask("GET", "/groups/1", { token = foreign }).status)
+      assert.equal(404, w:ask("POST", "/groups/1/names", { token = foreign, body = { add = { "x" } } }).status)
+    end)
+  end)
+
+  describe("a device", function()
+    it("is given tags, a note and hardware, which are taken back unless somebody was faster", function()
+      local path = device "dev1"
+      local etag = ask("GET", path).headers.etag
+      local answer = ask("PATCH", path, { note = "roof", hardware = "B" }, etag)
+      assert.same({ 200, "roof", "B" }, { answer.status, answer.object.note, answer.object.hardware })
+      local tagged = ask("PATCH", path, { tags = { "lab" } }, answer.headers.etag)
+      assert.equal(200, ask("POST", "/undo/" .. tagged.headers["x-undo"]).status)
+      assert.equal(404, ask("POST", "/undo/" .. tagged.headers["x-undo"]).status)
+      assert.same({}, ask("GET", path).object.tags)
+      local noted = ask("PATCH", path, { note = "cellar" }, ask("GET", path).headers.etag)
+      ask("PATCH", path, { note = "garden" }, noted.headers.etag)
+      assert.same({ 409, "conflict" }, { code_of(ask("POST", "/undo/" .. noted.headers["x-undo"])) })
+      assert.equal("garden", ask("GET", path).object.note)
+      assert.equal(400, ask("PATCH", path, { hardware = ("x"):rep(65) }, ask("GET", path).headers.etag).status)
+    end)
+
+    it("cannot be changed back after ten minutes", function()
+      local path = device "dev1"
+      local answer = ask("PATCH", path, { tags = { "lab" } }, ask("GET", path).headers.etag)
+      local now = natives.loop.now()
+      w.api.world.undo.clock = function() return now + 601 end
+      assert.same({ 404, "missing" }, { code_of(ask("POST", "/undo/" .. answer.headers["x-undo"])) })
+      for _, number in ipairs { "0", "x", "99" } do assert.equal(404, ask("POST", "/undo/" .. number).status) end
+    end)
+
+    it("is forgotten with all that is known of it", function()
+      local path = device "dev1"
+      assert.equal(428, ask("DELETE", path).status)
+      assert.equal(200, ask("DELETE", path, nil, ask("GET", path).headers.etag).status)
+      assert.equal(404, ask("GET", path).status)
+      local row = w.store:audited(nil, 1)[1]
+      assert.same({ "device.forget", "device sha256:" .. natives.digest.sha256 "dev1" }, { row.verb, row.object })
+    end)
+  end)
+
+  describe("a release", function()
+    it("is for the devices of a list, or for all", function()
+      local path = ("/releases/%s/list"):format(release.id)
+      local function etag() return ask("GET", "/releases/" .. release.id).headers.etag end
+      assert.equal(428, ask("PUT", path, { devices = { "dev1" } }).status)
+      assert.same({ 422, "refused" }, { code_of(ask("POST", path, { devices = { "dev1" } })) })
+      local answer = ask("PUT", path, { devices = { "dev2", "dev1" } }, etag())
+      assert.same({ 200, 2 }, { answer.status, answer.object.listed })
+      assert.equal("dev2\ndev1\n", folder.read "packages/METER_1.0.1.upd.devices")
+      local more = ask("POST", path, { devices = { "dev3", "dev1" } })
+      assert.same({ 200, 3 }, { more.status, more.object.listed })
+      assert.equal(200, ask("POST", "/undo/" .. more.headers["x-undo"]).status)
+      assert.equal(2, ask("GET", "/releases/" .. release.id).object.listed)
+      ask("PUT", path, { devices = { "dev3" } }, etag())
+      assert.same({ 409, "conflict" }, { code_of(ask("POST", "/undo/" .. answer.headers["x-undo"])) })
+      for _, body in ipairs { {}, { devices = { "*" } }, { devices = { "a,b" } }, { devices = { "1E+05" } },
+        { devices = { "dev1" }, everybody = true } } do
+        assert.equal(400, ask("PUT", path, body, etag()).status, natives.json.encode(body))
+      end
+      assert.equal(natives.json.null, ask("PUT", path, { everybody = true }, etag()).object.listed)
+    end)
+
+    it("goes to a few, then to all, once a device has verified it", function()
+      local path = "/releases/" .. release.id
+      assert.same({ 422, "refused" }, { code_of(ask("POST", path .. "/release")) })
+      verified()
+      assert.equal(400, ask("POST", path .. "/trial", {}).status)
+      assert.same({ 404, "missing" }, { code_of(ask("POST", path .. "/trial", { devices = { "nobody" } })) })
+      local trial = ask("POST", path .. "/trial", { devices = { "dev2" } })
+      assert.same({ 201, "trial", "running", "fixed" }, { trial.status, trial.object.kind, trial.object.state,
+        trial.object.members })
+      local all = ask("POST", path .. "/release")
+      assert.same({ 201, "running", 1, 100 }, { all.status, all.object.state, #all.object.waves,
+        all.object.waves[1].percent })
+      assert.equal("released", ask("GET", path).object.stage)
+    end)
+
+    it("gets back the plan of its rollout", function()
+      verified()
+      local made = ask("POST", ("/products/%s/rollouts"):format(w.pk), { release = release.id })
+      local path = "/rollouts/" .. made.object.id
+      local changed = ask("PATCH", path, { limit = "9%", priority = 3 }, made.headers.etag)
+      assert.same({ 9, 3 }, { changed.object.limit.percent, changed.object.priority })
+      assert.equal(200, ask("POST", "/undo/" .. changed.headers["x-undo"]).status)
+      local now = ask("GET", path)
+      assert.same({ 5, 0 }, { now.object.limit.percent, now.object.priority })
+      local first = ask("PATCH", path, { limit = "9%" }, now.headers.etag)
+      ask("PATCH", path, { limit = "8%" }, first.headers.etag)
+      assert.same({ 409, "conflict" }, { code_of(ask("POST", "/undo/" .. first.headers["x-undo"])) })
+    end)
+
+    it("shows its devices by the state of their jobs", function()
+      local digest = w.api.world.packages[1].manifest.digest
+      local row = w.store:get("aliyun", "pk", "dev2")
+      row.package, row.target, row.state, row.code, row.changed = digest, "1.0.1", "failed", -2, 1000
+      assert(w.store:put(row))
+      local path = ("/releases/%s/devices"):format(release.id)
+      local items = ask("GET", path .. "?state=failed").object.items
+      assert.same({ 1, "dev2", -2 }, { #items, items[1].device, items[1].code })
+      assert.same({}, ask("GET", path .. "?state=pending").object.items)
+      assert.equal(1, #ask("GET", path).object.items)
+      assert.equal(400, ask("GET", path .. "?state=odd").status)
+      assert.equal(400, ask("GET", path .. "?cursor=odd").status)
+    end)
+
+    it("is given byte by byte", function()
+      local digest = ask("GET", "/releases/" .. release.id).object.files[1].digest
+      local answer = ask("GET", ("/packages/%s/file"):format(digest))
+      assert.equal(200, answer.status)
+      assert.equal(folder.read "packages/METER_1.0.1.upd", answer.body)
+      assert.equal('attachment; filename="METER_1.0.1.upd"', answer.headers["content-disposition"])
+      assert.equal(404, ask("GET", "/packages/" .. ("0"):rep(64) .. "/file").status)
+      local foreign = w:user("bob", { [w.other] = "admin" })
+      assert.equal(404, w:ask("GET", ("/packages/%s/file"):format(digest), { token = foreign }).status)
+    end)
+
+    it("is removed only if nothing runs or awaits it", function()
+      local path = "/releases/" .. release.id
+      local row = w.store:get("aliyun", "pk", "dev2")
+      row.release = "1.0.1"
+      assert(w.store:put(row))
+      local etag = ask("GET", path).headers.etag
+      assert.same({ 422, "refused" }, { code_of(ask("DELETE", path, nil, etag)) })
+      row.release, row.package, row.target, row.state = "1.0.0", w.api.world.packages[1].manifest.digest, "1.0.1",
+        "pending"
+      assert(w.store:put(row))
+      assert.same({ 422, "refused" }, { code_of(ask("DELETE", path, nil, etag)) })
+      row.state = "failed"
+      assert(w.store:put(row))
+      assert.equal(200, ask("DELETE", path, nil, etag).status)
+      assert.equal(404, ask("GET", path).status)
+      assert.is_false(folder.exists "packages/METER_1.0.1.upd")
+      assert.is_truthy((folder.read "packages/.withdrawn"):find("1.0.1", 1, true))
+    end)
+  end)
+
+  it("the audit is written into a file", function()
+    local all = w:user("root", { [""] = "admin" })
+    local answer = w:ask("GET", "/audit/export?format=csv", { token = all })
+    assert.equal("text/csv; charset=utf-8", answer.headers["content-type"])
+    assert.matches('^"id","at","actor","address","verb"', answer.body)
+    assert.matches('"user.add"', answer.body)
+    answer = w:ask("GET", "/audit/export?format=jsonl&limit=1", { token = all })
+    assert.equal("user.add", natives.json.decode(answer.body:match "^[^\n]+").verb)
+    assert.equal("1", answer.headers["x-next-cursor"])
+    assert.equal(400, w:ask("GET", "/audit/export?format=xml", { token = all }).status)
+    assert.equal(403, w:ask("GET", "/audit/export?format=csv", { token = token }).status)
+  end)
+end)
