@@ -6,7 +6,8 @@ exclude_files = { "build*/" }
 local pure = {
   "lua/depot/api/errors.lua", "lua/depot/api/fields.lua", "lua/depot/api/limits.lua", "lua/depot/api/may.lua",
   "lua/depot/api/router.lua", "lua/depot/console/form.lua", "lua/depot/console/frame.lua",
-  "lua/depot/console/html.lua", "lua/depot/console/multipart.lua", "lua/depot/console/script.lua",
+  "lua/depot/console/html.lua", "lua/depot/console/inputs.lua",
+  "lua/depot/console/multipart.lua", "lua/depot/console/script.lua",
   "lua/depot/console/static.lua", "lua/depot/console/style.lua", "lua/depot/console/words.lua",
   "lua/depot/console/words/pages.lua", "lua/depot/console/words/states.lua",
   "lua/depot/choice.lua",

@@ -6,6 +6,7 @@
 
 local form = require "depot.console.form"
 local html = require "depot.console.html"
+local inputs = require "depot.console.inputs"
 
 local M = {}
 
@@ -71,54 +72,6 @@ function M.list(pairs_of)
   return h.dl { items }
 end
 
---- A field with its label.
--- @tparam table field name, label; type, value, hint, options ({value, text}), rows, and attributes of the input
-function M.field(field)
-  local attributes = { id = "f-" .. field.name, name = field.name, required = field.required, autocomplete =
-    field.autocomplete, ["aria-describedby"] = field.hint and "h-" .. field.name or false }
-  local input
-  if field.options then
-    local list = {}
-    for i, option in ipairs(field.options) do
-      list[i] = h.option { value = option[1], selected = option[1] == field.value, option[2] }
-    end
-    attributes[1] = list
-    input = h.select(attributes)
-  elseif field.rows then
-    attributes.rows, attributes[1] = field.rows, field.value or ""
-    input = h.textarea(attributes)
-  else
-    attributes.type, attributes.value = field.type or "text", field.value or false
-    attributes.accept, attributes.list = field.accept, field.list
-    input = h.input(attributes)
-  end
-  return h.p { class = "field", h.label { ["for"] = "f-" .. field.name, field.label }, input,
-    field.hint and h.small { id = "h-" .. field.name, field.hint } }
-end
-
---- A form that does what a route does.
--- @tparam table page
--- @tparam table act route (path below the prefix), method, etag, back, label, fields, class, expect, file (whether one
---   of the fields is a file: the last)
-function M.form(page, act)
-  local function hidden(name, value)
-    return value and h.input { type = "hidden", name = name, value = value }
-  end
-  return h.form { method = "post", action = "/do" .. act.route, class = act.class or "act",
-    hidden("csrf", page.actor and page.actor.csrf), hidden("form", page.form), hidden("method", act.method),
-    hidden("etag", act.etag), hidden("back", act.back or page.path), hidden("expect", act.expect),
-    enctype = act.file and "multipart/form-data" or false,
-    act.fields or false, h.button { type = "submit", disabled = act.disabled, act.label } }
-end
-
---- The same for an act that has effects: it says which, and asks once.
--- @tparam table page
--- @tparam table act as form(), with says: what will happen
-function M.ask(page, act)
-  act.fields = { h.p { act.says }, act.fields or false }
-  return h.details { class = "ask " .. (act.kind or ""), h.summary { act.label, "…" }, M.form(page, act) }
-end
-
 --- How many failures there are beside a limit.
 function M.meter(page, failed, verdicts, limit)
   local share = verdicts > 0 and failed * 100 // verdicts or 0
@@ -149,8 +102,8 @@ function M.next_page(page, cursor, fields)
   return h.p { h.a { href = page.path .. form.query(with), rel = "next", page.t "next_page" } }
 end
 
-local MENU = { { "", "now" }, { "/devices", "devices" }, { "/releases", "releases" }, { "/rollouts", "rollouts" },
-  { "/events", "events" } }
+local MENU = { { "", "now" }, { "/devices", "devices" }, { "/releases", "releases" },
+  { "/hotfixes", "hotfixes" }, { "/rollouts", "rollouts" }, { "/events", "events" } }
 
 local function menu(page)
   local items = {}
@@ -183,7 +136,7 @@ local function head(page)
         maxlength = 256 },
       h.button { type = "submit", page.t "find" } }, menu(page),
     h.div { class = "who", M.outside(page.actor.name), " ",
-      M.form(page, { route = "/session", method = "DELETE", back = "/login", label = page.t "log_out" }) } }
+      inputs.form(page, { route = "/session", method = "DELETE", back = "/login", label = page.t "log_out" }) } }
 end
 
 -- The other language; of a user who has set one, where he did.

@@ -111,9 +111,9 @@ local function fields_of(request)
   return multipart.read(request.body, boundary)
 end
 
--- Where to go after a form: what was made may have its id there.
+-- Where to go after a form: what was made may have its number there.
 local function on(path, result)
-  return (path:gsub("{id}", function() return tostring(result.id or "") end))
+  return (path:gsub("{(%l+)}", function(name) return tostring(result[name] or "") end))
 end
 
 -- A form with a package.
@@ -126,10 +126,10 @@ function Console:_upload(request)
   end
   local done, message, code, fields = receiving.take(self, request, function(method, path, body, headers)
     return pages.ask(self, request, method, path, {}, body, headers)
-  end)
+  end, function(path) return page:ask(path) end)
   page.path = back_of(fields and fields.back)
   if not done then return failure(page, message, code) end
-  return redirect(page.path)
+  return redirect(on(page.path, done))
 end
 
 function Console:_do(request)

@@ -48,7 +48,7 @@ local function cut(natives, from, file, to)
 end
 
 -- Take the form in `path` to where the API would have the bytes, and let it go on from there.
-local function hand_over(console, ask, path, boundary)
+local function hand_over(console, ask, tag, path, boundary)
   local fields, file = read(path, boundary)
   if not fields then return nil, file, "usage" end
   local headers = { ["x-csrf-token"] = fields.csrf }
@@ -63,6 +63,12 @@ local function hand_over(console, ask, path, boundary)
   headers["upload-offset"] = tostring(file.size)
   local done
   done, message, code = ask("PUT", "/uploads/" .. upload.id, nil, headers)
+  if done and done.hotfix and (fields.about or "") ~= "" then
+    local _, etag = tag("/hotfixes/" .. done.hotfix)
+    ok, message, code = ask("PATCH", "/hotfixes/" .. done.hotfix, { about = fields.about },
+      { ["x-csrf-token"] = fields.csrf, ["if-match"] = etag })
+    if not ok then return nil, message, code, fields end
+  end
   return done, message, code, fields
 end
 
@@ -70,9 +76,10 @@ end
 -- @tparam table console depot.console
 -- @tparam table request
 -- @tparam function ask function(method, path, body, headers), as depot.console asks a route
+-- @tparam function tag function(path) -> object, ETag
 -- @treturn table|nil the upload; nil, message, code
 -- @treturn table as the fourth: the fields of the form
-function M.take(console, request, ask)
+function M.take(console, request, ask, tag)
   local answers, boundary = console.answers, multipart.boundary(request.headers["content-type"])
   if not boundary then return nil, "expected a form with a file", "usage" end
   if (console.arriving or 0) >= AT_ONCE then return nil, "other packages are coming; try again", "busy" end
@@ -86,7 +93,7 @@ function M.take(console, request, ask)
   ok, message, code = answers.receive({ request = request }, path, 0)
   console.arriving = console.arriving - 1
   local done, fields
-  if ok then done, message, code, fields = hand_over(console, ask, path, boundary) end
+  if ok then done, message, code, fields = hand_over(console, ask, tag, path, boundary) end
   os.remove(path)
   return done, message, code, fields
 end

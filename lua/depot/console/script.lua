@@ -90,6 +90,15 @@ function send(url, headers, bytes, progress) {
     request.send(bytes);
   });
 }
+async function describe(form, upload) {
+  const text = form.elements.about && form.elements.about.value;
+  if (!text || !upload.hotfix) return upload;
+  const url = "/api/v1/hotfixes/" + upload.hotfix;
+  const answer = await fetch(url, { method: "PATCH", headers: { "X-CSRF-Token": form.elements.csrf.value,
+    "Content-Type": "application/json", "If-Match": (await fetch(url)).headers.get("ETag") },
+    body: JSON.stringify({ about: text }) });
+  return answer.ok ? upload : answer.json();
+}
 async function put(form, file, say) {
   const token = { "X-CSRF-Token": form.elements.csrf.value };
   const begun = await fetch("/api/v1/uploads", { method: "POST", headers: { ...token,
@@ -117,8 +126,11 @@ for (const form of $$("form[data-upload]")) {
     const result = await put(form, file, (sent, size) => {
       bar.value = sent / size;
       text.textContent = sent < size ? `${Math.floor(sent * 100 / size)} %` : form.dataset.checking;
-    }).catch(error => ({ error: { message: String(error) } }));
-    if (!result.error) { location.assign(form.elements.back.value); return; }
+    }).then(upload => describe(form, upload)).catch(error => ({ error: { message: String(error) } }));
+    if (!result.error) {
+      location.assign(form.elements.back.value.replace("{hotfix}", result.hotfix));
+      return;
+    }
     text.textContent = result.error.message;
     text.className = "bad";
     bar.hidden = true;

@@ -52,6 +52,7 @@ progress[hidden] { display: none; }
 .acts { display: flex; flex-wrap: wrap; gap: 0.25rem; }
 .act { margin: 0.5rem 0; }
 .inline, .who form { margin: 0; display: inline; }
+.steps { background: var(--soft); padding: 0.25rem 0.75rem; margin: 0.5rem 0; }
 .needs { padding: 0; list-style: none; }
 .needs li { border-left: 4px solid var(--bad); padding: 0.25rem 0.75rem; margin: 0.5rem 0; background: var(--soft); }
 .good { color: var(--good); }
@@ -59,6 +60,7 @@ progress[hidden] { display: none; }
 .s-succeeded { color: var(--good); }
 .big { font-size: 1.25rem; margin: 0.25rem 0; overflow-wrap: anywhere; }
 .news { background: var(--soft); padding: 0.35rem 0.75rem; }
+.stages .good { color: var(--good); }
 .stages { display: flex; flex-wrap: wrap; gap: 1rem; padding-left: 1.25rem; }
 .stages [aria-current] { font-weight: bold; }
 .waves { width: 12rem; max-width: 100%; height: 0.75rem; display: block; }

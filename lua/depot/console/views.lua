@@ -5,6 +5,7 @@
 local devices = require "depot.console.pages.devices"
 local frame = require "depot.console.frame"
 local html = require "depot.console.html"
+local hotfixes = require "depot.console.pages.hotfixes"
 local now = require "depot.console.pages.now"
 local people = require "depot.console.pages.people"
 local records = require "depot.console.pages.records"
@@ -32,6 +33,7 @@ end
 local PAGES = {
   ["/"] = first, ["/search"] = search.search, ["/settings"] = people.settings, ["/audit"] = records.audit,
   ["/p/{product}"] = now.now, ["/p/{product}/devices"] = devices.list, ["/p/{product}/releases"] = releases.list,
+  ["/p/{product}/hotfixes"] = hotfixes.list, ["/hotfixes/{id}"] = hotfixes.one,
   ["/p/{product}/rollouts"] = rollouts.list, ["/p/{product}/rollouts/new"] = rollouts.new,
   ["/p/{product}/events"] = records.events,
   ["/devices/{id}"] = devices.one, ["/releases/{id}"] = releases.one, ["/rollouts/{id}"] = rollouts.one,

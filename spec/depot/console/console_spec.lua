@@ -4,6 +4,7 @@ local api_world = require "spec.support.api_world"
 local folders = require "spec.support.folder"
 local form = require "depot.console.form"
 local ids = require "depot.api.ids"
+local patches = require "depot.acts.patches"
 local natives = require "update.natives"
 local views = require "depot.console.views"
 
@@ -60,7 +61,10 @@ describe("the console", function()
     local rollout = w:ask("POST", ("/products/%s/rollouts"):format(w.pk), { session = session,
       body = { release = release } }).object.id
     local parts = { product = w.pk }
-    local of = { ["/devices/{id}"] = device "dev1", ["/releases/{id}"] = release, ["/rollouts/{id}"] = rollout }
+    assert(patches.of(w.api.world):add({ hash = w.pk, name = HOSTILE, version = "v1", about = HOSTILE, digest = "d",
+      size = 1, crc = 1 }, 1))
+    local of = { ["/hotfixes/{id}"] = "1", ["/devices/{id}"] = device "dev1", ["/releases/{id}"] = release,
+      ["/rollouts/{id}"] = rollout }
     for _, view in ipairs(views.list) do
       parts.id = of[view.path]
       local path = view.path:gsub("{(%w+)}", parts)
@@ -152,7 +156,10 @@ describe("the console", function()
   it("leads from a release to a rollout in waves, with a preview", function()
     local page = get(("/p/%s/releases"):format(w.pk))
     local path = page.body:match 'href="(/releases/%x+)"'
-    assert.equal(303, post(("/do%s/verify"):format(path), { name = "dev1", back = path }).status)
+    assert.is_truthy(get(path).body:find("Verify it on a device first.", 1, true))
+    local asked = post(("/do%s/verify"):format(path), { name = "dev1", back = path .. "?device={id}" })
+    assert.same({ 303, path .. "?device=" .. device "dev1" }, { asked.status, asked.headers.location })
+    assert.is_truthy(get(asked.headers.location).body:find("waits for the device to ask", 1, true))
     assert.equal("verify", w.store:get("aliyun", "pk", "dev1").kind)
     assert.equal(404, post(("/do%s/verify"):format(path), { name = "nobody", back = path }).status)
     local release = verified_release()
@@ -208,14 +215,21 @@ describe("the console", function()
     assert.is_nil(get("/settings").body:find "moult_%x+")
   end)
 
-  local function send(name, bytes, as, csrf, headers)
-    local body = table.concat { "--x\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n", csrf or session.csrf,
-      "\r\n--x\r\nContent-Disposition: form-data; name=\"back\"\r\n\r\n/p/", w.pk, "/releases\r\n--x\r\n",
-      "Content-Disposition: form-data; name=\"file\"; filename=\"", name, "\"\r\n\r\n", bytes, "\r\n--x--\r\n" }
+  -- A form with a file, as browsers send it; `route` in place of that for packages.
+  local function send(name, bytes, as, csrf, headers, more, route)
+    local parts = {}
+    local fields = { csrf = csrf or session.csrf, back = ("/p/%s/releases"):format(w.pk) }
+    for key, value in pairs(more or {}) do fields[key] = value end
+    for key, value in pairs(fields) do
+      parts[#parts + 1] = ('--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'):format(key, value)
+    end
+    parts[#parts + 1] = ('--x\r\nContent-Disposition: form-data; name="%s"; filename="%s"\r\n\r\n'):format(
+      route and "devices" or "file", name)
+    local body = table.concat(parts) .. bytes .. "\r\n--x--\r\n"
     headers = headers or {}
     headers.Cookie, headers.Origin = (as or session).cookie, headers.Origin or w.origin
     headers["Content-Type"] = "multipart/form-data; boundary=x"
-    return w:ask("POST", "/uploads/form", { headers = headers, body = body })
+    return w:ask("POST", route or "/uploads/form", { headers = headers, body = body })
   end
 
   it("takes a package from a form, without script", function()
@@ -234,6 +248,40 @@ describe("the console", function()
     assert.same({ 303, ("/p/%s/releases"):format(w.pk) }, { done.status, done.headers.location }, done.body)
     assert.is_truthy(get(done.headers.location).body:find(">1.0.2</bdi>", 1, true))
     assert.same({}, natives.folder.list(w.dir .. "/.incoming"))
+  end)
+
+  it("takes a hotfix from the dialog to its release", function()
+    local mac, other = "00:0c:29:4b:5b:1f", "00:0c:29:4b:5b:20"
+    w.folder.pack_hotfix("fix.upd", "pk", 10, "v1")
+    local bytes = folder.read "packages/fix.upd"
+    assert(os.remove(folder.path "packages/fix.upd"))
+    local done = send("fix.zip", bytes, nil, nil, nil, { about = "mends the clock", back = "/hotfixes/{hotfix}" })
+    assert.same({ 303, "/hotfixes/1" }, { done.status, done.headers.location }, done.body)
+    local one = "/hotfixes/1"
+    local function shows(text) assert.is_truthy(get(one).body:find(text, 1, true), text) end
+    shows "mends the clock"
+    shows "Verify it on a device first."
+    assert.equal(422, post("/do/hotfixes/1/release", {}).status)
+    assert.equal(303, post("/do/hotfixes/1/verify", { device = mac, timeout = "120", back = one }).status)
+    shows ">waits for the device to ask</li>"
+    shows "data-poll"
+    local known = patches.of(w.api.world)
+    for _, state in ipairs { { state = "downloading", percent = 40 }, { state = "downloaded" }, { state = "done" } } do
+      assert(w.api.world.store:change())
+      assert(known:note(known:one(1), mac, state, 1))
+      assert(w.api.world.store:commit())
+      if state.percent then shows " 40 %" end
+    end
+    shows "Verify again"
+    assert.equal(303, send("list.csv", other .. "\r\n", nil, nil, nil, { devices = mac, back = one },
+      "//do/hotfixes/1/trial").status)
+    shows(other)
+    assert.equal(303, post("/do/hotfixes/1/release", { back = one }).status)
+    local page = get(("/p/%s/hotfixes"):format(w.pk)).body
+    assert.is_truthy(page:find(mac .. " " .. other, 1, true))
+    local etag = hidden(get(one), "/hotfixes/1", "etag"):gsub("&quot;", '"')
+    assert.equal(303, post("/do/hotfixes/1", { method = "DELETE", etag = etag, back = one }).status)
+    assert.is_truthy(get(("/p/%s/hotfixes"):format(w.pk)).body:find("<td>deleted</td>", 1, true))
   end)
 
   it("finds devices by a name in any spelling, by its beginning, and releases", function()

@@ -4,6 +4,7 @@
 
 local frame = require "depot.console.frame"
 local html = require "depot.console.html"
+local inputs = require "depot.console.inputs"
 
 local M = {}
 
@@ -27,6 +28,29 @@ function M.table(page, items)
     page.t "heard" }, rows, page.t "devices")
 end
 
+-- What a vendor's number of a failure means, and what the depot or the device said.
+local function why(page, device)
+  local code, reason, text = page.number(device.code), page.text(device.reason), page.text(device.text)
+  local known = code and code >= -4 and code < 0 and device.cloud == "aliyun"
+  return { code and { ("%d "):format(code), known and page.t("c_" .. -code) },
+    reason and { " ", page.t("w_" .. reason) }, text and { " ", frame.outside(text) } }
+end
+
+--- Jobs of devices as a table; those that failed can be tried again.
+function M.jobs(page, items)
+  local rows = {}
+  for i, device in ipairs(items) do
+    local step = page.number(device.step)
+    rows[i] = { h.a { href = "/devices/" .. device.id, frame.outside(device.device) }, device.cloud,
+      frame.outside(page.text(device.release)), M.state(page, device), step and { h.progress { max = 100, value = step,
+        ["aria-label"] = page.t "progress" }, (" %d %%"):format(step) }, why(page, device),
+      (device.state == "failed" or device.state == "reverted") and inputs.form(page, { class = "act inline",
+        route = ("/jobs/%s/retry"):format(device.id), label = page.t "retry" }) }
+  end
+  return frame.table({ page.t "name", page.t "cloud", page.t "runs_now", page.t "state", "%", page.t "why", "" }, rows,
+    page.t "jobs")
+end
+
 function M.list(page)
   local filter = page.args.filter
   local found, message, code = page:ask(("/products/%s/devices"):format(page.product.product_key),
@@ -34,7 +58,7 @@ function M.list(page)
   if not found and code ~= "usage" then return page:fail(message, code) end
   page.title = page.t "devices"
   page.body = {
-    h.form { method = "get", action = page.path, class = "act", frame.field { name = "filter", value = filter,
+    h.form { method = "get", action = page.path, class = "act", inputs.field { name = "filter", value = filter,
       label = page.t "filter", hint = page.t "filter_hint", type = "search" },
       h.button { type = "submit", page.t "apply" } },
     not found and h.p { class = "bad", role = "alert", message },
@@ -45,18 +69,16 @@ end
 
 local function job(page, device)
   if not page.text(device.state) then return h.p { page.t "no_job" } end
-  local reason = page.text(device.reason)
   local step = page.number(device.step)
   return { frame.list { { page.t "state", { M.state(page, device),
       step and { " ", h.progress { max = 100, value = step, ("%d %%"):format(step) } } } },
     { page.t "wanted", frame.outside(page.text(device.target)) },
-    { page.t "why", reason and page.t("w_" .. reason) },
-    { page.t "text", frame.outside(page.text(device.text)) },
+    { page.t "why", why(page, device) },
     { page.t "rollout", page.number(device.rollout) and h.a { href = "/rollouts/" .. device.rollout,
       tostring(device.rollout) } } },
-    (device.state == "failed" or device.state == "reverted") and frame.form(page, {
+    (device.state == "failed" or device.state == "reverted") and inputs.form(page, {
       route = ("/jobs/%s/retry"):format(device.id), label = page.t "retry" }),
-    (device.state == "pending" or device.state == "upgrading") and frame.form(page, {
+    (device.state == "pending" or device.state == "upgrading") and inputs.form(page, {
       route = ("/jobs/%s/cancel"):format(device.id), label = page.t "cancel" }) }
 end
 
@@ -74,11 +96,11 @@ function M.one(page)
       { page.t "runs_now", frame.outside(page.text(device.release)) },
       { page.t "heard", frame.time(page, page.number(device.heard)) } },
     h.section { h.h2 { page.t "job" }, frame.part("job", job(page, device), device.state == "upgrading") },
-    h.section { h.h2 { page.t "note" }, frame.form(page, { route = "/devices/" .. device.id, method = "PATCH",
+    h.section { h.h2 { page.t "note" }, inputs.form(page, { route = "/devices/" .. device.id, method = "PATCH",
       etag = etag, label = page.t "save", fields = {
-        frame.field { name = "tags", label = page.t "tags", hint = page.t "tags_hint", rows = 3,
+        inputs.field { name = "tags", label = page.t "tags", hint = page.t "tags_hint", rows = 3,
           value = table.concat(device.tags, "\n") },
-        frame.field { name = "note", label = page.t "note", rows = 3, value = page.text(device.note) } } }) },
+        inputs.field { name = "note", label = page.t "note", rows = 3, value = page.text(device.note) } } }) },
     h.section { h.h2 { page.t "history" }, frame.part("history", frame.table({ page.t "time", page.t "what",
       page.t "release", page.t "details" }, rows, page.t "history")) } }
 end

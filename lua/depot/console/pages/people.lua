@@ -4,28 +4,29 @@
 
 local frame = require "depot.console.frame"
 local html = require "depot.console.html"
+local inputs = require "depot.console.inputs"
 
 local M = {}
 
 local h = html.h
 
 local function password(page, name, key, autocomplete)
-  return frame.field { name = name, label = page.t(key), type = "password", required = true,
+  return inputs.field { name = name, label = page.t(key), type = "password", required = true,
     autocomplete = autocomplete }
 end
 
 function M.log_in(page)
   page.title = page.t "log_in"
   page.body = { page.message and h.p { class = "bad", role = "alert", page.message },
-    frame.form(page, { route = "/session", back = page.args.back or "/", label = page.t "log_in", fields = {
-      frame.field { name = "name", label = page.t "name", required = true, autocomplete = "username" },
+    inputs.form(page, { route = "/session", back = page.args.back or "/", label = page.t "log_in", fields = {
+      inputs.field { name = "name", label = page.t "name", required = true, autocomplete = "username" },
       password(page, "password", "password", "current-password") } }) }
 end
 
 function M.once(page)
   page.title = page.t "set_password"
   page.body = { page.message and h.p { class = "bad", role = "alert", page.message }, h.p { page.t "once_hint" },
-    frame.form(page, { route = "/session/once", back = "/", label = page.t "set_password", fields = {
+    inputs.form(page, { route = "/session/once", back = "/", label = page.t "set_password", fields = {
       h.input { type = "hidden", name = "token", value = page.args.token or "" },
       password(page, "password", "new_password", "new-password") } }) }
 end
@@ -55,9 +56,9 @@ local function users(page)
     local _, etag = page:need("/users/" .. user.name)
     local state = user.disabled and "disabled" or user.password and "active" or "invited"
     rows[i] = { frame.outside(user.name), page.t(state), roles_of(page, user.roles), h.div { class = "acts",
-      frame.form(page, { route = ("/users/%s/once"):format(user.name), label = page.t "new_link",
+      inputs.form(page, { route = ("/users/%s/once"):format(user.name), label = page.t "new_link",
         class = "act inline" }),
-      frame.form(page, { route = "/users/" .. user.name, method = "PATCH", etag = etag, class = "act inline",
+      inputs.form(page, { route = "/users/" .. user.name, method = "PATCH", etag = etag, class = "act inline",
         label = page.t(user.disabled and "enable" or "disable"), fields = h.input { type = "hidden",
           name = "disabled", value = user.disabled and "0" or "1" } }) } }
   end
@@ -70,21 +71,21 @@ local function users(page)
   end
   return h.section { h.h2 { page.t "users" },
     frame.table({ page.t "name", page.t "state", page.t "roles", "" }, rows, page.t "users"),
-    h.h3 { page.t "add_user" }, frame.form(page, { route = "/users", label = page.t "add_user", fields = {
-      frame.field { name = "name", label = page.t "name", required = true, autocomplete = "off" },
-      frame.field { name = "roles", label = page.t "roles", options = choices } } }) }
+    h.h3 { page.t "add_user" }, inputs.form(page, { route = "/users", label = page.t "add_user", fields = {
+      inputs.field { name = "name", label = page.t "name", required = true, autocomplete = "off" },
+      inputs.field { name = "roles", label = page.t "roles", options = choices } } }) }
 end
 
 local function tokens(page)
   local rows = {}
   for i, token in ipairs(page:need("/me/tokens").items) do
-    rows[i] = { frame.outside(token.name), frame.time(page, token.ends), frame.form(page, {
+    rows[i] = { frame.outside(token.name), frame.time(page, token.ends), inputs.form(page, {
       route = ("/me/tokens/%d"):format(token.id), method = "DELETE", label = page.t "remove", class = "act inline" }) }
   end
   return h.section { h.h2 { page.t "tokens" },
     frame.table({ page.t "for_what", page.t "ends", "" }, rows, page.t "tokens"),
-    frame.form(page, { route = "/me/tokens", label = page.t "new_token", fields =
-      frame.field { name = "name", label = page.t "for_what", required = true } }) }
+    inputs.form(page, { route = "/me/tokens", label = page.t "new_token", fields =
+      inputs.field { name = "name", label = page.t "for_what", required = true } }) }
 end
 
 function M.settings(page)
@@ -92,12 +93,12 @@ function M.settings(page)
   page.body = { h.section { h.h2 { page.t "me" },
     frame.list { { page.t "name", frame.outside(page.actor.name) },
       { page.t "roles", roles_of(page, page.actor.roles) } },
-    frame.form(page, { route = "/me", method = "PATCH", label = page.t "save", fields = {
-      frame.field { name = "lang", label = page.t "language", value = page.lang, options = { { "en", "English" },
+    inputs.form(page, { route = "/me", method = "PATCH", label = page.t "save", fields = {
+      inputs.field { name = "lang", label = page.t "language", value = page.lang, options = { { "en", "English" },
         { "zh", "中文" } } },
-      frame.field { name = "tz", label = page.t "zone", value = page.actor.tz, hint = page.t "zone_hint",
+      inputs.field { name = "tz", label = page.t "zone", value = page.actor.tz, hint = page.t "zone_hint",
         autocomplete = "off" } } }),
-    frame.form(page, { route = "/me", method = "PATCH", label = page.t "change_password", fields = {
+    inputs.form(page, { route = "/me", method = "PATCH", label = page.t "change_password", fields = {
       password(page, "old", "old_password", "current-password"),
       password(page, "password", "new_password", "new-password") } }) },
     tokens(page), users(page), h.p { h.a { href = "/audit", page.t "audit" } } }

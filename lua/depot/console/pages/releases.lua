@@ -3,26 +3,17 @@
 -- @module depot.console.pages.releases
 
 local frame = require "depot.console.frame"
+local devices = require "depot.console.pages.devices"
 local html = require "depot.console.html"
+local inputs = require "depot.console.inputs"
+local steps = require "depot.console.pages.steps"
+local uploads = require "depot.console.pages.uploads"
 
 local M = {}
 
 local h = html.h
 
 local MANY = 100 -- devices above which the name of a release has to be typed
-
--- A form that sends a package: by itself, or by the script, which shows how far it is.
-local function upload(page)
-  return h.section { h.h2 { page.t "upload" },
-    h.form { method = "post", action = "/api/v1/uploads/form", enctype = "multipart/form-data", class = "act",
-      ["data-upload"] = true, ["data-checking"] = page.t "checking",
-      h.input { type = "hidden", name = "csrf", value = page.actor.csrf },
-      h.input { type = "hidden", name = "back", value = page.path },
-      frame.field { name = "file", label = page.t "package", type = "file", required = true,
-        accept = ".upd,.tar,.bin,.zip", hint = page.t "upload_hint" },
-      h.progress { hidden = true, max = 1, value = 0, ["aria-label"] = page.t "upload" }, h.p { role = "status" },
-      h.button { type = "submit", page.t "upload" } } }
-end
 
 function M.list(page)
   local rows = {}
@@ -32,33 +23,69 @@ function M.list(page)
   end
   page.title = page.t "releases"
   page.body = { frame.part("releases", #rows == 0 and h.p { page.t "no_releases" } or frame.table({ page.t "release",
-    page.t "sequence", page.t "stage", page.t "count", page.t "files" }, rows, page.t "releases")), upload(page) }
+    page.t "sequence", page.t "stage", page.t "count", page.t "files" }, rows, page.t "releases")), uploads.form(page, {
+      label = page.t "upload", hint = page.t "upload_hint" }) }
 end
 
 local STAGES = { "uploaded", "verified", "released" }
+local RANK = { uploaded = 1, verified = 2, released = 3 }
 
 -- The life of a release as a row of stages.
 local function stages(page, release)
   local items = {}
   if release.stage == "withdrawn" then return h.p { class = "bad", page.t "g_withdrawn" } end
   for i, stage in ipairs(STAGES) do
-    items[i] = h.li { ["aria-current"] = stage == release.stage and "step" or false, page.t("g_" .. stage) }
+    items[i] = h.li { class = i < RANK[release.stage] and "good" or "",
+      ["aria-current"] = stage == release.stage and "step" or false, page.t("g_" .. stage) }
   end
   return h.ol { class = "stages", items }
+end
+
+-- The device that a form on this page let try the release.
+local function verifying(page)
+  local id = page.args.device
+  local job = id and id:find "^[%w_-]+$" and page:ask("/jobs/" .. id)
+  if not job then return false end
+  local at = steps.of_job(page, job)
+  return frame.part("verifying", steps.show(page, job.device, at, { percent = job.step, text = job.text,
+    state = job.state }), steps.is_open(at))
 end
 
 local function acts(page, release)
   if release.stage == "withdrawn" then return false end
   local list = {}
-  list[1] = frame.form(page, { route = ("/releases/%s/verify"):format(release.id), label = page.t "verify", fields = {
-    frame.field { name = "name", label = page.t "device_id", hint = page.t "verify_hint", required = true } } })
-  list[2] = release.stage ~= "uploaded" and h.p { h.a { class = "button",
-    href = ("/p/%s/rollouts/new?release=%s"):format(release.product_key, release.id), page.t "roll_out" } }
-  list[3] = frame.ask(page, { route = ("/releases/%s/withdraw"):format(release.id), kind = "stop",
-    label = page.t "withdraw", says = page.t("withdraw_hint", release.runs),
+  list[1] = h.section { h.h2 { page.t(release.stage == "uploaded" and "verify" or "verify_again") }, verifying(page),
+    inputs.form(page, { route = ("/releases/%s/verify"):format(release.id), label = page.t "verify_now",
+      back = page.path .. "?device={id}", fields = { inputs.field { name = "name", label = page.t "device_id",
+        hint = page.t "verify_hint", required = true } } }) }
+  list[2] = h.section { h.h2 { page.t "roll_out" }, release.stage == "uploaded"
+    and h.p { h.button { type = "button", disabled = true, page.t "roll_out" }, " ", page.t "verify_first" }
+    or h.p { h.a { class = "button", href = ("/p/%s/rollouts/new?release=%s"):format(release.product_key, release.id),
+      page.t "roll_out" } } }
+  list[3] = h.section { h.h2 { page.t "withdraw" }, inputs.ask(page, { kind = "stop", label = page.t "withdraw",
+    route = ("/releases/%s/withdraw"):format(release.id), says = page.t("withdraw_hint", release.runs),
     expect = release.runs > MANY and release.release or nil,
-    fields = release.runs > MANY and frame.field { name = "confirm", label = page.t "type_name", required = true } })
+    fields = release.runs > MANY and inputs.field { name = "confirm", label = page.t "type_name", required = true } }) }
   return list
+end
+
+local TABS = { "pending", "upgrading", "succeeded", "failed", "reverted" }
+
+-- The devices that are to get it, in tabs by the state of their job.
+local function jobs(page, release)
+  local state, tabs = page.args.state or "pending", {}
+  for i, name in ipairs(TABS) do
+    tabs[i] = h.li { h.a { href = page.path .. page.query { state = name }, page.t("s_" .. name),
+      ["aria-current"] = name == state and "page" or false } }
+  end
+  local filter = ('target:"%s" state:%s'):format(release.release:gsub('"', ""), state)
+  local found, message = page:ask(("/products/%s/devices"):format(release.product_key), { filter = filter,
+    cursor = page.args.cursor })
+  return h.section { id = "devices", h.h2 { page.t "devices" }, frame.part("jobs", {
+    h.nav { ["aria-label"] = page.t "jobs", h.ul { class = "tabs", tabs } },
+    not found and h.p { class = "bad", message } or #found.items == 0 and h.p { page.t "no_devices" }
+      or devices.jobs(page, found.items),
+    found and frame.next_page(page, page.text(found.next), { state = state }) }, state == "upgrading") }
 end
 
 function M.one(page)
@@ -70,12 +97,12 @@ function M.one(page)
       and tostring(file.source_core) or page.t "full" }
   end
   page.title = page.t "release"
-  page.body = { h.p { class = "big", frame.outside(release.release) }, stages(page, release),
+  page.body = { h.p { class = "big", frame.outside(release.release) }, frame.part("stages", stages(page, release)),
     frame.list { { page.t "sequence", tostring(release.sequence) }, { page.t "count", h.a { href =
       ("/p/%s/devices"):format(release.product_key) .. page.query { filter = ('release:"%s"'):format(release.release) },
       tostring(release.runs) } } },
     h.section { h.h2 { page.t "files" }, frame.table({ page.t "name", page.t "size", page.t "source_core" }, rows,
-      page.t "files") }, acts(page, release) }
+      page.t "files") }, acts(page, release), jobs(page, release) }
 end
 
 return M

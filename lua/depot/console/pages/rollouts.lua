@@ -4,6 +4,7 @@
 
 local frame = require "depot.console.frame"
 local html = require "depot.console.html"
+local inputs = require "depot.console.inputs"
 
 local M = {}
 
@@ -15,18 +16,18 @@ local OFFERING = { running = true, soaking = true, waiting = true }
 local function acts(page, rollout)
   local base = ("/rollouts/%d/"):format(rollout.id)
   local function button(verb, label, class)
-    return frame.form(page, { route = base .. verb, label = label, class = class or "act inline" })
+    return inputs.form(page, { route = base .. verb, label = label, class = class or "act inline" })
   end
   local waiting, busy = rollout.jobs.pending or 0, rollout.jobs.upgrading or 0
   local open = OFFERING[rollout.state] or rollout.state == "paused" or rollout.state == "scheduled"
   return h.div { class = "acts",
-    (OFFERING[rollout.state] or rollout.state == "scheduled") and frame.ask(page, { route = base .. "pause",
+    (OFFERING[rollout.state] or rollout.state == "scheduled") and inputs.ask(page, { route = base .. "pause",
       label = page.t "pause", kind = "stop", says = page.t("pause_hint", waiting, busy) }),
     rollout.state == "paused" and button("resume", page.t("resume_n", rollout.failed)),
     rollout.state == "draft" and button("start", page.t "start"),
     rollout.state == "waiting" and button("advance", page.t "advance"),
     open and (rollout.jobs.failed or rollout.jobs.reverted) and button("retry", page.t "retry"),
-    (open or rollout.state == "draft") and rollout.kind ~= "auto" and frame.ask(page, {
+    (open or rollout.state == "draft") and rollout.kind ~= "auto" and inputs.ask(page, {
       route = base .. "cancel", label = page.t "cancel", says = page.t("cancel_hint", waiting, busy) }) }
 end
 
@@ -85,20 +86,20 @@ function M.new(page)
     end
   end
   local wish = { release = page.args.release }
-  local fields = { frame.field { name = "release", label = page.t "release", options = options,
+  local fields = { inputs.field { name = "release", label = page.t "release", options = options,
     value = page.args.release } }
   for _, field in ipairs(FIELDS) do
     local value = page.args[field[1]] or field[2]
-    fields[#fields + 1] = frame.field { name = field[1], label = page.t(field[1]), value = value,
+    fields[#fields + 1] = inputs.field { name = field[1], label = page.t(field[1]), value = value,
       hint = field[1] == "filter" and page.t "filter_hint" or nil }
     if value and value ~= "" then wish[field[1]] = value end
   end
-  fields[#fields + 1] = frame.field { name = "devices", label = page.t "only_devices", rows = 3,
+  fields[#fields + 1] = inputs.field { name = "devices", label = page.t "only_devices", rows = 3,
     value = page.args.devices }
   if page.args.devices and page.args.devices ~= "" then wish.devices = page.args.devices end
   fields[#fields + 1] = h.button { type = "submit", formmethod = "get", formaction = page.path, page.t "preview" }
   page.title = page.t "new_rollout"
-  page.body = { page.args.release and preview(page, wish), frame.form(page, { route = base .. "/rollouts",
+  page.body = { page.args.release and preview(page, wish), inputs.form(page, { route = base .. "/rollouts",
     label = page.t "start", fields = fields, back = ("/p/%s/rollouts"):format(page.product.product_key) }) }
 end
 

@@ -26,6 +26,23 @@ return {
   g_verified = { "verified", "已验证" },
   g_released = { "released", "已发布" },
   g_withdrawn = { "withdrawn", "已撤回" },
+  g_trial = { "on trial", "试发布" },
+  g_deleted = { "deleted", "已删除" },
+  -- What one device does that tries something.
+  v_prepare = { "waits for the device to ask", "准备下载：等待设备请求" },
+  v_download = { "downloads", "正在下载" },
+  v_test = { "downloaded, waits for the result", "下载完成：等待执行结果" },
+  v_done = { "done", "升级完成" },
+  s_waiting = { "waits for the depot", "等待仓库" },
+  s_preparing = { "waits for the device to ask", "等待设备请求" },
+  s_downloading = { "downloads", "正在下载" },
+  s_downloaded = { "downloaded, waits for the result", "下载完成，等待执行结果" },
+  s_done = { "done", "升级完成" },
+  -- Aliyun's numbers.
+  c_1 = { "the upgrade failed", "升级失败" },
+  c_2 = { "the download failed", "下载失败" },
+  c_3 = { "the check failed", "校验失败" },
+  c_4 = { "writing failed", "烧写失败" },
   -- States of a rollout.
   r_draft = { "draft", "草稿" },
   r_scheduled = { "scheduled", "已计划" },

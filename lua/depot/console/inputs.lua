@@ -1,0 +1,69 @@
+--- Fields and forms.
+--
+-- Pure. `page` is a depot.console.page.
+--
+-- @module depot.console.inputs
+
+local html = require "depot.console.html"
+
+local M = {}
+
+local h = html.h
+
+--- A field with its label.
+-- @tparam table field name, label; id (the name), type, value, hint, options ({value, text}), rows, and attributes of
+--   the input
+function M.field(field)
+  local id = field.id or field.name
+  local attributes = { id = "f-" .. id, name = field.name, required = field.required, autocomplete =
+    field.autocomplete, ["aria-describedby"] = field.hint and "h-" .. id or false }
+  local input
+  if field.options then
+    local list = {}
+    for i, option in ipairs(field.options) do
+      list[i] = h.option { value = option[1], selected = option[1] == field.value, option[2] }
+    end
+    attributes[1] = list
+    input = h.select(attributes)
+  elseif field.rows then
+    attributes.rows, attributes[1] = field.rows, field.value or ""
+    input = h.textarea(attributes)
+  else
+    attributes.type, attributes.value = field.type or "text", field.value or false
+    attributes.accept, attributes.maxlength = field.accept, field.maxlength
+    input = h.input(attributes)
+  end
+  return h.p { class = "field", h.label { ["for"] = "f-" .. id, field.label }, input,
+    field.hint and h.small { id = "h-" .. id, field.hint } }
+end
+
+--- A form that does what a route does.
+-- @tparam table page
+-- @tparam table act route (path below the prefix), method, etag, back, label, fields, class, expect, file (whether one
+--   of the fields is a file: the last)
+function M.form(page, act)
+  local function hidden(name, value)
+    return value and h.input { type = "hidden", name = name, value = value }
+  end
+  return h.form { method = "post", action = "/do" .. act.route, class = act.class or "act",
+    hidden("csrf", page.actor and page.actor.csrf), hidden("form", page.form), hidden("method", act.method),
+    hidden("etag", act.etag), hidden("back", act.back or page.path), hidden("expect", act.expect),
+    enctype = act.file and "multipart/form-data" or false,
+    act.fields or false, h.button { type = "submit", disabled = act.disabled, act.label } }
+end
+
+--- The same for an act that has effects: it says which, and asks once.
+-- @tparam table page
+-- @tparam table act as form(), with says: what will happen
+function M.ask(page, act)
+  act.fields = { h.p { act.says }, act.fields or false }
+  return h.details { class = "ask " .. (act.kind or ""), h.summary { act.label, "…" }, M.form(page, act) }
+end
+
+--- Names of devices: typed, pasted, or in a file; the last fields of a form with a file.
+function M.names(page, label, hint)
+  return { M.field { name = "devices", label = label, rows = 4, hint = hint },
+    M.field { name = "devices", id = "list", label = page.t "list_file", type = "file", accept = ".txt,.csv" } }
+end
+
+return M
