@@ -215,7 +215,7 @@ function Answering:call(request)
   return { request = request, route = route, params = params, objects = {}, args = {}, query = {}, address = address,
     people = self.people, passwords = self.passwords, json = self.natives.json, natives = self.natives,
     base = self.base, routes = self.routes, prefix = route_table.PREFIX, incoming = self.incoming,
-    receiving = self.receiving, receive = self.receive, live = self.live,
+    receiving = self.receiving, receive = self.receive, live = self.live, tasks = self.tasks,
     world = self.world:with { actor = { name = "nobody", address = address } } }
 end
 

@@ -46,10 +46,10 @@ function Incoming:check_room(size)
     math.tointeger(free), math.tointeger(rest)), "nospace"
 end
 
---- Make the folder of uploads.
-function Incoming:prepare()
-  return os.execute(("mkdir -p -m 0700 %s"):format(quoted(self.folder))) == true or nil,
-    self.folder .. " cannot be made", "write"
+--- Make the folder of uploads, or another one.
+function Incoming:prepare(folder)
+  folder = folder or self.folder
+  return os.execute(("mkdir -p -m 0700 %s"):format(quoted(folder))) == true or nil, folder .. " cannot be made", "write"
 end
 
 -- The keys that packages of the folder are checked with.
@@ -59,10 +59,26 @@ function Incoming:_keys()
   return (trusted.keys(self.natives, self.dir, self.keys, files))
 end
 
--- What `moult verify` printed about a file.
+-- The beginning of a file.
 local function said(path)
   local file <close> = io.open(path, "rb")
   return file and file:read(1000) or ""
+end
+
+--- The public keys that packages of the folder are checked with.
+-- @treturn {table,...} name (of its file), text (base64)
+function Incoming:public_keys()
+  local path, list, names = self:_keys(), {}, {}
+  if path:find "%.pub$" then names[1], path = path:match "[^/]+$", path:match "^(.*)/" or "." end
+  for _, found in ipairs(#names == 0 and self.natives.folder.list(path) or {}) do
+    if found.name:find "%.pub$" then names[#names + 1] = found.name end
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local text = (said(("%s/%s"):format(path, name))):match "\n([%w+/=]+)"
+    if text then list[#list + 1] = { name = name, text = text } end
+  end
+  return list
 end
 
 --- Check every byte of an upload, in a child at low priority; call it in a coroutine.

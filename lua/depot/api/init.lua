@@ -21,6 +21,7 @@ local people = require "depot.api.people"
 local proxy = require "depot.proxy"
 local route_table = require "depot.api.route_table"
 local router = require "depot.api.router"
+local tasks = require "depot.api.tasks"
 local undo = require "depot.api.undo"
 local worlds = require "depot.api.world"
 
@@ -86,13 +87,14 @@ function Api:_assemble(options)
   local routes = route_table.all()
   self:_say_where(base)
   self.passwords = passwords.new(natives)
-  self.world.undo = undo.new(natives.loop.now)
+  self.world.undo, self.tasks = undo.new(natives.loop.now), tasks.new(natives.loop.now)
   local shared = { world = self.world, limits = limits.new(), passwords = self.passwords,
     secure = base:find "^https" ~= nil, clock = natives.loop.now, now = function() return os.time() * 1000 end }
   local known = people.new(shared)
   self.live = live.new { server = self.server, world = self.world, people = known, clock = natives.loop.now }
-  self.answers = answering.new { world = self.world, people = known, live = self.live, passwords = self.passwords,
-    limits = shared.limits, router = router.new(routes), routes = routes, natives = natives, hosts = hosts,
+  self.answers = answering.new { world = self.world, people = known, live = self.live, tasks = self.tasks,
+    passwords = self.passwords, limits = shared.limits, router = router.new(routes), routes = routes,
+    natives = natives, hosts = hosts,
     incoming = incoming.new(natives, options.dir, options.keys), receiving = {},
     receive = function(call, path, offset) return self:_receive(call, path, offset) end,
     origins = origins, base = base, proxies = set_of(options.proxies), clock = natives.loop.now }
@@ -216,6 +218,7 @@ end
 function Api:step(timeout_ms)
   local watches = { { fd = self.server:fd(), read = true }, table.unpack(self.watch) }
   self.passwords:watch(watches)
+  if self.tasks:step() then timeout_ms = 0 end
   local limit = self.server:timeout()
   local ok, message, code = self.loop:poll(limit >= 0 and math.min(limit, timeout_ms) or timeout_ms, watches)
   if ok then ok, message, code = self.server:run() end

@@ -12,7 +12,8 @@
 
 local M = {}
 
-local MODULES = { "people", "devices", "releases", "rollouts", "hotfixes", "groups", "records", "uploads", "meta" }
+local MODULES = { "people", "devices", "releases", "rollouts", "hotfixes", "groups", "bulk", "records",
+  "keeping", "uploads", "meta" }
 
 M.PREFIX = "/api/v1"
 

@@ -1,4 +1,5 @@
---- Removes what is old: events after 400 days, audit rows after five years, a slice at a time.
+--- Removes what is old: events after 400 days, audit rows after five years, unless the settings say otherwise; a slice
+-- at a time.
 --
 -- Of the audit the id and hash of the last row that was removed are kept, so that the chain can still be checked.
 -- `methods` are those of depot.store.
@@ -8,7 +9,10 @@
 local M = { methods = {} }
 
 local DAY = 86400000 -- ms
-local EVENTS, AUDIT = 400 * DAY, 5 * 365 * DAY
+local DAYS = { events = 400, audit = 5 * 365 }
+
+--- Days at most.
+M.MOST = 36500
 
 --- Rows that one call removes at most, of each kind.
 M.SLICE = 1000
@@ -20,6 +24,7 @@ M.statements = {
     ORDER BY id LIMIT ?)]],
   oldest = [[SELECT (SELECT min(at) FROM event) AS event,
     (SELECT at FROM audit WHERE id < (SELECT max(id) FROM audit) ORDER BY id LIMIT 1) AS audit]],
+  size = "SELECT page_count * page_size AS n FROM pragma_page_count(), pragma_page_size()",
   prune_audit = "DELETE FROM audit WHERE id <= ?",
 }
 
@@ -38,14 +43,44 @@ local function prune_audit(store, before)
   return done, message, code
 end
 
+--- Bytes of the database.
+function Methods:size()
+  local row = self.statements.size:first()
+  return row and row.n or 0
+end
+
+--- For how many days events and audit are kept.
+-- @treturn table|nil events, audit; nil, message, code
+function Methods:kept_days()
+  local days = {}
+  for name, default in pairs(DAYS) do
+    local row, message, code = self.statements.setting:first(name .. "_days")
+    if row == nil then return nil, message, code end
+    days[name] = row and math.tointeger(tonumber(row.value)) or default
+  end
+  return days
+end
+
+--- Change that, within change().
+function Methods:set_kept_days(days)
+  for name in pairs(DAYS) do
+    local ok, message, code = self:set_setting(name .. "_days", ("%d"):format(days[name]))
+    if not ok then return nil, message, code end
+  end
+  return true
+end
+
 --- Remove a slice of what is old; call it within change().
 -- @tparam integer now ms
 -- @treturn boolean|nil whether there may be more; nil, message, code
 function Methods:prune(now)
-  local events, message, code = self.statements.prune_events:run(now - EVENTS, M.SLICE)
+  local days, message, code = self:kept_days()
+  if not days then return nil, message, code end
+  local events
+  events, message, code = self.statements.prune_events:run(now - days.events * DAY, M.SLICE)
   if not events then return nil, message, code end
   local rows
-  rows, message, code = prune_audit(self, now - AUDIT)
+  rows, message, code = prune_audit(self, now - days.audit * DAY)
   if not rows then return nil, message, code end
   return events == M.SLICE or rows == M.SLICE
 end
@@ -53,9 +88,12 @@ end
 --- Whether prune() would find something.
 -- @treturn boolean|nil nil, message, code
 function Methods:has_old(now)
-  local row, message, code = self.statements.oldest:first()
+  local days, message, code = self:kept_days()
+  if not days then return nil, message, code end
+  local row
+  row, message, code = self.statements.oldest:first()
   if not row then return nil, message, code end
-  return (row.event or now) < now - EVENTS or (row.audit or now) < now - AUDIT
+  return (row.event or now) < now - days.events * DAY or (row.audit or now) < now - days.audit * DAY
 end
 
 --- The last audit row that was removed for its age.

@@ -215,6 +215,106 @@ describe("over the admin server", function()
     end)
   end)
 
+  describe("many devices", function()
+    local function run(path, body)
+      local begun = ask("POST", ("/products/%s%s"):format(w.pk, path), body)
+      assert.equal(202, begun.status, begun.body)
+      local task
+      repeat
+        w:step()
+        task = ask("GET", "/tasks/" .. begun.object.id).object
+      until task.state ~= "running"
+      return task
+    end
+
+    it("are tagged in slices, which a task counts", function()
+      assert(w.store:change())
+      for i = 1, 450 do
+        assert(w.store:put { cloud = "aliyun", product = "pk", device = ("x%03d"):format(i), hash = w.pk })
+      end
+      assert(w.store:commit())
+      local dry = ask("POST", ("/products/%s/devices/bulk?dry_run=1"):format(w.pk), { filter = "name:x*",
+        tag = { "lab" } })
+      assert.same({ 200, 450 }, { dry.status, dry.object.total })
+      local task = run("/devices/bulk", { filter = "name:x*", tag = { "Lab" } })
+      assert.same({ "done", 450, 450, 450 }, { task.state, task.done, task.total, task.changed })
+      assert.equal(450, #ask("GET", ("/products/%s/devices?filter=tag:lab&limit=1000"):format(w.pk)).object.items)
+      assert.equal("200 devices", w.store:audited(nil, 3)[2].object)
+      assert.equal(50, run("/devices/bulk", { devices = { "x001" }, untag = { "lab" } }).changed + 49)
+      local foreign = w:user("bob", { [w.pk] = "admin" })
+      assert.equal(404, w:ask("GET", "/tasks/" .. task.id, { token = foreign }).status)
+    end)
+
+    it("try again", function()
+      for _, name in ipairs { "dev1", "dev2" } do
+        local row = w.store:get("aliyun", "pk", name)
+        row.package, row.target, row.state, row.changed = "d", "1.0.1", "failed", 1000
+        assert(w.store:put(row))
+      end
+      local task = run("/jobs/bulk", { filter = "name:dev*", act = "retry" })
+      assert.same({ 3, 2 }, { task.total, task.changed })
+      assert.equal("pending", w.store:get("aliyun", "pk", "dev2").state)
+      assert.equal("job.retry", w.store:audited(nil, 1)[1].verb)
+    end)
+
+    it("are chosen in one way, and not too many", function()
+      local path = ("/products/%s/devices/bulk"):format(w.pk)
+      for _, body in ipairs { { tag = { "x" } }, { filter = "name:x", devices = { "x" }, tag = { "x" } },
+        { filter = "colour:red", tag = { "x" } }, { filter = "name:x" }, { filter = "name:x", tag = { "a b" } } } do
+        assert.equal(400, ask("POST", path, body).status, natives.json.encode(body))
+      end
+      assert(w.store:change())
+      for i = 1, 10001 do
+        assert(w.store:put { cloud = "aliyun", product = "pk", device = ("y%05d"):format(i), hash = w.pk })
+      end
+      assert(w.store:commit())
+      assert.same({ 422, "refused" }, { code_of(ask("POST", path, { filter = "name:y*", tag = { "x" } })) })
+    end)
+  end)
+
+  it("settings are shown and changed", function()
+    local all = w:user("root", { [""] = "admin" })
+    local answer = w:ask("GET", "/settings", { token = all })
+    assert.same({ 400, 1825 }, { answer.object.events_days, answer.object.audit_days })
+    answer = w:ask("PATCH", "/settings", { token = all, body = { events_days = 30 } })
+    assert.same({ 200, 30, 1825 }, { answer.status, answer.object.events_days, answer.object.audit_days })
+    assert.equal(400, w:ask("PATCH", "/settings", { token = all, body = { events_days = 29 } }).status)
+    local day, now = 86400000, os.time() * 1000
+    assert(w.store:change())
+    assert(w.store:note_event { at = now - 31 * day, what = "old" })
+    assert(w.store:note_event { at = now - 29 * day, what = "young" })
+    assert.is_false(w.store:prune(now))
+    assert(w.store:commit())
+    local seen = {}
+    for _, event in ipairs(w.store:events({}, 100)) do seen[event.what] = true end
+    assert.same({ nil, true }, { seen.old, seen.young })
+  end)
+
+  it("a backup is made that holds what the store holds", function()
+    local all = w:user("root", { [""] = "admin" })
+    local answer = w:ask("POST", "/backup", { token = all })
+    assert.equal(201, answer.status, answer.body)
+    local kept = assert(require("depot.store").open_file(natives, w.dir .. "/" .. answer.object.file))
+    assert.equal("1.0.0", kept:get("aliyun", "pk", "dev1").release)
+    kept:close()
+  end)
+
+  it("keys are named, and deltas that are missing", function()
+    local answer = ask("GET", ("/products/%s/keys"):format(w.pk))
+    assert.equal(200, answer.status, answer.body)
+    local items = answer.object.items
+    assert.equal(1, #items)
+    assert.matches("^" .. ("%x"):rep(16) .. "$", items[1].id)
+    for i, core in ipairs { 17, 17, 20 } do
+      local row = w.store:get("aliyun", "pk", "dev" .. i)
+      row.core = core
+      assert(w.store:put(row))
+    end
+    answer = ask("GET", ("/products/%s/deltas"):format(w.pk)).object
+    assert.same({ "1.0.1", 2, 17, 2, natives.json.null }, { answer.release, #answer.items, answer.items[1].core,
+      answer.items[1].devices, answer.items[1].file })
+  end)
+
   it("the audit is written into a file", function()
     local all = w:user("root", { [""] = "admin" })
     local answer = w:ask("GET", "/audit/export?format=csv", { token = all })
