@@ -16,7 +16,7 @@ local pure = {
   "lua/depot/grants.lua",
   "lua/depot/job_reports.lua",
   "lua/depot/jobs.lua",
-  "lua/depot/links.lua",
+  "lua/depot/links.lua", "lua/depot/listing.lua",
   "lua/depot/luat.lua",
   "lua/depot/luat_fitting.lua",
   "lua/depot/products.lua",

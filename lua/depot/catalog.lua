@@ -175,6 +175,7 @@ function Catalog:refresh()
     entries[#entries + 1] = seen.entry
   end
   self:_mark_withdrawn(entries, changes)
+  self:_mark_modes(entries, changes)
   table.sort(changes, by_name)
   table.sort(entries, by_name)
   self.entries, self.served = entries, true

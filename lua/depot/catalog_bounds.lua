@@ -1,11 +1,12 @@
 --- What bounds the packages of a folder, whatever comes and goes in it: the lists of devices that there ever were
--- (depot.limited), and the releases that are withdrawn (depot.withdrawn).
+-- (depot.limited), the releases that are withdrawn (depot.withdrawn), and the modes of products (depot.modes).
 --
 -- Methods of the catalog.
 --
 -- @module depot.catalog_bounds
 
 local limited = require "depot.limited"
+local modes = require "depot.modes"
 local releases = require "depot.releases"
 local withdrawn = require "depot.withdrawn"
 
@@ -55,6 +56,17 @@ function M:_mark_withdrawn(entries, changes)
   end
   self.withdrawn_fault = message
   releases.mark(entries, set, message ~= nil)
+end
+
+-- Mark the mode of each product; where it cannot be told, all count as staged.
+function M:_mark_modes(entries, changes)
+  local known, message = modes.read(self.natives, self.dir)
+  if message and message ~= self.modes_fault then
+    changes[#changes + 1] = { name = modes.NAME, change = "skipped",
+      reason = message .. "; every product counts as staged" }
+  end
+  self.modes_fault = message
+  modes.mark(entries, known, message ~= nil)
 end
 
 return M

@@ -26,6 +26,7 @@ local inbox = require "depot.inbox"
 local job_reports = require "depot.job_reports"
 local links = require "depot.links"
 local offers = require "depot.offers"
+local registries = require "depot.registry"
 local remarks = require "depot.remarks"
 local silence = require "depot.silence"
 local upkeep = require "depot.upkeep"
@@ -45,8 +46,8 @@ local AT_ONCE = 500       -- messages a step, at most
 --   (function -> array of the catalog), link (function(entry, row) -> URL, seconds
 --   of its life), now (function -> ms since 1970), on_event
 --   (function(event): {kind, cloud, product, device, ...}), pace (depot.pace, shared with others; or nil),
---   qinglian (function(remarks, say) -> depot.qinglian; or nil)
--- @tparam[opt] table options pace (offers a second, without parts.pace), settle (ms), auto (boolean)
+--   qinglian (function(remarks, say) -> depot.qinglian; or nil), keep_modes (of depot.registry, or nil)
+-- @tparam[opt] table options pace (offers a second, without parts.pace), settle (ms), auto (boolean: new products are)
 -- @treturn table fleet: fd(), wants_write(), timeout() (ms), step(), look(), close()
 function M.new(parts, options)
   options = options or {}
@@ -64,7 +65,9 @@ function M.new(parts, options)
   end
   self.board = boards.new { store = parts.store, packages = parts.packages,
     by_digest = function() return self.offers.by_digest end,
-    tell = function(event) self.commits:tell(event) end, auto = options.auto }
+    tell = function(event) self.commits:tell(event) end,
+    registry = registries.new { store = parts.store, mode = options.auto and "auto" or "staged",
+      packages = parts.packages, keep = parts.keep_modes } }
   self.offers = offers.new({
     mqtt = parts.mqtt, store = parts.store, digests = parts.digests, json = parts.json, packages = parts.packages,
     link = parts.link, tell = tell, now = parts.now, pace = parts.pace,

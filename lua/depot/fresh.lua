@@ -32,11 +32,11 @@ function Fresh:look(by_digest)
   self.before = by_digest
 end
 
-local function is_for_many(digest, auto, rollouts)
+local function is_for_many(entry, mode, rollouts)
   for _, rollout in ipairs(rollouts) do
-    if rollout.package == digest then return true end
+    if rollout.package == entry.manifest.digest then return true end
   end
-  return auto
+  return mode(entry.manifest.product_key) == "auto"
 end
 
 -- The devices that a package is for, in the store's form; nil: every device.
@@ -49,12 +49,12 @@ end
 
 --- Make the devices due that a fresh, hashed package is for.
 -- @tparam integer now ms
--- @tparam boolean auto whether the newest package is for everyone
+-- @tparam function mode as depot.grants takes it
 -- @tparam {table,...} rollouts
 -- @treturn true|nil nil, message, code
-function Fresh:make_due(now, auto, rollouts)
+function Fresh:make_due(now, mode, rollouts)
   for digest, entry in pairs(self.entries) do
-    if not is_for_many(digest, auto, rollouts) then
+    if not is_for_many(entry, mode, rollouts) then
       self.entries[digest] = nil
     elseif self.digests:of(entry) then
       local ok, message, code = self.store:change()

@@ -45,7 +45,7 @@ end
 
 -- The job that the automatic mode gives a device; its rollout, one a product, may be paused.
 local function of_auto(row, known)
-  local newest = known.auto and choice.newest(known.packages, row.hash, row.device, row.cloud)
+  local newest = known.mode(row.hash) == "auto" and choice.newest(known.packages, row.hash, row.device, row.cloud)
   if not newest then return nil end
   local manifest, id = newest.manifest, nil
   for _, rollout in ipairs(known.rollouts) do
@@ -86,11 +86,12 @@ end
 --- The job that a device gets if it has none.
 -- @tparam table row of the device
 -- @tparam table known packages (array of the catalog), by_digest ({[digest] = entry}), rollouts (the newest first),
---   auto (true: the newest package is for everyone), is_member (function(rollout, row) -> boolean, asked for fixed
---   members), sha256 (function(text) -> hex), about (tags and groups, as depot.filter asks for them)
+--   mode (function(hash) -> of the product: auto, staged or off), is_member (function(rollout, row) -> boolean, asked
+--   for fixed members), sha256 (function(text) -> hex), about (tags and groups, as depot.filter asks for them)
 -- @tparam[opt] function known.order (manifest) -> "older", "same", "newer" or nil: if not the device's release tells
 -- @treturn table|nil {package, target, kind, and if a rollout gives it: rollout, wave}
 function M.of(row, known)
+  if known.mode(row.hash) == "off" then return nil end
   local best
   for _, rollout in ipairs(known.rollouts) do
     local job = of_rollout(rollout, row, known)

@@ -87,10 +87,23 @@ function Hearing:message(message, now)
   return self:_note(place, event, now)
 end
 
+-- Its product is not registered: it gets no row.
+function Hearing:_turn_away(place, event)
+  self.remarks:once("unregistered", ("%s: devices of product %s report, which is not registered; `moult depot product "
+    .. "add` registers it"):format(place.cloud, place.product))
+  if event.kind == "ask" then self.offers:answer(dialects.nothing(event)) end
+  return true
+end
+
 function Hearing:_note(place, event, now)
   local row, text, code = self:_row(place)
   if row == nil then return nil, text, code end
-  row = row or fresh(place, self.sha256)
+  if not row then
+    local admitted
+    row = fresh(place, self.sha256)
+    admitted, text, code = self.offers.board.registry:admits(place, row.hash, now)
+    if not admitted then return admitted == false and self:_turn_away(place, event) or nil, text, code end
+  end
   self:_change(row, event, now)
   return self.store:put(row)
 end
@@ -100,6 +113,7 @@ function Hearing:_talk(message, now)
   local event, why = self.qinglian:hear(message.topic, message.payload, now)
   if why then self.remarks:once("garbled", ("%s: %s"):format(message.topic, why)) end
   if not event then return true end
+  event.configured = true -- the file of --qinglian has its product
   local ok, text, code = self:_note(event, event, now)
   self.qinglian:settle(event.device)
   return ok, text, code
@@ -122,7 +136,12 @@ end
 function Hearing:query(event, now)
   local row, message, code = self:_row(event)
   if row == nil then return nil, message, code end
-  row = row or { cloud = event.cloud, product = event.product, device = event.device, hash = event.hash }
+  if not row then
+    local admitted
+    row = { cloud = event.cloud, product = event.product, device = event.device }
+    admitted, message, code = self.offers.board.registry:admits(row, event.hash, now)
+    if not admitted then return admitted, message, code end
+  end
   row.hash, row.core = event.hash, event.core or row.core
   local given
   if event.continues and row.state == "upgrading" then

@@ -36,7 +36,8 @@ local function silent() end
 --   event {method, path, client, status, complete, bytes, ms, note}, change as from depot.catalog;
 --   tls {cert, key}: PEM texts, to serve HTTPS; connections: at most; pace: offers a second; mqtt: as depot.mqtt
 --   takes it, with qinglian (products, as there; listen, "HOST:PORT" of its dispatcher; broker, "IP:PORT"),
---   expiry, settle, auto (false: by jobs only) and on_message (function(event), events as in depot.fleet);
+--   expiry, settle, auto (false: new products get packages by jobs only), staged (true: so do those of a database
+--   that does not tell) and on_message (function(event), events as in depot.fleet);
 --   hold: seconds, as in depot.catalog; proxies: addresses whose X-Forwarded headers are trusted;
 --   on_warning(text)
 -- @treturn table depot; or nil, message, code
@@ -80,7 +81,11 @@ function M.open(options)
     entries = function() return self.folder.catalog.entries end,
     file = function(name) return self.folder.catalog:file(name) end,
     pending = function() return self.folder:pending() end,
+    mode = function(entry) return entry.mode or options.auto == false and "staged" or "auto" end,
   }
+  local jobs = luat_jobs.new { fleet = function() return self.cloud and self.cloud.fleet end,
+    packages = self.site.packages, mode = self.site.mode, sha256 = natives.digest.sha256 }
+  self.site.allow = function(request) return jobs:allow(request) end
   self.replies = replies.new { server = self.server, site = self.site, turns = self.turns, callers = known,
     http_devices = self.http_devices, on_request = options.on_request or silent,
     on_dead_link = function(who)
@@ -105,7 +110,8 @@ function Depot:_join(options)
   local base = (options.url or self.site.scheme .. "://" .. self.site.address):gsub("/+$", "")
   local cloud, message, code = keeper.open(natives, {
     dir = options.dir, mqtt = options.mqtt, expiry = options.expiry, pace = self.pace, settle = options.settle,
-    qinglian = options.qinglian, auto = options.auto, adopt = options.adopt, on_event = options.on_message or silent,
+    qinglian = options.qinglian, auto = options.auto, staged = options.staged, adopt = options.adopt,
+    on_event = options.on_message or silent,
     base = function() return base end,
     packages = self.site.packages,
   })
@@ -119,11 +125,7 @@ function Depot:_join(options)
     if not self.dispatcher then return nil, message, code end
     table.insert(self.watches, { fd = self.dispatcher:fd(), read = true })
   end
-  if options.auto == false then
-    self.luat_jobs = luat_jobs.new { fleet = function() return cloud.fleet end, packages = self.site.packages,
-      sha256 = natives.digest.sha256 }
-    self.site.allow = function(request) return self.luat_jobs:allow(request) end
-  end
+  self.site.link = function(...) return cloud.query(...) end
   self.terminal_jobs = terminal_jobs.new { fleet = function() return cloud.fleet end, packages = self.site.packages,
     sha256 = natives.digest.sha256, query = function(...) return cloud.query and cloud.query(...) end }
   self.site.terminal = function(asked) return self.terminal_jobs:choose(asked) end

@@ -79,17 +79,21 @@ local TEMPLATE = [[
 </Error>
 ]]
 
+local NOTES = { expired = "the link has expired", signature = "the link's signature is wrong",
+  unsigned = "its product is staged, so it takes a link" }
+
 local refusals = {
   expired = { "AccessDenied", "Request has expired." },
+  unsigned = { "AccessDenied", "Access denied." },
   signature = { "SignatureDoesNotMatch",
     "The request signature we calculated does not match the signature you provided." },
 }
 
 --- The answer to a request whose link is wrong.
--- @tparam string problem as check() gives it
+-- @tparam string problem as check() gives it; or "unsigned"
 -- @treturn table {status, headers, body, note}
 function M.refusal(problem)
-  return { status = 403, note = problem == "expired" and "the link has expired" or "the link's signature is wrong",
+  return { status = 403, note = NOTES[problem],
     headers = { ["Content-Type"] = "application/xml", ["Cache-Control"] = "no-store" },
     body = TEMPLATE:format(table.unpack(refusals[problem])) }
 end

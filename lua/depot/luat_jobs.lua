@@ -1,4 +1,4 @@
---- Luat's queries in a staged depot: a device is given what a job or a rollout grants it, and nothing else.
+--- Luat's queries where a product is staged: a device is given what a job or a rollout grants it, and nothing else.
 --
 -- A query is a report of the device's version. If it is granted a package, the
 -- answer is the offer, and its download begins at once. Whether a release is
@@ -8,6 +8,7 @@
 -- @module depot.luat_jobs
 
 local luat = require "depot.luat"
+local products = require "depot.products"
 
 local M = {}
 
@@ -15,7 +16,7 @@ local LuatJobs = {}
 LuatJobs.__index = LuatJobs
 
 --- @tparam table parts fleet (function -> depot.fleet, or nil while there is none), packages (function -> array of the
---   catalog), sha256 (text -> hex)
+--   catalog), mode (function(entry) -> of its product: auto, staged or off), sha256 (text -> hex)
 function M.new(parts) return setmetatable(parts, LuatJobs) end
 
 -- The packages of one release: the full one and its deltas.
@@ -31,11 +32,10 @@ local function of_release(packages, manifest)
   return list
 end
 
-local function belongs(packages, hash)
-  for _, entry in ipairs(packages) do
-    if entry.manifest.product_key == hash then return true end
-  end
-  return false
+-- The mode of a product; nil: it has no package.
+function LuatJobs:_mode(packages, hash)
+  local entry = hash and products.of(packages, hash).list[1]
+  return entry and self.mode(entry)
 end
 
 local function begins_at(request)
@@ -57,7 +57,9 @@ end
 function LuatJobs:allow(request)
   local packages, asked = self.packages(), luat.parse(request.query)
   local hash = asked and self.sha256(asked.project_key)
-  if not asked or not belongs(packages, hash) then return packages end -- is refused for that
+  local mode = self:_mode(packages, hash)
+  if not mode or mode == "auto" then return packages end -- of no product is refused for that
+  if mode == "off" then return nil, luat.not_granted() end
   local fleet = self.fleet()
   if not fleet then return nil end
   local event = event_of(request, asked, hash)

@@ -12,6 +12,7 @@ local digests = require "depot.digests"
 local fleet = require "depot.fleet"
 local holding = require "depot.lock"
 local links = require "depot.links"
+local modes = require "depot.modes"
 local patch_store = require "depot.patch_store"
 local qinglian = require "depot.qinglian"
 local random = require "depot.random"
@@ -79,6 +80,16 @@ local function pause_rollouts(kept, options, now)
   return count
 end
 
+local function tell_modes(options, message)
+  options.on_event { kind = "store", text = ("%s/%s: %s"):format(options.dir, modes.NAME, message) }
+end
+
+-- Write the file of depot.modes. Without it the modes are known while the database is.
+local function keep_modes(natives, options, known)
+  local ok, message = modes.write(natives, options.dir, known)
+  if not ok then tell_modes(options, message) end
+end
+
 -- Whether the database belongs to this folder and machine, in one transaction with what follows from that; false,
 -- message: a copy.
 local function check_place(natives, kept, options, now)
@@ -96,6 +107,8 @@ local function check_place(natives, kept, options, now)
     if not ok then
       options.on_event { kind = "store", text = ("%s/.withdrawn: %s"):format(options.dir, message) }
     end
+    ok, message = kept:settle_products(options.dir, options.staged and "staged" or "auto", now)
+    if not ok then tell_modes(options, message) end
     ok, message, code = kept:commit()
   else
     kept:abandon() -- a store that is closed amid a transaction keeps its lock until it is collected
@@ -111,7 +124,8 @@ end
 -- @tparam table options dir; adopt: use the folder although it was copied; replaced: another database was put
 --   in the place of the open one; mqtt: host, port, user, password, tls
 --   as update.native.mqtt takes them; qinglian: products ({[number] = key}), or nil; expiry (seconds),
---   pace (depot.pace), settle (ms), auto (boolean), on_event;
+--   pace (depot.pace), settle (ms), auto (boolean: new products are), staged (boolean: products of an older
+--   database are), on_event;
 --   base: function() -> where devices reach us, "http://host:port"; packages: function() -> array of the catalog;
 --   wall: function() -> seconds since 1970 by the system's clock, os.time when absent; machine: function() -> what
 --   tells this machine from others, the system's when absent
@@ -169,7 +183,7 @@ function M.open(natives, options)
   self.fleet = fleet.new({
     mqtt = client, store = kept, digests = digests.new(natives, kept), json = natives.json,
     sha256 = natives.digest.sha256, packages = options.packages, now = now, on_event = options.on_event,
-    pace = options.pace,
+    pace = options.pace, keep_modes = function(known) keep_modes(natives, options, known) end,
     qinglian = options.qinglian and function(remarks, say)
       return qinglian.new { json = natives.json, aes = natives.cipher, md5 = natives.digest.md5, hmac = hmac,
         secret = secret, products = options.qinglian.products, say = say, remarks = remarks, dir = options.dir,

@@ -36,13 +36,14 @@ local ANSWERS = 10000 -- waiting for the client's queue, at most; a device witho
 --- @tparam table parts mqtt, store, digests, json, packages, link as depot.fleet takes them; tell: function(kind, row,
 --   fields); now (-> ms); board (depot.rollout.board); sha256 (text -> hex); pace (depot.pace, shared with
 --   others; or nil)
--- @tparam table options pace (offers a second, without parts.pace), auto (boolean)
+-- @tparam table options pace (offers a second, without parts.pace)
 function M.new(parts, options)
   return setmetatable({
     mqtt = parts.mqtt, store = parts.store, digests = parts.digests, json = parts.json, packages = parts.packages,
     link = parts.link, tell = parts.tell, pace = parts.pace or paces.new(options.pace, parts.now),
-    auto = options.auto, waiting = {}, answers = {}, message_id = 0, by_digest = {}, board = parts.board,
-    facts = { auto = options.auto, sha256 = parts.sha256, about = parts.store:about(),
+    waiting = {}, answers = {}, message_id = 0, by_digest = {}, board = parts.board,
+    facts = { mode = function(hash) return parts.board.registry:mode(hash) end, sha256 = parts.sha256,
+      about = parts.store:about(),
       is_member = function(...) return parts.store:is_member(...) end },
     settled = 0, absent = {}, fresh = fresh.new(parts.store, parts.digests, parts.json),
   }, Offers)
@@ -240,7 +241,7 @@ end
 --- Handle the rows that are due, as far as the pace allows.
 -- @treturn boolean|nil whether there were any; nil, message, code
 function Offers:push(now)
-  local ok, message, code = self.fresh:make_due(now, self.auto, self.board.list)
+  local ok, message, code = self.fresh:make_due(now, self.facts.mode, self.board.list)
   if not ok then return nil, message, code end
   local next_due = self.store:next_due()
   if not next_due or next_due > now then return false end

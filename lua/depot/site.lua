@@ -9,6 +9,7 @@
 -- @module depot.site
 
 local links = require "depot.links"
+local listings = require "depot.listing"
 local luat = require "depot.luat"
 local proxy = require "depot.proxy"
 local terminal = require "depot.terminal"
@@ -29,6 +30,10 @@ end
 
 local function failure(status, message, headers)
   return json(status, ('{"error":%s}'):format(quote(message)), headers)
+end
+
+local function busy()
+  return failure(503, "the database is in trouble; try again later", { ["Retry-After"] = tostring(BUSY) })
 end
 
 local function file(entry, note)
@@ -104,7 +109,7 @@ local function firmware_upgrade(site, request)
   if site.allow then packages, who = site.allow(request) end
   if not packages then
     if who then return refuse(request, who) end
-    return failure(503, "the database is in trouble; try again later", { ["Retry-After"] = tostring(BUSY) })
+    return busy()
   end
   local answer = luat.answer(request.query, packages, site.sha256, request.headers["if-range"],
     site.pending and site.pending())
@@ -113,6 +118,7 @@ local function firmware_upgrade(site, request)
   local note = describe(request.query, answer.entry.name .. (answer.why and (" (%s)"):format(answer.why) or ""))
   if answer.redirect then
     local location = base_of(site, request) .. "/" .. links.escape(answer.entry.name)
+    if who and site.link then location = location .. "?" .. site.link(answer.entry, who) end
     return { status = 302, note = note, question = question, body = "", offers = begins(request),
       headers = { Location = location, ["Cache-Control"] = "no-store" } }
   end
@@ -121,6 +127,9 @@ local function firmware_upgrade(site, request)
   given.who = reaches_end(request) and who or nil
   return given
 end
+
+-- Whether anybody may have a package: its product is automatic.
+local function is_open(site, entry) return not site.mode or site.mode(entry) == "auto" end
 
 -- Host and port of the links, for a client that knows no others than http:// ones; nil: they are others.
 local function plain_address(site, request)
@@ -137,10 +146,11 @@ local function terminal_check(site, request)
   if site.terminal then
     entry, project, link = site.terminal(asked)
     if entry == nil then
-      return failure(503, "the database is in trouble; try again later", { ["Retry-After"] = tostring(BUSY) })
+      return busy()
     end
   else
     entry, project = terminal.choose(asked, site.packages(), site.sha256)
+    entry = entry and is_open(site, entry) and entry
   end
   local note = ("terminal id=%s version=%s -> %s"):format(asked.id, asked.version, entry and entry.name
     or project and "nothing for it" or "no package of this product"):gsub("[^\32-\126]", "?")
@@ -156,39 +166,13 @@ local function terminal_check(site, request)
   return answer
 end
 
-local function line_of(entry)
-  if not entry.manifest then
-    return ("%s\t%d bytes\tskipped: %s"):format(entry.name, entry.size, entry.reason)
-  end
-  local m = entry.manifest
-  local parts = { ("%s %s"):format(m.project, m.release), ("sequence %d"):format(m.sequence) }
-  if m.script_version then
-    parts[#parts + 1] = "script " .. m.script_version
-  end
-  if m.core_name then
-    parts[#parts + 1] = ("core %s %d"):format(m.core_name, m.core_version)
-  end
-  if m.files_version then
-    parts[#parts + 1] = "files " .. m.files_version
-  end
-  for _, part in ipairs(m.parts) do
-    if part.delta then
-      parts[#parts + 1] = ("delta against core %d"):format(part.source_version)
-    end
-  end
-  if entry.devices then
-    parts[#parts + 1] = "listed devices only"
-  end
-  return ("%s\t%d bytes\t%s"):format(entry.name, entry.size, table.concat(parts, ", "))
-end
-
 local function listing(site)
-  local lines = {}
-  for i, entry in ipairs(site.entries()) do
-    lines[i] = line_of(entry):gsub("[%c\127]", function(c) return c == "\t" and c or "?" end) .. "\n"
+  local open = {}
+  for _, entry in ipairs(site.entries()) do
+    if is_open(site, entry) then open[#open + 1] = entry end
   end
   return { status = 200, headers = { ["Content-Type"] = "text/plain; charset=utf-8", ["Cache-Control"] = "no-store" },
-    body = #lines > 0 and table.concat(lines) or "no packages\n" }
+    body = listings.text(open) }
 end
 
 -- Whether a withdrawn package is still served. What has begun goes on. A signed link was asked about before, if that
@@ -198,14 +182,27 @@ local function may_go_on(site, request)
   return (request.query.Signature or request.query.For) and not begins(request)
 end
 
+-- What is wrong with a request for a file: as links.check() says, or "busy": it cannot be told now; nil: nothing. And
+-- whose link it was.
+local function problem_of(site, request, name, entry)
+  local problem, who
+  if site.check then problem, who = site.check(name, request.query) end
+  if problem then return problem, who end
+  if entry.withdrawn and not may_go_on(site, request) then return "expired" end
+  if is_open(site, entry) or not begins(request) then return nil end
+  if not request.query.Signature then return "unsigned" end
+  return not (site.can_check and site.can_check()) and "busy" or nil
+end
+
 --- The answer to a request.
 -- @tparam table site packages() and entries() of the catalog, file(name), sha256(text), url (base of links, or nil),
 --   address ("HOST:PORT" listened on), scheme (or nil: "http"), proxies ({[address] = true},
 --   or nil), check (function(name, query) -> what is wrong with a signed link, or nil; absent if the depot signs no
---   links), can_check (function -> whether check can tell now), allow (function(request) -> as depot.luat_jobs;
---   absent: every package may answer a query), terminal (function(asked) -> as depot.terminal_jobs; absent: terminals
---   get the newest package of the folder), pending (function -> packages that are being made, see depot.pending; or
---   nil)
+--   links), can_check (function -> whether check can tell now), mode (function(entry) -> of its product: auto, staged
+--   or off; absent: all are auto), link (function(entry, who) -> query of a signed link; or nil), allow
+--   (function(request) -> as depot.luat_jobs; absent: every package may answer a query), terminal (function(asked) ->
+--   as depot.terminal_jobs; absent: terminals get the newest package of the folder), pending (function -> packages that
+--   are being made, see depot.pending; or nil)
 -- @tparam table request method, path, query, headers, as update.native.httpd gives it
 -- @treturn table see above
 function M.answer(site, request)
@@ -223,9 +220,8 @@ function M.answer(site, request)
   if not entry then
     return failure(404, "no package of this name; / lists the packages")
   end
-  local problem, who
-  if site.check then problem, who = site.check(name, request.query) end
-  if not problem and entry.withdrawn and not may_go_on(site, request) then problem = "expired" end
+  local problem, who = problem_of(site, request, name, entry)
+  if problem == "busy" then return busy() end
   if problem then
     local refused = links.refusal(problem)
     refused.dead_link = who

@@ -8,6 +8,7 @@ local events = require "depot.store.events"
 local forgetting = require "depot.store.forgetting"
 local groups = require "depot.store.groups"
 local pages = require "depot.store.pages"
+local products = require "depot.store.products"
 local records = require "depot.rollout.records"
 local releases = require "depot.releases"
 local retention = require "depot.store.retention"
@@ -17,7 +18,8 @@ local uploads = require "depot.store.uploads"
 local M = {}
 
 --- What has tables in the database: statements and methods of depot.store.
-M.modules = { accounts, audit, events, forgetting, groups, pages, records, releases, retention, tags, uploads }
+M.modules = { accounts, audit, events, forgetting, groups, pages, products, records, releases, retention,
+  tags, uploads }
 
 local COLUMNS = {
   "cloud", "product", "device", "hash", "release", "other", "module", "package", "target", "kind", "state", "step",
@@ -87,7 +89,7 @@ local SCHEMA = [[
   CREATE TABLE file (name TEXT PRIMARY KEY, tag TEXT NOT NULL, md5 TEXT NOT NULL);
   CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 ]] .. PATCHES .. ROLLOUTS .. tags.schema .. audit.schema .. accounts.schema .. events.schema
-  .. groups.schema .. tags.index .. groups.index .. uploads.schema .. "PRAGMA user_version = 13;"
+  .. groups.schema .. tags.index .. groups.index .. uploads.schema .. products.schema .. "PRAGMA user_version = 14;"
 
 -- The step from each earlier version to the next.
 local LATER = {
@@ -117,6 +119,7 @@ local LATER = {
   [10] = groups.schema .. "PRAGMA user_version = 11;",
   [11] = tags.index .. groups.index .. "PRAGMA user_version = 12;",
   [12] = uploads.schema .. "PRAGMA user_version = 13;",
+  [13] = products.schema .. "PRAGMA user_version = 14;",
 }
 local LATEST = #LATER + 1
 

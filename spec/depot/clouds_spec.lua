@@ -102,7 +102,7 @@ describe("depot as a cloud", function()
     for _, client in ipairs(clients) do client.mqtt:close() end
     if served then served:close() end
     served = nil
-    assert(os.execute(("rm -f %s/packages/depot.*"):format(dir)))
+    assert(os.execute(("rm -f %s/packages/depot.* %s/packages/.products"):format(dir, dir)))
     collectgarbage()
   end)
 

@@ -560,7 +560,8 @@ describe("depot.fleet", function()
     end)
 
     it("offers nothing by itself when packages are staged", function()
-      options.auto = false
+      assert(kept:settle_products(dir, "staged", now))
+      kept:save_product { name = "project", mode = "staged", enabled = 1, hash = natives.digest.sha256 "pk" }
       reopen()
       step(1000)
       sent()
@@ -970,7 +971,8 @@ describe("depot.store", function()
     local s = assert(store.open(natives, dir))
     local second = "ALTER TABLE device DROP COLUMN ends; ALTER TABLE device DROP COLUMN dead; "
       .. "ALTER TABLE device DROP COLUMN deaf; PRAGMA user_version = 2"
-    local twelfth = "DROP TABLE upload; "
+    local thirteenth = "DROP TABLE product; DROP TABLE product_name; "
+    local twelfth = thirteenth .. "DROP TABLE upload; "
     local eleventh = twelfth .. "DROP INDEX tag_name; DROP INDEX device_alike; "
       .. "CREATE INDEX device_release ON device (hash, release); "
     local tenth = eleventh .. "DROP TABLE group_member; DROP TABLE fleet_group; DROP INDEX device_name; "
@@ -995,7 +997,8 @@ describe("depot.store", function()
     local third = fourth .. "ALTER TABLE rollout DROP COLUMN filter; PRAGMA user_version = 3; "
     local seventh = eighth .. "DROP TABLE tag; DROP TABLE note; PRAGMA user_version = 7; "
     local sixth = seventh .. "ALTER TABLE device DROP COLUMN reason; PRAGMA user_version = 6"
-    for _, text in ipairs { twelfth .. "PRAGMA user_version = 12", eleventh .. "PRAGMA user_version = 11",
+    for _, text in ipairs { thirteenth .. "PRAGMA user_version = 13",
+      twelfth .. "PRAGMA user_version = 12", eleventh .. "PRAGMA user_version = 11",
       tenth .. "PRAGMA user_version = 10", ninth .. "PRAGMA user_version = 9", eighth .. "PRAGMA user_version = 8",
       seventh, sixth, fifth, fourth, third, third .. second,
       third .. second .. "; ALTER TABLE device DROP COLUMN offers; PRAGMA user_version = 1" } do

@@ -17,7 +17,8 @@ describe("depot.grants", function()
       r.id, r.plan, r.priority = i, r.plan or plans.BATCH, r.priority or 0
       r.state, r.wave = r.state or "running", r.wave or 1
     end
-    local got = grants.of(row, { packages = entries, by_digest = by_digest, rollouts = rollouts or {}, auto = auto,
+    local got = grants.of(row, { packages = entries, by_digest = by_digest, rollouts = rollouts or {},
+      mode = function() return auto and "auto" or "staged" end,
       sha256 = natives.digest.sha256, is_member = function(_, device) return device.device == "member" end })
     return got and got.kind .. " " .. got.target
   end

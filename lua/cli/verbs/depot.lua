@@ -4,6 +4,7 @@
 
 local admin = require "cli.depot_admin"
 local natives = require "update.natives"
+local product = require "cli.depot_product"
 local rollout = require "cli.depot_rollout"
 local serve = require "depot.serve"
 
@@ -12,16 +13,19 @@ local M = {}
 -- Actions: module depot.actions.<name>, with run(context).
 local ACTIONS = { add = true, admin = true, status = true, verify = true, batch = true, retry = true, cancel = true,
   rollout = true, release = true, device = true, user = true, audit = true, events = true,
-  group = true, backup = true, restore = true }
+  group = true, backup = true, restore = true, product = true }
 -- Actions whose second word says what they do.
-local MANY = { rollout = "PACKAGE|NUMBER", release = "PACKAGE", device = "NAME", user = "NAME", group = "NAME" }
+local MANY = { rollout = "PACKAGE|NUMBER", release = "PACKAGE", device = "NAME", user = "NAME", group = "NAME",
+  product = "NAME" }
 -- Actions that take --filter.
 local FILTERED = { status = true, batch = true, retry = true, cancel = true, rollout = true, device = true,
   group = true }
 
 local function with_more(list)
-  table.move(admin.options, 1, #admin.options, #list + 1, list)
-  return table.move(rollout.options, 1, #rollout.options, #list + 1, list)
+  for _, module in ipairs { admin, product, rollout } do
+    table.move(module.options, 1, #module.options, #list + 1, list)
+  end
+  return list
 end
 
 M.verb = {
@@ -40,8 +44,8 @@ does not wait: it writes the list first, or one that says "*".
 
 With --mqtt it is also the cloud of devices that speak Aliyun's or Tencent's dialect on that broker. A package
 belongs to the product whose key hashes to its product_key. A device that reports an older release is offered the
-newest package, and a device that listens is offered a package when it comes. With --staged only devices with a job
-get offers, Luat's too, as on the vendors' consoles. A job has succeeded when the device reports the package's
+newest package, and a device that listens is offered a package when it comes. Of a staged product only devices with
+a job get offers, Luat's too, as on the vendors' consoles. A job has succeeded when the device reports the package's
 release. A device that failed gets no offer until `retry` or a newer package; one that falls back later is
 `reverted`, a failure. A device that listens is offered a release ten times, and never one that is older than what
 it runs: by sequence if DIR has what it runs, else by version. If neither tells, only `batch` with --from makes an
@@ -87,7 +91,7 @@ are served there, too, with the certificate of --tls-cert.
   depot events DIR
       show what happened to devices and rollouts, and who did what: --format csv or
       jsonl exports it, --since 7d and --device choose
-]] .. rollout.text .. "\n" .. admin.text .. [[
+]] .. product.text .. "\n" .. rollout.text .. "\n" .. admin.text .. [[
 
 
 Hotfixes are patches to that cloud. Each version of a product is one patch, which goes from stage to stage:
@@ -139,9 +143,10 @@ Until all are made, a depot on this machine asks devices that would get one of t
     { name = "settle", value = "SECONDS",
       help = "pause between a report and an offer, since vendors' clients report twice (2)" },
     { name = "adopt", help = "use the broker although DIR was copied or moved: the other depot is gone" },
-    { name = "staged", help = "offer packages only by jobs: verify on one device, then batch" },
+    { name = "staged", help = "new products get packages only by jobs: verify on one device, then batch" },
     { name = "device", value = "NAME", list = true, help = "with an action: only this device; may be repeated" },
-    { name = "product", value = "PRODUCT", help = "with an action: only devices of this product" },
+    { name = "product", value = "PRODUCT",
+      help = "with an action: only devices of this product; with product add: its key" },
     { name = "cloud", value = "NAME", help = "with an action: only devices of this cloud",
       choices = { "aliyun", "tencent", "qinglian", "luat", "terminal" } },
     { name = "filter", value = "FILTER",
@@ -164,6 +169,7 @@ Until all are made, a depot on this machine asks devices that would get one of t
   },
   common = { "json", "quiet", "key", "progress", "dry-run" },
   example = "moult depot packages --listen 0.0.0.0:8080 --url http://updates.example:8080 --mqtt broker.example:1883\n"
+    .. "moult depot product set packages METER --mode staged\n"
     .. "moult depot verify packages METER_1.0.1.upd --device meter-0001\n"
     .. "moult depot batch packages METER_1.0.1.upd --from 1.0.0\n"
     .. "moult depot rollout create packages METER_1.0.1.upd --waves 5,25,100 --soak 12h --dry-run\n"
@@ -234,6 +240,8 @@ function M.run(args, env)
     return serve.run(action, args.opts, env)
   end
   local fault = fault_of(action, args)
+  local extra = action ~= "product" and product.given(args.opts)
+  if extra then fault = fault or ("%s takes no --%s; product does"):format(action, extra) end
   if fault then return nil, fault, "usage" end
   if action == "pack" then return require("cli.depot_pack").run(args.positional[2], args.opts, env) end
   local first = MANY[action] and 3 or 2

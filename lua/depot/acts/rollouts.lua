@@ -153,7 +153,14 @@ local verbs = {}
 
 function verbs.start(parts, rollout) return rollout_acts.start(parts, rollout) end
 
-for _, event in ipairs { "advance", "pause", "cancel" } do
+function verbs.cancel(parts, rollout)
+  if rollout.kind == "auto" then
+    return nil, ("rollout %d is the automatic mode: pause it, or make its product staged"):format(rollout.id), "refused"
+  end
+  return rollout_acts.apply(parts, rollout, "cancel")
+end
+
+for _, event in ipairs { "advance", "pause" } do
   verbs[event] = function(parts, rollout) return rollout_acts.apply(parts, rollout, event) end
 end
 

@@ -58,15 +58,22 @@ local SEEN = 5 -- seconds for which the products of devices are remembered: coun
 local function add(known, hash, name)
   local product = known[hash]
   if not product then
-    product = { product_key = hash, name = name or hash:sub(1, 8), clouds = {}, devices = 0, releases = 0 }
+    product = { product_key = hash, name = name or hash:sub(1, 8), clouds = {}, devices = 0, releases = 0,
+      enabled = true }
     known[hash] = product
   end
   return product
 end
 
 function World:_count_products()
-  local known, rows, message, code = {}, self.store:products_seen()
+  local known, rows = {}, nil
+  local registered, message, code = self.store:products()
+  if registered then rows, message, code = self.store:products_seen() end
   if not rows then return nil, message, code end
+  for _, row in ipairs(registered) do
+    local product = add(known, row.hash, row.name)
+    product.mode, product.enabled = row.mode, row.enabled == 1
+  end
   for _, row in ipairs(rows) do
     local product = add(known, row.hash, row.product)
     product.devices = product.devices + row.n
@@ -82,7 +89,8 @@ function World:_count_products()
 end
 
 --- The products of packages and devices, by the hash of their key.
--- @treturn {[hash] = {product_key, name, project, clouds, devices, releases}}|nil nil, message, code
+-- @treturn {[hash] = {product_key, name, mode (nil: open), enabled, project, clouds, devices, releases}}|nil nil,
+--   message, code
 function World:products()
   local now, top = self.natives.loop.now(), self.top
   if top.known and now < top.known_till and top.known_of == top.packages then return top.known end

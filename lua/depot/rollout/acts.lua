@@ -72,10 +72,6 @@ local AFTER = { start = M.make_due, advance = M.make_due, resume = M.make_due, c
 -- @tparam[opt] table facts
 -- @treturn table|nil rollout; nil, message, code
 function M.apply(parts, rollout, event, facts)
-  if event == "cancel" and rollout.kind == "auto" then
-    return nil, ("rollout %d is the automatic mode: pause it, or start the depot with --staged"):format(rollout.id),
-      "refused"
-  end
   local ok, message, code = life.apply(rollout, event, parts.now, facts)
   if not ok then return nil, ("rollout %d: %s"):format(rollout.id, message), code end
   if life.has_ended(rollout) then rollout.ended = parts.now end

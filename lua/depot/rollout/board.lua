@@ -12,6 +12,7 @@ local acts = require "depot.rollout.acts"
 local jobs = require "depot.jobs"
 local life = require "depot.rollout.life"
 local links = require "depot.links"
+local modes = require "depot.modes"
 local releases = require "depot.releases"
 local windows = require "depot.rollout.window"
 local zones = require "depot.rollout.zone"
@@ -31,10 +32,10 @@ local AT_ONCE = 1000 -- jobs of one rollout that become due at a look, if it has
 local VERDICTS = { succeeded = true, failed = true, reverted = true }
 
 --- @tparam table parts store, packages (function -> array of the catalog), by_digest (function -> {[digest] = entry}),
---   tell (function(event)), auto (boolean: the newest package is for everyone)
+--   tell (function(event)), registry (depot.registry)
 function M.new(parts)
-  return setmetatable({ store = parts.store, auto = parts.auto, by_digest = parts.by_digest, packages = parts.packages,
-    tell = parts.tell, withdrawn = {},
+  return setmetatable({ store = parts.store, registry = parts.registry, by_digest = parts.by_digest,
+    packages = parts.packages, tell = parts.tell, withdrawn = {},
     list = {}, by_id = {}, counted = {}, next_look = 0 }, Board)
 end
 
@@ -52,21 +53,28 @@ function Board:refresh()
   table.sort(list, first)
   self.withdrawn, message, code = self.store:withdrawn()
   if not self.withdrawn then return nil, message, code end
+  local read
+  read, message, code = self.registry:read()
+  if not read then return nil, message, code end
   self:mark()
   self.list, self.by_id, self.version, self.counted = list, {}, version, {}
   for _, rollout in ipairs(list) do self.by_id[rollout.id] = rollout end
   return true
 end
 
---- Mark the packages that are withdrawn.
-function Board:mark() releases.mark(self.packages(), self.withdrawn) end
+--- Mark the packages that are withdrawn, and the mode of each.
+function Board:mark()
+  releases.mark(self.packages(), self.withdrawn)
+  modes.mark(self.packages(), self.registry:modes())
+end
 
 --- What was changed since the last commit is lost.
 function Board:take_back() self.version = nil end
 
 --- Whether the offers of a device's job are stopped, so that its links are refused unless it has begun.
--- @treturn string|nil the state of its rollout; nil: they are not
+-- @treturn string|nil the state of its rollout, or "off": its product is; nil: they are not
 function Board:stops(row)
+  if self.registry:mode(row.hash) == "off" then return "off" end
   if not row.rollout then return nil end
   local rollout = self.by_id[row.rollout]
   if not rollout then return "ended" end
@@ -82,7 +90,7 @@ function Board:refuses(who)
   if row == false then return cloud ~= nil end -- forgotten
   if not row or row.step then return false end
   if row.state == "cancelled" then return true end
-  return row.rollout ~= nil and row.state == "pending" and self:refresh() == true and self:stops(row) ~= nil
+  return row.state == "pending" and self:refresh() == true and self:stops(row) ~= nil
 end
 
 local function is_in_flight(row, now)
@@ -167,7 +175,9 @@ end
 
 -- Make as many waiting jobs due as may be in flight.
 function Board:_feed(rollout, now)
-  if not life.is_offering(rollout) or not is_open(rollout.plan, now) then return true end
+  if not life.is_offering(rollout) or self.registry:mode(rollout.hash) == "off" or not is_open(rollout.plan, now) then
+    return true
+  end
   local room, most = AT_ONCE, rollout.plan.in_flight
   if most then
     local open, message, code = self.store:in_flight(rollout, now - GRACE)
@@ -185,15 +195,17 @@ end
 
 -- The automatic mode is a rollout of each product, so that it is seen and can be paused.
 function Board:_automate(now)
+  local ok, message, code = self.registry:register(now)
   local has, missing = {}, {}
   for _, rollout in ipairs(self.list) do
     if rollout.kind == "auto" then has[rollout.hash] = true end
   end
   for _, entry in pairs(self.by_digest()) do
-    if not has[entry.manifest.product_key] then missing[entry.manifest.product_key] = true end
+    local hash = entry.manifest.product_key
+    if not has[hash] and self.registry:mode(hash) == "auto" then missing[hash] = true end
   end
-  if not next(missing) then return true end
-  local ok, message, code = self.store:change()
+  if not ok or not next(missing) then return ok, message, code end
+  ok, message, code = self.store:change()
   for hash in pairs(missing) do
     if ok then
       ok, message, code = self.store:roll_out({ kind = "auto", package = "", target = "newest", hash = hash }, now)
@@ -210,7 +222,7 @@ function Board:step(now)
   if now < self.next_look and now > self.next_look - 2 * LOOK then return true end
   self.next_look = now + LOOK
   local ok, message, code = self:refresh()
-  if ok and self.auto then ok, message, code = self:_automate(now) end
+  if ok then ok, message, code = self:_automate(now) end
   for _, rollout in ipairs(self.list) do
     if ok then ok, message, code = self:_advance(rollout, now) end
     if ok and self.by_id[rollout.id] == rollout then ok, message, code = self:_feed(rollout, now) end

@@ -159,7 +159,7 @@ local AUTO = { in_flight = true, window = true, zone = true, retries = true, bac
 function M.read_auto(texts, before)
   for _, name in ipairs(given_in(texts)) do
     if not AUTO[name] then
-      return nil, ("the automatic mode has no %s; start the depot with --staged and create a rollout"):format(name),
+      return nil, ("the automatic mode has no %s; make the product staged and create a rollout"):format(name),
         "usage"
     end
   end

@@ -1,0 +1,304 @@
+-- Products: registered by whom, automatic or staged, switched off, and known without the database.
+
+local acts = require "depot.acts.products"
+local catalog = require "depot.catalog"
+local depot_world = require "spec.support.depot_world"
+local fake_mqtt = require "spec.support.fake_mqtt"
+local fleet = require "depot.fleet"
+local modes = require "depot.modes"
+local natives = require "update.natives"
+local site = require "depot.site"
+local store = require "depot.store"
+
+local PK, OTHER = natives.digest.sha256 "pk", natives.digest.sha256 "other"
+
+describe("a product", function()
+  local dir, s, printed
+
+  local function act(verb, name, opts, as_json)
+    printed = {}
+    local code, message, word = require("depot.actions.product").run { verb = verb, dir = dir, name = name,
+      opts = opts or {}, natives = natives, env = { json = as_json, note = function() end,
+        out = function(text) printed[#printed + 1] = text end } }
+    return code, message, word
+  end
+
+  local function entry(release, sequence, key)
+    return depot_world.entry(sequence, release, { product_key = key or PK, project = "METER" })
+  end
+
+  before_each(function()
+    dir = os.tmpname()
+    os.remove(dir)
+    assert(os.execute("mkdir -p " .. dir .. "/keys"))
+    s = assert(store.open(natives, dir))
+  end)
+
+  after_each(function()
+    s:close()
+    os.execute("rm -r " .. dir)
+    collectgarbage()
+  end)
+
+  describe("on the command line", function()
+    it("is registered by its key, or gets one that is shown once", function()
+      assert.equal(0, act("add", "meter", { product = "pk", cloud = "aliyun" }))
+      assert.same({ "meter: registered, staged", "product_key " .. PK }, printed)
+      assert.equal(0, act("add", "tracker", { cloud = "luat", mode = "auto" }, true))
+      local object = natives.json.decode(printed[1])
+      assert.same({ "tracker", "auto", true }, { object.name, object.mode, object.enabled })
+      assert.equal(natives.digest.sha256(object.key), object.product_key)
+      for _, name in ipairs { dir .. "/depot.db", dir .. "/depot.db-wal" } do
+        local file <close> = assert(io.open(name, "rb"))
+        assert.is_nil(file:read("a"):find(object.key, 1, true))
+      end
+      assert.same({ [PK] = "staged", [object.product_key] = "auto" }, (modes.read(natives, dir)))
+      assert.same({ "product.add", "product.add" }, { s:audited(nil, 2)[1].verb, s:audited(nil, 2)[2].verb })
+    end)
+
+    it("is there once", function()
+      assert.equal(0, act("add", "meter", { product = "pk" }))
+      for _, case in ipairs { { "meter", "x" }, { "gauge", "pk" } } do
+        local code, message, word = act("add", case[1], { product = case[2] })
+        assert.same({ nil, "product meter is registered already", "conflict" }, { code, message, word })
+      end
+      for _, name in ipairs { "", ("x"):rep(65), "a/b", "a\nb", "\xFF" } do
+        assert.equal("usage", (select(3, act("add", name, { product = "k" }))))
+      end
+    end)
+
+    it("is listed within 80 columns", function()
+      assert.equal(0, act("add", ("m"):rep(64), { product = "pk", cloud = "aliyun" }))
+      assert(s:put { cloud = "aliyun", product = "pk", device = "d", hash = PK })
+      assert.equal(0, act "list")
+      assert.same({ "NAME                   MODE     ENABLED  DEVICES  KEY      CLOUDS",
+        ("%s staged   yes            1  %s aliyun"):format(("m"):rep(22), PK:sub(1, 8)) }, printed)
+      assert.equal(0, act("list", nil, nil, true))
+      local object = natives.json.decode(printed[1]).products[1]
+      assert.same({ PK, 1, { { cloud = "aliyun", name = "pk" } } }, { object.product_key, object.devices,
+        object.clouds })
+    end)
+
+    it("is found by name, key and hash, and changed with a row of the audit", function()
+      assert.equal(0, act("add", "meter", { product = "pk" }))
+      for i, name in ipairs { "meter", "pk", PK } do
+        assert.equal(0, act("set", name, { mode = i % 2 == 1 and "auto" or "staged" }))
+      end
+      assert.equal(0, act("set", "meter", { enabled = "no" }))
+      assert.same({ "meter: auto, switched off" }, printed)
+      assert.same({ [PK] = "off" }, (modes.read(natives, dir)))
+      local row = s:audited(nil, 1)[1]
+      assert.same({ "product.set", "product meter", "auto", "off", PK }, { row.verb, row.object, row.before, row.after,
+        row.product })
+      assert.equal("missing", (select(3, act("set", "nothing", { mode = "auto" }))))
+      assert.equal("usage", (select(3, act("set", "meter", {}))))
+      assert.equal("usage", (select(3, act("dance", "meter", {}))))
+    end)
+  end)
+
+  describe("of a running depot", function()
+    local depot, mqtt, now, told, packages
+
+    local function open(auto)
+      mqtt, told, now = fake_mqtt(), {}, now or os.time() * 1000
+      depot = fleet.new({
+        mqtt = mqtt, store = s, json = natives.json, sha256 = natives.digest.sha256, now = function() return now end,
+        packages = function() return packages end, link = function(e) return "http://h/" .. e.name, 1800 end,
+        digests = { of = function() return "0123" end, step = function() end, busy = function() return false end,
+          close = function() end },
+        keep_modes = function(known) assert(modes.write(natives, dir, known)) end,
+        on_event = function(event) told[#told + 1] = event end,
+      }, { auto = auto, settle = 0, pace = 1000 })
+      depot:look()
+      mqtt.events[1] = { kind = "connected", session = true }
+    end
+
+    local function step(ms)
+      now = now + (ms or 0)
+      assert(depot:step())
+    end
+
+    local function report(name, key)
+      table.insert(mqtt.events, { kind = "message", qos = 1, retain = false,
+        topic = ("/ota/device/inform/%s/%s"):format(key or "pk", name),
+        payload = natives.json.encode { id = "1", params = { version = "1.0.0" } } })
+      step()
+      step(600)
+      step(60)
+    end
+
+    local function offers()
+      local list = mqtt.sent
+      mqtt.sent = {}
+      return #list
+    end
+
+    local function world()
+      return { natives = natives, dir = dir, store = s, actor = { name = "ann" }, by_digest = {} }
+    end
+
+    local function set(wishes)
+      assert(acts.set(world(), function() return acts.find(world(), "pk") end, wishes))
+      depot.board:take_back() -- it sees what other processes changed
+      step(600)
+      step(600)
+      step(60)
+    end
+
+    local function row(name, key) return s:get("aliyun", key or "pk", name) end
+
+    before_each(function() packages = {} end)
+
+    after_each(function() depot:close() end)
+
+    it("is registered by its first device where new ones are automatic", function()
+      open(true)
+      report "d1"
+      report("d2", "other")
+      assert.same({ "other", "pk" }, { s:products()[1].name, s:products()[2].name })
+      assert.same({ [PK] = "auto", [OTHER] = "auto" }, (modes.read(natives, dir)))
+      assert.same({ { cloud = "aliyun", name = "pk" } }, s:products()[2].names)
+    end)
+
+    it("is registered by a package, and no device of another one gets a row where new ones are staged", function()
+      packages = { entry("2.0.0", 2) }
+      open(false)
+      report "d1"
+      report("d2", "other")
+      report("d3", "other")
+      assert.equal("1.0.0", row("d1").release)
+      assert.is_false(row("d2", "other"))
+      assert.equal(2, depot.board.registry.strangers)
+      assert.same({ "METER" }, { s:products()[1].name })
+      assert.is_nil(s:products()[2])
+      local count = 0
+      for _, event in ipairs(told) do count = count + (event.kind == "unregistered" and 1 or 0) end
+      assert.equal(1, count)
+      assert.equal(0, offers())
+    end)
+
+    it("is offered the newest package while it is automatic, and nothing once it is staged", function()
+      packages = { entry("2.0.0", 2) }
+      open(true)
+      report "d1"
+      assert.equal(1, offers())
+      set { mode = "staged" }
+      assert.same({ "cancelled", nil }, { row("d1").state, s:rollouts()[1] })
+      report "d2"
+      assert.equal(0, offers())
+      assert.is_nil(row("d2").state)
+      set { mode = "auto" } -- and once more
+      assert.same({ "auto", "running" }, { s:rollouts()[1].kind, s:rollouts()[1].state })
+      assert.equal("pending", row("d2").state)
+      assert.equal(1, offers())
+    end)
+
+    it("is offered nothing while it is off, its links are refused, and it goes on when it is on", function()
+      packages = { entry("2.0.0", 2) }
+      open(true)
+      report "d1"
+      assert.equal(1, offers())
+      assert.is_false(depot.board:refuses "aliyun/pk/d1")
+      set { enabled = false }
+      assert.is_true(depot.board:refuses "aliyun/pk/d1")
+      report "d2"
+      report "d1"
+      assert.equal(0, offers())
+      set { enabled = true }
+      assert.is_false(depot.board:refuses "aliyun/pk/d1")
+      assert.equal(2, offers())
+      assert.same({ "pending", "pending" }, { row("d1").state, row("d2").state })
+    end)
+
+    it("keeps its mode when the depot's option is another", function()
+      packages = { entry("2.0.0", 2) }
+      open(false)
+      step()
+      depot:close()
+      open(true)
+      report "d1"
+      assert.equal(0, offers())
+    end)
+  end)
+
+  describe("in its folder", function()
+    it("is known to a depot that opens no database, and stays so when the database is lost", function()
+      assert.equal(0, act("add", "meter", { product = "pk" }))
+      assert.equal(0, act("add", "gauge", { product = "other", mode = "auto" }))
+      assert.equal(0, act("set", "gauge", { enabled = "no" }))
+      s:close()
+      os.execute("rm " .. dir .. "/depot.db*")
+      s = assert(store.open(natives, dir))
+      assert(s:change())
+      assert(s:settle_products(dir, "auto", 5))
+      assert(s:commit())
+      assert.same({ [PK] = "staged", [OTHER] = "off" }, s:modes())
+      assert.same({ [PK] = "staged", [OTHER] = "off" }, (modes.read(natives, dir)))
+    end)
+
+    it("of an older database gets its packages as its depot's option says", function()
+      assert(s:put { cloud = "aliyun", product = "pk", device = "d", hash = PK })
+      assert(s:roll_out({ package = "p", target = "t", hash = OTHER }, 1))
+      assert(s.db:execute "DROP TABLE product; DROP TABLE product_name; PRAGMA user_version = 13")
+      s:close()
+      s = assert(store.open(natives, dir))
+      assert.same({ OTHER, "pk" }, { s:products()[1].name, s:products()[2].name })
+      assert.is_nil(s:products()[1].mode)
+      assert.equal(0, act "list")
+      assert.matches("pk%s+open", printed[3])
+      assert(s:change())
+      assert(s:settle_products(dir, "staged", 5))
+      assert(s:commit())
+      assert.same({ [PK] = "staged", [OTHER] = "staged" }, s:modes())
+    end)
+
+    it("counts as staged where the file cannot be read", function()
+      local folder = depot_world.folder(dir .. "/f")
+      folder.pack("one.upd", "pk", 1, "1.0.0")
+      local place = dir .. "/f/packages"
+      for _, text in ipairs { "nonsense\n", PK .. " maybe\n" } do
+        folder.write("packages/.products", text)
+        local known = catalog.new(natives, place)
+        local changes = assert(known:refresh())
+        assert.equal("staged", known:file("one.upd").mode)
+        assert.matches("every product counts as staged", changes[1].reason)
+      end
+      folder.write("packages/.products", PK .. " auto\n")
+      local known = catalog.new(natives, place)
+      assert(known:refresh())
+      assert.equal("auto", known:file("one.upd").mode)
+    end)
+  end)
+
+  describe("over HTTP", function()
+    local function ask(mode, path, query, site_has, headers)
+      local e = entry("2.0.0", 2)
+      e.size, e.path = 10, "/p/2.0.0.upd"
+      local facts = { packages = function() return { e } end, entries = function() return { e } end,
+        file = function(name) return name == e.name and e or nil end, sha256 = natives.digest.sha256,
+        address = "h:1", mode = function() return mode end }
+      for name, value in pairs(site_has or {}) do facts[name] = value end
+      return site.answer(facts, { method = "GET", path = path, query = query or {}, headers = headers or {} })
+    end
+
+    it("is listed and served to everybody while it is automatic", function()
+      assert.matches("2.0.0.upd", ask("auto", "/").body)
+      assert.equal("/p/2.0.0.upd", ask("auto", "/2.0.0.upd").path)
+    end)
+
+    for _, mode in ipairs { "staged", "off" } do
+      it("is not listed, and served by a link only, when it is " .. mode, function()
+        assert.equal("no packages\n", ask(mode, "/").body)
+        assert.equal(403, ask(mode, "/2.0.0.upd").status)
+        assert.equal(403, ask(mode, "/2.0.0.upd", { For = "7", Has = "1.0" }).status)
+        local link, signs = { Signature = "x", Expires = "1" }, { check = function() end,
+          can_check = function() return true end }
+        assert.equal("/p/2.0.0.upd", ask(mode, "/2.0.0.upd", link, signs).path)
+        assert.equal(503, ask(mode, "/2.0.0.upd", link).status) -- nobody can tell whether it is ours
+        assert.equal("/p/2.0.0.upd", ask(mode, "/2.0.0.upd", {}, nil, { range = "bytes=5-" }).path) -- has begun
+        assert.same({ "terminal id=7 version=1 -> nothing for it" }, { ask(mode, "/terminal/check", { product = "pk",
+          id = "7", version = "1" }, nil, { host = "h:80" }).note })
+      end)
+    end
+  end)
+end)
