@@ -83,6 +83,7 @@ local FIELDS = {
     end },
   target = { of = "target", is = same },
   state = { of = "state", is = same },
+  reason = { of = "reason", is = same },
   rollout = { of = "rollout", is = same },
   code = { of = "code", is = same, less = below, read = number },
   heard = { of = "heard", less = function(given, wanted, now) return given < now - wanted end, read = M.span },

@@ -55,7 +55,7 @@ function M.table(heads, rows, caption)
   for i, text in ipairs(heads) do head[i] = h.th { scope = "col", text } end
   for i, row in ipairs(rows) do
     local cells = {}
-    for k = 1, #heads do cells[k] = h.td { row[k] or "–" } end
+    for k = 1, #heads do cells[k] = h.td { ["data-of"] = heads[k], row[k] or "–" } end
     body[i] = h.tr { cells }
   end
   return h.div { class = "scroll", tabindex = "0", role = "region", ["aria-label"] = caption,
@@ -91,7 +91,8 @@ function M.waves(page, rollout)
     from = wave.percent
   end
   local text = ("%s %d/%d"):format(page.t "wave", rollout.wave, #rollout.waves)
-  return h.svg { viewbox = "0 0 300 10", class = "waves", role = "img", ["aria-label"] = text, bars }
+  return h.svg { viewbox = "0 0 300 10", preserveaspectratio = "none",
+    class = "waves", role = "img", ["aria-label"] = text, bars }
 end
 
 --- A page of a list has a next one.
@@ -148,6 +149,14 @@ local function language(page)
     page.t "other_language" }
 end
 
+-- The change that led here, and the way back.
+local function undo(page)
+  local id = page.actor and page.args.undo
+  if not id or not id:find "^%d+$" then return false end
+  return h.div { class = "news", role = "status", page.t "done", " ",
+    inputs.form(page, { route = "/undo/" .. id, label = page.t "undo", class = "inline" }) }
+end
+
 --- A whole page.
 -- @tparam table page with title and body
 -- @treturn string
@@ -162,7 +171,7 @@ function M.page(page)
       h.a { class = "skip", href = "#main", page.t "skip" }, head(page),
       h.main { id = "main", h.h1 { page.title },
         h.p { id = "news", role = "status", class = "news", hidden = true,
-          h.a { href = page.path .. form.query(page.args), page.t "changed_meanwhile" } },
+          h.a { href = page.here, page.t "changed_meanwhile" } }, undo(page),
         page.body },
       h.footer { language(page), page.zone and { " · ", page.t "times_in", " ", page.zone } } } })
 end

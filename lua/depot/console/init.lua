@@ -116,6 +116,14 @@ local function on(path, result)
   return (path:gsub("{(%l+)}", function(name) return tostring(result[name] or "") end))
 end
 
+-- The same, with the number of the change if it can be taken back.
+local function after(path, result, headers)
+  local to, id = on(path, result), headers and headers["X-Undo"]
+  if not id then return to end
+  local base, mark = to:match "^([^#]*)(.*)$"
+  return base .. (base:find("?", 1, true) and "&" or "?") .. "undo=" .. id .. mark
+end
+
 -- A form with a package.
 function Console:_upload(request)
   local page = pages.new(self, request, {})
@@ -155,7 +163,8 @@ function Console:_do(request)
       people_pages.shown(page, result)
       return finish(page)
     end
-    return redirect(on(page.path, result), extra and extra.headers)
+    local headers = extra and extra.headers
+    return redirect(after(page.path, result, headers), headers)
   end
   if code == "login" and not page.actor then
     page.message, page.args = extra, { back = page.path, token = fields.token }

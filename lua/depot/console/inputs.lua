@@ -47,7 +47,7 @@ function M.form(page, act)
   end
   return h.form { method = "post", action = "/do" .. act.route, class = act.class or "act",
     hidden("csrf", page.actor and page.actor.csrf), hidden("form", page.form), hidden("method", act.method),
-    hidden("etag", act.etag), hidden("back", act.back or page.path), hidden("expect", act.expect),
+    hidden("etag", act.etag), hidden("back", act.back or page.here), hidden("expect", act.expect),
     enctype = act.file and "multipart/form-data" or false,
     act.fields or false, h.button { type = "submit", disabled = act.disabled, act.label } }
 end

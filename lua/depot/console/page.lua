@@ -96,6 +96,11 @@ function M.new(console, request, args)
     args = shown(console.answers.natives.printable, args), products = {},
     zone = actor and actor.tz and zones.load(actor.tz) and actor.tz or nil,
     t = function(key, ...) return words.of(lang, key, ...) end }, Page)
+  local kept = {}
+  for name, value in pairs(self.args) do
+    if name ~= "lang" and name ~= "undo" then kept[name] = value end
+  end
+  self.here = self.path .. form.query(kept)
   if args.lang then self.set_lang = ("lang=%s; Path=/; SameSite=Lax; Max-Age=31536000"):format(lang) end
   if actor then
     local products = self:ask "/products"

@@ -12,7 +12,16 @@ return [[
 * { box-sizing: border-box; }
 body { margin: 0; color: var(--ink); background: var(--paper); line-height: 1.5;
   font-family: system-ui, "Noto Sans CJK SC", "WenQuanYi Zen Hei", sans-serif; }
-header, main, footer { max-width: 72rem; margin: 0 auto; padding: 0.5rem 1rem; }
+header, main, @media (max-width: 40rem) {
+  .scroll table, .scroll tbody, .scroll tr { display: block; }
+  .scroll thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  .scroll tr { border-bottom: 1px solid var(--line); padding: 0.35rem 0; }
+  .scroll td { display: block; border: 0; padding: 0.15rem 0; }
+  .scroll td::before { content: attr(data-of); color: var(--dull); display: inline-block; width: 7rem; }
+  .scroll td[data-of=""]::before { display: none; }
+  .who { margin-left: 0; }
+}
+footer { max-width: 72rem; margin: 0 auto; padding: 0.5rem 1rem; }
 header { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; align-items: center; border-bottom: 1px solid var(--line); }
 header p, header ul { margin: 0; }
 nav ul, .tabs { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; padding: 0; margin: 0; list-style: none; }
@@ -34,7 +43,8 @@ dt { color: var(--dull); }
 dd { margin: 0; overflow-wrap: anywhere; }
 label { display: block; }
 small { color: var(--dull); display: block; }
-input, select, textarea, button, .button { font: inherit; color: inherit; background: var(--paper);
+input, select, textarea, button:disabled { color: var(--dull); cursor: not-allowed; opacity: 0.7; }
+button, .button { font: inherit; color: inherit; background: var(--paper);
   border: 1px solid var(--line); border-radius: 4px; padding: 0.35rem 0.6rem; max-width: 100%; }
 input:not([type=hidden]), textarea, select { min-width: min(20rem, 100%); }
 .search input:not([type=hidden]) { min-width: 10rem; }
@@ -47,6 +57,7 @@ details.ask > summary { font: inherit; background: var(--soft); border: 1px soli
 details.ask > summary::-webkit-details-marker { display: none; }
 details.ask[open] { border: 1px solid var(--line); border-radius: 4px; padding: 0.5rem; max-width: 36rem; }
 details.stop > summary, details.stop button { border-color: var(--bad); color: var(--bad); font-weight: bold; }
+progress, meter { width: 6rem; height: 0.9rem; accent-color: var(--good); }
 progress, meter { vertical-align: middle; max-width: 100%; }
 progress[hidden] { display: none; }
 .acts { display: flex; flex-wrap: wrap; gap: 0.25rem; }
@@ -61,7 +72,10 @@ progress[hidden] { display: none; }
 .big { font-size: 1.25rem; margin: 0.25rem 0; overflow-wrap: anywhere; }
 .news { background: var(--soft); padding: 0.35rem 0.75rem; }
 .stages .good { color: var(--good); }
-.stages { display: flex; flex-wrap: wrap; gap: 1rem; padding-left: 1.25rem; }
+.stages { display: flex; flex-wrap: wrap; gap: 0.5rem; padding: 0; list-style: none; counter-reset: stage; }
+.stages li { counter-increment: stage; border: 1px solid var(--line); border-radius: 1rem; padding: 0.1rem 0.75rem; }
+.stages li::before { content: counter(stage) ". "; }
+.stages li[aria-current] { border-color: var(--link); }
 .stages [aria-current] { font-weight: bold; }
 .waves { width: 12rem; max-width: 100%; height: 0.75rem; display: block; }
 .waves .open { fill: var(--good); }

@@ -16,6 +16,12 @@ M.statements = {
   runs_by_release = [[SELECT release, count(*) AS n FROM device WHERE hash = ? GROUP BY release
     ORDER BY n DESC LIMIT 100]],
   jobs_by_state = "SELECT state, count(*) AS n FROM device WHERE hash = ? AND state IS NOT NULL GROUP BY state",
+  silent_count = "SELECT count(*) AS n FROM device WHERE hash = ? AND state = 'failed' AND reason = 'silent'",
+  stalled = [[SELECT count(CASE WHEN state = 'pending' THEN 1 END) AS open,
+    max(CASE WHEN state NOT IN ('pending', 'upgrading') THEN changed END) AS last FROM device WHERE rollout = ?]],
+  -- Not further back than this, for there may be many other events.
+  last_connection = [[SELECT at, code, text FROM event WHERE id > (SELECT max(id) FROM event) - 20000
+    AND what = 'connection' ORDER BY id DESC LIMIT 1]],
   deaf_count = "SELECT count(*) AS n FROM device WHERE hash = ? AND deaf IS NOT NULL",
   events_before = [[SELECT * FROM event WHERE id < ?1 AND (?2 IS NULL OR hash = ?2) AND (?3 IS NULL OR rollout = ?3)
     AND (?4 IS NULL OR what = ?4) ORDER BY id DESC LIMIT ?5]],
@@ -54,6 +60,18 @@ function Methods:runs_by_release(hash) return self.statements.runs_by_release:al
 
 --- The jobs of a product: state, n.
 function Methods:jobs_by_state(hash) return self.statements.jobs_by_state:all(hash) end
+
+--- How many jobs of a product failed because nothing was heard for a day.
+function Methods:silent_count(hash)
+  local row, message, code = self.statements.silent_count:first(hash)
+  return row and row.n, message, code
+end
+
+--- The jobs of a rollout that wait (open), and when the last verdict came (last, ms).
+function Methods:stalled(rollout) return self.statements.stalled:first(rollout) end
+
+--- What the depot last said about its broker: at, code, text; false: nothing.
+function Methods:last_connection() return self.statements.last_connection:first() end
 
 --- How many devices nobody listens at.
 function Methods:deaf_count(hash)

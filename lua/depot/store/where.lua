@@ -98,7 +98,8 @@ end
 -- By the name of the field in a row.
 local IS = {
   product = text_is "product", release = text_is "release", target = text_is "target", hardware = text_is "hardware",
-  cloud = word_is "cloud", state = word_is "state", code = number_is "code", rollout = number_is "rollout",
+  cloud = word_is "cloud", state = word_is "state",
+  reason = word_is "reason", code = number_is "code", rollout = number_is "rollout",
   core = number_is "core", device = name_is, tags = tag_is, groups = group_is,
 }
 

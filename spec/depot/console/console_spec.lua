@@ -142,12 +142,17 @@ describe("the console", function()
     assert.equal(403, post("/do" .. path, { method = "PATCH", etag = etag, tags = "x", csrf = "0" }).status)
     assert.equal(403, post("/do" .. path, { method = "PATCH", etag = etag }, nil, { Origin = "null" }).status)
     local done = post("/do" .. path, wish)
-    assert.same({ 303, path }, { done.status, done.headers.location }, done.body)
-    page = get(path)
+    assert.equal(303, done.status, done.body)
+    local id = done.headers.location:match("^" .. path:gsub("%p", "%%%0") .. "%?undo=(%d+)$")
+    page = get(done.headers.location)
+    assert.equal(id, page.body:match '<form action="/do/undo/(%d+)"')
     assert.is_truthy(page.body:find(">eu\nlab</textarea>", 1, true))
     assert.is_truthy(page.body:find(">on the roof</textarea>", 1, true))
     local late = post("/do" .. path, wish)
     assert.same({ 412, true }, { late.status, late.body:find("last by ann", 1, true) ~= nil })
+    assert.equal(303, post("/do/undo/" .. id, { back = path }).status)
+    assert.is_false(w.store:note { cloud = "aliyun", product = "pk", device = "dev1" })
+    page = get(path)
     wish.etag, wish.tags, wish.note = hidden(page, path, "etag"):gsub("&quot;", '"'), "", ""
     assert.equal(303, post("/do" .. path, wish).status)
     assert.is_false(w.store:note { cloud = "aliyun", product = "pk", device = "dev1" })
@@ -281,7 +286,41 @@ describe("the console", function()
     assert.is_truthy(page:find(mac .. " " .. other, 1, true))
     local etag = hidden(get(one), "/hotfixes/1", "etag"):gsub("&quot;", '"')
     assert.equal(303, post("/do/hotfixes/1", { method = "DELETE", etag = etag, back = one }).status)
-    assert.is_truthy(get(("/p/%s/hotfixes"):format(w.pk)).body:find("<td>deleted</td>", 1, true))
+    assert.is_truthy(get(("/p/%s/hotfixes"):format(w.pk)).body:find('>deleted</td>', 1, true))
+  end)
+
+  it("limits a release to a list that is typed or uploaded, and adds to it", function()
+    local release = w:ask("GET", ("/products/%s/releases"):format(w.pk), { session = session }).object.items[1].id
+    local path = "/releases/" .. release
+    local etag = hidden(get(path), path .. "/list", "etag"):gsub("&quot;", '"')
+    local done = send("imei.csv", "dev2\r\ndev3\r\n", nil, nil, nil, { method = "PUT", etag = etag, devices = "dev1",
+      back = path }, ("//do%s/list"):format(path))
+    assert.equal(303, done.status, done.body)
+    assert.equal("dev1\ndev2\ndev3\n", folder.read "packages/METER_1.0.1.upd.devices")
+    assert.is_truthy(get(path).body:find("Only the devices on its list", 1, true))
+    assert.equal(303, post(("/do%s/list"):format(path), { devices = "far", back = path }).status)
+    assert.matches("far\n", folder.read "packages/METER_1.0.1.upd.devices")
+  end)
+
+  it("tries again on all that failed, and on no other", function()
+    local release = w:ask("GET", ("/products/%s/releases"):format(w.pk), { session = session }).object.items[1].id
+    local digest = w.api.world.packages[1].manifest.digest
+    for name, state in pairs { dev1 = "failed", dev2 = "failed", dev3 = "succeeded" } do
+      assert(w.store:put { cloud = "aliyun", product = "pk", device = name, hash = w.pk, state = state, code = -2,
+        target = "1.0.1", package = digest, kind = "batch", text = "no route" })
+    end
+    local path = "/releases/" .. release
+    local page = get(path .. "?state=failed").body
+    assert.is_truthy(page:find("-2 the download failed", 1, true))
+    assert.is_truthy(page:find("2 devices that failed are offered it again", 1, true))
+    assert.is_nil(get(path .. "?state=succeeded").body:find("offered it again", 1, true))
+    local done = post(("/do/products/%s/jobs/bulk"):format(w.pk), { act = "retry",
+      filter = 'target:"1.0.1" state:failed', back = path .. "?state=failed&task={id}" })
+    assert.equal(303, done.status, done.body)
+    assert.matches("%?state=failed&task=%x+$", done.headers.location)
+    repeat page = get(done.headers.location).body until page:find("Done: 2 of 2 devices.", 1, true)
+    assert.same({ "pending", "succeeded" }, { w.store:get("aliyun", "pk", "dev2").state,
+      w.store:get("aliyun", "pk", "dev3").state })
   end)
 
   it("finds devices by a name in any spelling, by its beginning, and releases", function()

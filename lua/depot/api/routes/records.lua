@@ -2,6 +2,7 @@
 --
 -- @module depot.api.routes.records
 
+local attention = require "depot.acts.attention"
 local audit = require "depot.actions.audit"
 local forms = require("depot.actions.events").forms
 local may = require "depot.api.may"
@@ -112,29 +113,9 @@ local function summary(call)
   return { product_key = hash, devices = call.objects.P.devices, runs = call.json.array(list), jobs = states }
 end
 
--- Each with a count, what it is, and what to do.
-local function attention(call)
-  local store, hash, items = call.world.store, call.product, {}
-  local rows, message, code = store:rollouts()
-  if not rows then return nil, message, code end
-  for _, rollout in ipairs(rows) do
-    if rollout.hash == hash and rollout.state == "paused" then
-      items[#items + 1] = { what = "paused", reason = rollout.reason or call.json.null, rollout = rollout.id,
-        count = rollout.failed, release = rollout.target }
-    end
-  end
-  local states
-  states, message, code = store:jobs_by_state(hash)
-  if not states then return nil, message, code end
-  for _, row in ipairs(states) do
-    if row.state == "failed" or row.state == "reverted" then
-      items[#items + 1] = { what = row.state, count = row.n, filter = "state:" .. row.state }
-    end
-  end
-  local deaf
-  deaf, message, code = store:deaf_count(hash)
-  if not deaf then return nil, message, code end
-  if deaf > 0 then items[#items + 1] = { what = "not listening", count = deaf } end
+local function needs(call)
+  local items, message, code = attention.list(call.world, call.product)
+  if not items then return nil, message, code end
   return { items = call.json.array(items), next = call.json.null }
 end
 
@@ -144,7 +125,7 @@ local EXPORT = { format = { type = "string", need = true, one_of = { "csv", "jso
 
 M.routes = {
   { "GET", "/products/{P}/summary", "viewer", summary, verb = "read", about = "What the devices run, and their jobs" },
-  { "GET", "/products/{P}/attention", "viewer", attention, verb = "read", about = "What needs a person" },
+  { "GET", "/products/{P}/attention", "viewer", needs, verb = "read", about = "What needs a person" },
   { "GET", "/search", "viewer", search, verb = "read", scope = "any", about = "Devices of a name", query = {
     q = { type = "string", need = true, most = 256, about = "name of a device, as its IMEI or MAC" } } },
   { "GET", "/events", "viewer", events, verb = "read", scope = "any", about = "What happened, the newest first",

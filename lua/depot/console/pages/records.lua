@@ -25,16 +25,32 @@ function M.events(page)
       h.a { href = "/api/v1/events/export?format=jsonl", "JSON Lines" } } }
 end
 
+-- What goes on by itself, or only says who is there.
+local QUIET = { ["session.begin"] = true, ["session.end"] = true, ["upload.begin"] = true }
+
+--- What people did, as a table.
+-- @tparam[opt] integer most of them, and only those that changed something
+function M.acts(page, items, most)
+  local rows = {}
+  for _, act in ipairs(items) do
+    if not most or not QUIET[act.verb] and #rows < most then
+      local before, after = page.text(act.before), page.text(act.after)
+      rows[#rows + 1] = { frame.time(page, act.at), frame.outside(act.actor), page.t("d_" .. act.verb),
+        frame.outside(page.text(act.object)), not most and { before and { frame.outside(before), " → " } or "",
+          after and frame.outside(after) or "" } }
+    end
+  end
+  local heads = { page.t "time", page.t "who", page.t "what", page.t "object" }
+  if not most then heads[5] = page.t "details" end
+  return frame.table(heads, rows, page.t "audit")
+end
+
 function M.audit(page)
   local found = page:need("/audit", { cursor = page.args.cursor })
-  local rows = {}
-  for i, act in ipairs(found.items) do
-    rows[i] = { frame.time(page, act.at), frame.outside(act.actor), act.verb, frame.outside(page.text(act.object)),
-      { frame.outside(page.text(act.before)), " → ", frame.outside(page.text(act.after)) } }
-  end
   page.title = page.t "audit"
-  page.body = { frame.table({ page.t "time", page.t "who", page.t "what", page.t "object", page.t "details" }, rows,
-    page.t "audit"), frame.next_page(page, page.number(found.next)) }
+  page.body = { M.acts(page, found.items), frame.next_page(page, page.number(found.next)),
+    h.p { h.a { href = "/api/v1/audit/export?format=csv", "CSV" }, " ",
+      h.a { href = "/api/v1/audit/export?format=jsonl", "JSON Lines" } } }
 end
 
 return M

@@ -3,9 +3,10 @@
 -- @module depot.console.pages.releases
 
 local frame = require "depot.console.frame"
-local devices = require "depot.console.pages.devices"
 local html = require "depot.console.html"
 local inputs = require "depot.console.inputs"
+local jobs = require "depot.console.pages.jobs"
+local lists = require "depot.console.pages.lists"
 local steps = require "depot.console.pages.steps"
 local uploads = require "depot.console.pages.uploads"
 
@@ -15,6 +16,18 @@ local h = html.h
 
 local MANY = 100 -- devices above which the name of a release has to be typed
 
+-- Cores in the field for which the newest release has no delta, and the command that makes them.
+local function missing(page)
+  local found = page:ask(("/products/%s/deltas"):format(page.product.product_key))
+  local rows = {}
+  for _, item in ipairs(found and found.items or {}) do
+    if not page.text(item.file) then rows[#rows + 1] = { tostring(item.core), frame.number(item.devices) } end
+  end
+  if #rows == 0 then return false end
+  return h.section { h.h2 { page.t("no_delta", found.release) },
+    frame.table({ page.t "source_core", page.t "count" }, rows, page.t "files"), h.pre { found.command } }
+end
+
 function M.list(page)
   local rows = {}
   for i, release in ipairs(page:need(("/products/%s/releases"):format(page.product.product_key)).items) do
@@ -22,7 +35,8 @@ function M.list(page)
       page.t("g_" .. release.stage), tostring(release.runs), frame.outside(table.concat(release.packages, " ")) }
   end
   page.title = page.t "releases"
-  page.body = { frame.part("releases", #rows == 0 and h.p { page.t "no_releases" } or frame.table({ page.t "release",
+  page.body = { missing(page),
+    frame.part("releases", #rows == 0 and h.p { page.t "no_releases" } or frame.table({ page.t "release",
     page.t "sequence", page.t "stage", page.t "count", page.t "files" }, rows, page.t "releases")), uploads.form(page, {
       label = page.t "upload", hint = page.t "upload_hint" }) }
 end
@@ -69,27 +83,9 @@ local function acts(page, release)
   return list
 end
 
-local TABS = { "pending", "upgrading", "succeeded", "failed", "reverted" }
-
--- The devices that are to get it, in tabs by the state of their job.
-local function jobs(page, release)
-  local state, tabs = page.args.state or "pending", {}
-  for i, name in ipairs(TABS) do
-    tabs[i] = h.li { h.a { href = page.path .. page.query { state = name }, page.t("s_" .. name),
-      ["aria-current"] = name == state and "page" or false } }
-  end
-  local filter = ('target:"%s" state:%s'):format(release.release:gsub('"', ""), state)
-  local found, message = page:ask(("/products/%s/devices"):format(release.product_key), { filter = filter,
-    cursor = page.args.cursor })
-  return h.section { id = "devices", h.h2 { page.t "devices" }, frame.part("jobs", {
-    h.nav { ["aria-label"] = page.t "jobs", h.ul { class = "tabs", tabs } },
-    not found and h.p { class = "bad", message } or #found.items == 0 and h.p { page.t "no_devices" }
-      or devices.jobs(page, found.items),
-    found and frame.next_page(page, page.text(found.next), { state = state }) }, state == "upgrading") }
-end
-
 function M.one(page)
-  local release = page:need("/releases/" .. page.params.id)
+  local release, etag = page:need("/releases/" .. page.params.id)
+  release.etag = etag
   page:of_product(release.product_key)
   local rows = {}
   for i, file in ipairs(release.files) do
@@ -102,7 +98,7 @@ function M.one(page)
       ("/p/%s/devices"):format(release.product_key) .. page.query { filter = ('release:"%s"'):format(release.release) },
       tostring(release.runs) } } },
     h.section { h.h2 { page.t "files" }, frame.table({ page.t "name", page.t "size", page.t "source_core" }, rows,
-      page.t "files") }, acts(page, release), jobs(page, release) }
+      page.t "files") }, acts(page, release), lists.show(page, release), jobs.of_release(page, release) }
 end
 
 return M

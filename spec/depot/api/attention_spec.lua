@@ -1,0 +1,92 @@
+-- What needs a person: each kind once, with the filter or the rollout that leads there.
+
+local api_world = require "spec.support.api_world"
+local folders = require "spec.support.folder"
+
+local DAY = 86400 * 1000
+
+describe("what needs a person", function()
+  local folder, w, token = folders.new(), nil, nil
+
+  before_each(function()
+    w = api_world.open(folder.make())
+    w.api.answers.limits.ask = function() end
+    token = w:user("ann", { [w.pk] = "admin" })
+  end)
+  after_each(function() w:close() end)
+
+  local function kinds()
+    local found = {}
+    for _, item in ipairs(w:ask("GET", ("/products/%s/attention"):format(w.pk), { token = token }).object.items) do
+      found[item.what] = item
+    end
+    return found
+  end
+
+  local function put(name, fields)
+    local row = { cloud = "aliyun", product = "pk", device = name, hash = w.pk, heard = 1, changed = 1 }
+    for key, value in pairs(fields) do row[key] = value end
+    assert(w.store:put(row))
+  end
+
+  local function listed(filter)
+    local names = {}
+    for i, device in ipairs(w:ask("GET", ("/products/%s/devices?filter=%s"):format(w.pk,
+      (filter:gsub("[^%w]", function(c) return ("%%%02X"):format(c:byte()) end))), { token = token }).object.items) do
+      names[i] = device.device
+    end
+    return names
+  end
+
+  it("is nothing, when all is well", function() assert.same({}, kinds()) end)
+
+  it("are devices that failed, fell silent and fell back, each on a list of its own", function()
+    put("a", { state = "failed", code = -2 })
+    put("b", { state = "failed", reason = "silent" })
+    put("c", { state = "reverted" })
+    local found = kinds()
+    for what, name in pairs { failed = "a", silent = "b", reverted = "c" } do
+      assert.equal(1, found[what].count, what)
+      assert.same({ name }, listed(found[what].filter))
+    end
+  end)
+
+  it("is a rollout without a result for a day, but not one that began today", function()
+    local now = os.time() * 1000
+    local digest = w.api.world.packages[1].manifest.digest
+    local id = assert(w.store:roll_out({ package = digest, target = "1.0.1", hash = w.pk }, now - 2 * DAY))
+    local rollout = w.store:rollout(id)
+    rollout.state, rollout.wave, rollout.wave_at = "running", 1, now - 2 * DAY
+    assert(w.store:save_rollout(rollout))
+    put("a", { state = "pending", rollout = id, wave = 1 })
+    assert.equal(1, kinds().stalled.count)
+    put("b", { state = "succeeded", rollout = id, wave = 1, changed = now })
+    assert.is_nil(kinds().stalled)
+  end)
+
+  it("is a release that devices run although it was withdrawn", function()
+    put("a", { release = "1.0.1" })
+    assert.is_nil(kinds().withdrawn)
+    local id = w:ask("GET", ("/products/%s/releases"):format(w.pk), { token = token }).object.items[1].id
+    assert.equal(200, w:ask("POST", ("/releases/%s/withdraw"):format(id), { token = token }).status)
+    local found = kinds().withdrawn
+    assert.same({ 1, "1.0.1", { "a" } }, { found.count, found.release, listed(found.filter) })
+  end)
+
+  it("is what no package orders", function()
+    put("a", { release = "blue" })
+    local found = kinds().unordered
+    assert.same({ 1, "blue", { "a" } }, { found.count, found.release, listed(found.filter) })
+  end)
+
+  it("is a broker that cannot be reached", function()
+    assert(w.store:change())
+    assert(w.store:note_event { at = 5000, what = "connection", code = "disconnected", text = "refused" })
+    assert(w.store:commit())
+    assert.same({ "refused", 5 }, { kinds().broker.text, kinds().broker.since })
+    assert(w.store:change())
+    assert(w.store:note_event { at = 6000, what = "connection", code = "connected" })
+    assert(w.store:commit())
+    assert.is_nil(kinds().broker)
+  end)
+end)
