@@ -23,27 +23,35 @@
 #define BOOTS 12
 
 const struct hotfixes_flow hotfixes_flows[] = {
-    {"applied", HOTFIXES_APPLIED, false, HOTFIXES_LUA, false},
-    {"applied, a release on its way", HOTFIXES_APPLIED, true, HOTFIXES_LUA, false},
-    {"failed", HOTFIXES_FAILED, false, HOTFIXES_LUA, false},
-    {"undone", HOTFIXES_UNDONE, false, HOTFIXES_LUA, false},
-    {"higher", HOTFIXES_HIGHER, false, HOTFIXES_LUA, false},
-    {"spent", HOTFIXES_SPENT, false, HOTFIXES_LUA, false},
-    {"dropped", HOTFIXES_DROPPED, false, HOTFIXES_LUA, false},
-    {"higher, and back", HOTFIXES_BACK, false, HOTFIXES_LUA, false},
-    {"files", HOTFIXES_APPLIED, false, HOTFIXES_BOTH, false},
-    {"files, a release on its way", HOTFIXES_APPLIED, true, HOTFIXES_BOTH, false},
-    {"files alone", HOTFIXES_APPLIED, false, HOTFIXES_FILES, false},
-    {"files, failed", HOTFIXES_FAILED, false, HOTFIXES_BOTH, false},
-    {"files, undone", HOTFIXES_UNDONE, false, HOTFIXES_BOTH, false},
-    {"files, higher", HOTFIXES_HIGHER, false, HOTFIXES_BOTH, false},
-    {"files alone, higher", HOTFIXES_HIGHER, false, HOTFIXES_FILES, false},
-    {"files, spent", HOTFIXES_SPENT, false, HOTFIXES_BOTH, false},
-    {"files, higher, and back", HOTFIXES_BACK, false, HOTFIXES_BOTH, false},
-    {"files, dropped", HOTFIXES_DROPPED, false, HOTFIXES_BOTH, false},
-    {"files, dropped by files", HOTFIXES_DROPPED, false, HOTFIXES_BOTH, true},
-    {"files, stay", HOTFIXES_STAYS, false, HOTFIXES_BOTH, false},
-    {"files, stay under files", HOTFIXES_STAYS, false, HOTFIXES_FILES, true},
+    {"applied", .end = HOTFIXES_APPLIED},
+    {"applied, a release on its way", .end = HOTFIXES_APPLIED, .fetching = true},
+    {"failed", .end = HOTFIXES_FAILED},
+    {"undone", .end = HOTFIXES_UNDONE},
+    {"higher", .end = HOTFIXES_HIGHER},
+    {"spent", .end = HOTFIXES_SPENT},
+    {"dropped", .end = HOTFIXES_DROPPED},
+    {"higher, and back", .end = HOTFIXES_BACK},
+    {"files", .end = HOTFIXES_APPLIED, .parts = HOTFIXES_BOTH},
+    {"files, a release on its way", .end = HOTFIXES_APPLIED, .fetching = true, .parts = HOTFIXES_BOTH},
+    {"files alone", .end = HOTFIXES_APPLIED, .parts = HOTFIXES_FILES},
+    {"files, failed", .end = HOTFIXES_FAILED, .parts = HOTFIXES_BOTH},
+    {"files, undone", .end = HOTFIXES_UNDONE, .parts = HOTFIXES_BOTH},
+    {"files, higher", .end = HOTFIXES_HIGHER, .parts = HOTFIXES_BOTH},
+    {"files alone, higher", .end = HOTFIXES_HIGHER, .parts = HOTFIXES_FILES},
+    {"files, spent", .end = HOTFIXES_SPENT, .parts = HOTFIXES_BOTH},
+    {"files, higher, and back", .end = HOTFIXES_BACK, .parts = HOTFIXES_BOTH},
+    {"files, dropped", .end = HOTFIXES_DROPPED, .parts = HOTFIXES_BOTH},
+    {"files, dropped by files", .end = HOTFIXES_DROPPED, .parts = HOTFIXES_BOTH, .release_files = true},
+    {"files, stay", .end = HOTFIXES_STAYS, .parts = HOTFIXES_BOTH},
+    {"files, stay under files", .end = HOTFIXES_STAYS, .parts = HOTFIXES_FILES, .release_files = true},
+    {"files without links", .end = HOTFIXES_APPLIED, .parts = HOTFIXES_FILES, .weak = true},
+    {"files without links, failed", .end = HOTFIXES_FAILED, .parts = HOTFIXES_FILES, .weak = true},
+    {"files without links, undone", .end = HOTFIXES_UNDONE, .parts = HOTFIXES_FILES, .weak = true},
+    {"files without links, higher", .end = HOTFIXES_HIGHER, .parts = HOTFIXES_FILES, .weak = true},
+    {"files without links, dropped by files", .end = HOTFIXES_DROPPED, .parts = HOTFIXES_FILES,
+     .release_files = true, .weak = true},
+    {"files without links, stay under files", .end = HOTFIXES_STAYS, .parts = HOTFIXES_FILES,
+     .release_files = true, .weak = true},
 };
 const unsigned hotfixes_flow_count = sizeof hotfixes_flows / sizeof *hotfixes_flows;
 
@@ -115,7 +123,7 @@ static const char *expected(unsigned release, unsigned version)
         struct sim *sim = sim_new();
 
         if (release == 1)
-            world_files_put(sim);
+            world_files_put(sim, false);
         else
             world_files_after(sim, release);
         if (version > 0)
@@ -156,7 +164,7 @@ static void configure(struct up_config *config, const struct hotfixes_flow *flow
 {
     world_configure(config);
     if (flow && flow->parts != HOTFIXES_LUA)
-        world_files_configure(config);
+        world_files_configure(config, flow->weak);
 }
 
 /* Head and blocks, as the agent brings them; `all`: to the complete folder, or a release that stays open. */
@@ -556,7 +564,8 @@ static void put_package(struct sim *sim, const char *path, const struct up_fixtu
 /* The past, which is not what is looked at. */
 static void live_through(struct sim *sim, const struct hotfixes_flow *flow)
 {
-    const struct hotfixes_flow applied = {"applied", HOTFIXES_APPLIED, false, flow->parts, false};
+    const struct hotfixes_flow applied = {"applied", .end = HOTFIXES_APPLIED, .parts = flow->parts,
+                                          .weak = flow->weak};
     struct hotfixes_log log = {0};
     char id[UP_HOTFIX_ID_SIZE];
 
@@ -592,8 +601,11 @@ static void put_fix(struct sim *sim, const struct hotfixes_flow *flow, unsigned 
 
 struct sim *hotfixes_new(const struct hotfixes_flow *flow)
 {
-    const struct world_plan plan = {
-        .name = "script", .provisioned = true, .package = WORLD_SCRIPT, .files = flow->parts != HOTFIXES_LUA};
+    const struct world_plan plan = {.name = "script",
+                                    .provisioned = true,
+                                    .package = WORLD_SCRIPT,
+                                    .files = flow->parts != HOTFIXES_LUA,
+                                    .weak = flow->weak};
     const struct up_fixture plain = {.sequence = 20, .version = "1.0.2", .script = true};
     struct sim *sim = world_new(&plan);
 

@@ -27,6 +27,7 @@ struct hotfixes_flow {
     bool fetching; /* a release is being fetched meanwhile, which stays as it is */
     enum { HOTFIXES_LUA, HOTFIXES_BOTH, HOTFIXES_FILES } parts; /* what it consists of */
     bool release_files;                                         /* the release has files, too */
+    bool weak;                                                  /* one root of the tree has no hard links */
 };
 extern const struct hotfixes_flow hotfixes_flows[];
 extern const unsigned hotfixes_flow_count;

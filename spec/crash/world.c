@@ -75,7 +75,7 @@ static void configure(struct up_config *c, const struct world_plan *plan, const 
     world_configure(c);
     c->no_script = plan->alone;
     if (has_files(plan))
-        world_files_configure(c);
+        world_files_configure(c, plan->weak);
     if (plan->loader == WORLD_FILE)
         return;
     c->boot = UP_BOOT_UBOOT;
@@ -947,7 +947,7 @@ struct sim *world_new(const struct world_plan *plan)
     if (plan->package == WORLD_REMOTE && plan->medium == WORLD_ON_FILES)
         put_leftovers(sim);
     if (has_files(plan))
-        world_files_put(sim);
+        world_files_put(sim, plan->weak);
     variant_put_key(sim, KEYS);
     sim_put_text(sim, cmdline('a'), "console=ttyS0 moult.slot=a\n");
     sim_put_text(sim, cmdline('b'), "console=ttyS0 moult.slot=b\n");

@@ -72,6 +72,7 @@ struct world_plan {
         second; /* it has been updated before (WORLD_INTERIM) and runs from slot b; the package is release 3 */
     enum world_damage damage;
     bool files;   /* the package carries files, too (world_files.h); WORLD_FILES always does */
+    bool weak;    /* one of their roots has no hard links */
     bool alone;   /* the device has no script */
     bool settles; /* `moult settle` comes before each start */
     bool permit;  /* its floor is that of the package already; a permit is given when the install begins */

@@ -15,18 +15,18 @@ const char world_files_ini[] = "conf\t/app/etc\t4\t4\n"
                                "image\t/card\t4\t4\n"
                                "fresh\t/card\t1\t4\n";
 
-static void put_common(struct sim *sim)
+static void put_common(struct sim *sim, bool no_links)
 {
     sim_put_mount(sim, APP, 1, false);
-    sim_put_mount(sim, CARD, 2, false);
+    sim_put_mount(sim, CARD, 2, no_links);
     sim_put_owner(sim, CARD, 40, 41, 0);
     sim_put_dir(sim, APP "/etc", 0750);
     sim_put_text(sim, APP "/etc/stays", "nobody touches this");
 }
 
-void world_files_put(struct sim *sim)
+void world_files_put(struct sim *sim, bool no_links)
 {
-    put_common(sim);
+    put_common(sim, no_links);
     sim_put(sim, APP "/etc/conf", "old configuration", 17, 0640);
     sim_put_owner(sim, APP "/etc/conf", 5, 6, 7);
     sim_put_text(sim, APP "/gone", "to be deleted");
@@ -46,7 +46,7 @@ void world_files_file(struct sim *sim, const char *path, unsigned seed, unsigned
 
 void world_files_after(struct sim *sim, unsigned seed)
 {
-    put_common(sim);
+    put_common(sim, false);
     world_files_file(sim, APP "/etc/conf", seed, 0640);
     sim_put_owner(sim, APP "/etc/conf", 5, 6, 7);
     sim_put_dir(sim, APP "/new", 0755);
@@ -61,10 +61,11 @@ static void give_root(struct up_config *config, const char *path)
     config->files.root[config->files.root_count++].path = strdup(path);
 }
 
-void world_files_configure(struct up_config *config)
+void world_files_configure(struct up_config *config, bool no_links)
 {
     give_root(config, APP);
     give_root(config, CARD);
+    config->files.root[1].weak = no_links;
 }
 
 char *world_files_dump(const struct sim *sim, bool ours)
@@ -102,7 +103,7 @@ static const char *expected(unsigned release)
         if (release > 0)
             world_files_after(sim, release);
         else
-            world_files_put(sim);
+            world_files_put(sim, false);
         text[release] = world_files_dump(sim, true);
         sim_free(sim);
     }

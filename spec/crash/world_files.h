@@ -12,9 +12,9 @@
  * is, makes a directory, and deletes a file and a directory. */
 extern const char world_files_ini[];
 
-/* The tree before, and the roots of it. */
-void world_files_put(struct sim *sim);
-void world_files_configure(struct up_config *config);
+/* The tree before, and the roots of it. no_links: of the second one. */
+void world_files_put(struct sim *sim, bool no_links);
+void world_files_configure(struct up_config *config, bool no_links);
 /* The tree of release `seed`, and a file as packages bring it. */
 void world_files_after(struct sim *sim, unsigned seed);
 void world_files_file(struct sim *sim, const char *path, unsigned seed, unsigned mode);

@@ -33,7 +33,7 @@ static int enter(void **state)
     (void)state;
     sim = world_new(&plan);
     world_configure(&config);
-    world_files_configure(&config);
+    world_files_configure(&config, false);
     return world_live(sim, &plan, true, &log) != WORLD_SETTLED || !log.confirmed;
 }
 
@@ -91,7 +91,7 @@ static int enter_uboot(void **state)
     (void)state;
     sim = world_new(&uboot);
     world_configure(&config);
-    world_files_configure(&config);
+    world_files_configure(&config, false);
     config.boot = UP_BOOT_UBOOT;
     config.fw_env = strdup("/etc/fw_env.config");
     config.cmdline = strdup("/proc/cmdline-a");

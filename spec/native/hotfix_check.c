@@ -29,7 +29,7 @@ static char apply[64], apply_live[64], apply_second[64];
 
 static int set_up(void **state)
 {
-    static const struct hotfixes_flow flow = {"played", HOTFIXES_APPLIED, false, HOTFIXES_LUA, false};
+    static const struct hotfixes_flow flow = {"played", .end = HOTFIXES_APPLIED};
     char id[UP_HOTFIX_ID_SIZE];
 
     (void)state;

@@ -34,7 +34,7 @@ static int enter(void **state)
     (void)state;
     sim = world_new(&plan);
     world_configure(&config);
-    world_files_configure(&config);
+    world_files_configure(&config, false);
     return 0;
 }
 
