@@ -144,9 +144,9 @@ static void ask_hotfix(struct up_gate_report *r, const struct up_manifest *m, co
 
     if (!hotfix)
         return;
-    if (f->config->no_script) {
+    if (f->config->no_script && !m->hotfix_files) {
         add(r, "hotfix", UP_INCOMPATIBLE,
-            "it is for a script, and the configuration says that this device has none (script = false)");
+            "it has no files, and the configuration says that this device has no script (script = false)");
         return;
     }
     if (older_beside(f)) {

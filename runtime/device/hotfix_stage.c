@@ -186,6 +186,22 @@ static int name_folder(struct up_device *d, const char *id, struct up_error *err
     return up_storage_sync_parent(d->storage, to, err);
 }
 
+/* A device without a script takes no modules, of which the manifest says nothing. */
+static int check_script(const struct up_device *d, const struct up_manifest *m, struct up_error *err)
+{
+    char lua[UP_PATH_SIZE];
+    struct up_stat st;
+
+    if (!d->config->no_script)
+        return 0;
+    if (d->storage->ops->stat(d->storage, place(d, NEW, "tree/lua", lua), &st) == 0)
+        return up_fail(err, UP_INCOMPATIBLE,
+                       "hotfix %s: it has modules, and the configuration says that this device has no script "
+                       "(script = false)",
+                       m->hotfix_name);
+    return errno == ENOENT ? 0 : up_fail(err, UP_WRITE, "%s: %s", lua, strerror(errno));
+}
+
 /* The archive is as the manifest says, and its update.ini one that a device takes. */
 static int check_files(struct up_device *d, const struct up_manifest *m, struct up_error *err)
 {
@@ -198,7 +214,9 @@ static int check_files(struct up_device *d, const struct up_manifest *m, struct 
                        m->hotfix_name);
     if (!m->hotfix_files)
         return 0;
-    rc = up_hotfix_files_open(&files, d->storage, tree, err);
+    rc = check_script(d, m, err);
+    if (rc == 0)
+        rc = up_hotfix_files_open(&files, d->storage, tree, err);
     if (rc == 0)
         up_hotfix_files_close(&files);
     return rc;

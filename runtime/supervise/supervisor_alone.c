@@ -50,20 +50,37 @@ void up_supervisor_alone_begin(struct up_supervisor *s)
     up_supervisor_tell_script(s);
 }
 
-static int look(struct up_supervisor *s, enum up_files_life *life, struct up_error *err)
+/* At the programs of the plan that is open. */
+static int look_at_plan(struct up_supervisor *s, enum up_files_life *life, struct up_error *err)
 {
     const struct up_files_hands hands = up_config_hands(s->config, s->running);
     struct up_files files;
     int rc;
 
     *life = UP_FILES_LIVE;
-    if (!up_device_state(s->device)->tx.plan.known)
-        return 0;
     if (up_files_open(&files, s->storage, s->config->state, err) < 0)
         return err->code;
     rc = up_files_alive_look(&s->alone.programs, &files, &hands, life, err);
     up_files_close(&files);
     return rc;
+}
+
+static int look(struct up_supervisor *s, enum up_files_life *life, struct up_error *err)
+{
+    *life = UP_FILES_LIVE;
+    return up_device_state(s->device)->tx.plan.known ? look_at_plan(s, life, err) : 0;
+}
+
+void up_supervisor_alone_forget(struct up_supervisor *s)
+{
+    up_files_alive_free(&s->alone.programs);
+}
+
+int up_supervisor_alone_look(struct up_supervisor *s, struct up_error *err)
+{
+    enum up_files_life life;
+
+    return look_at_plan(s, &life, err) < 0 || life != UP_FILES_LIVE ? err->code : 0;
 }
 
 /* The time to confirm begins again, and with it what was said of the release. */

@@ -22,9 +22,10 @@
 #include "error.h"
 #include "supervisor_private.h"
 
-#define ALIVE_MS 10000   /* that the script has to live after the test; less if hotfix_time is short */
-#define READ_EVERY_MS 20 /* between two of them that are read */
-#define LEAVE_MS 10000   /* for the handler, to take it out again */
+#define ALIVE_MS 10000     /* that the script has to live after the test; less if hotfix_time is short */
+#define READ_EVERY_MS 20   /* between two of them that are read */
+#define LEAVE_MS 10000     /* for the handler, to take it out again */
+#define LOOK_EVERY_MS 1000 /* at the programs, where there is no script */
 
 /* What it is called, and whether the script has to do with it. */
 static void name_it(struct up_supervisor *s, const char *id)
@@ -55,12 +56,13 @@ static bool is_tested(const struct up_supervisor *s)
     return s->fix.turn != UP_FIX_NONE && s->fix.turn != UP_FIX_LEFT && s->fix.turn != UP_FIX_AGAIN;
 }
 
-/* Start the script again, with or without it. */
+/* Start the script again, with or without it, if there is one. */
 static void start_anew(struct up_supervisor *s, enum up_fix_turn turn, const char *why)
 {
     s->fix.turn = turn;
     s->fix.led = false;
-    up_supervisor_intend(s, UP_INTENT_FIX, why);
+    if (up_supervisor_has_script(s))
+        up_supervisor_intend(s, UP_INTENT_FIX, why);
 }
 
 /* It is out of force. */
@@ -137,6 +139,8 @@ static void try_it(struct up_supervisor *s)
 
     s->fix.start = up_child_starts(s->script);
     s->fix.turn = UP_FIX_TEST;
+    s->fix.look_at = up_supervisor_now(s);
+    up_supervisor_alone_forget(s);
     started = start_tester(s, &err);
     if (started < 0)
         fail(s, err.message);
@@ -191,7 +195,7 @@ static void hear_apply(struct up_supervisor *s, const char *id, bool live)
         s->fix.turn = UP_FIX_TAKEN;
         s->fix.start = up_child_starts(s->script);
         up_child_tell(s->agent, "hotfix take %s", id);
-    } else if (s->fix.lua || !up_child_running(s->script)) {
+    } else if (up_supervisor_has_script(s) && (s->fix.lua || !up_child_running(s->script))) {
         start_anew(s, UP_FIX_ANEW, "a hotfix comes");
     } else {
         try_it(s);
@@ -225,7 +229,8 @@ static void hear_undo(struct up_supervisor *s, const char *name, bool all, bool 
 /* Whether the script that has it is gone. */
 static bool is_gone(const struct up_supervisor *s)
 {
-    return !up_child_running(s->script) || up_child_starts(s->script) != s->fix.start;
+    return up_supervisor_has_script(s) &&
+           (!up_child_running(s->script) || up_child_starts(s->script) != s->fix.start);
 }
 
 static void hear_handled(struct up_supervisor *s, bool yes)
@@ -367,6 +372,7 @@ void up_supervisor_fix_forgive(struct up_supervisor *s, uint64_t late, uint64_t 
     if (s->fix.turn != UP_FIX_NONE) {
         s->fix.until += late;
         s->fix.alive_at += late;
+        s->fix.look_at += late;
         s->fix.led_at += late;
     }
     if (s->fix.lived_at > 0)
@@ -387,6 +393,20 @@ static bool look_after_tester(struct up_supervisor *s)
     return true;
 }
 
+/* Where there is no script, the programs that it started have to live; why not, if one does not. */
+static bool has_ended(struct up_supervisor *s, char why[UP_HOTFIX_WHY_SIZE])
+{
+    struct up_error err;
+
+    if (up_supervisor_has_script(s) || up_supervisor_now(s) < s->fix.look_at)
+        return false;
+    s->fix.look_at = up_supervisor_now(s) + LOOK_EVERY_MS;
+    if (up_supervisor_alone_look(s, &err) == 0)
+        return false;
+    snprintf(why, UP_HOTFIX_WHY_SIZE, "%.*s", UP_HOTFIX_WHY_SIZE - 1, err.message);
+    return true;
+}
+
 static void look_after_test(struct up_supervisor *s, bool tester_over)
 {
     char why[UP_HOTFIX_WHY_SIZE];
@@ -395,6 +415,8 @@ static void look_after_test(struct up_supervisor *s, bool tester_over)
         try_it(s);
     } else if (s->fix.turn != UP_FIX_ANEW && is_gone(s)) {
         snprintf(why, sizeof why, "the script %s", up_child_reason(s->script));
+        fail(s, why);
+    } else if (has_ended(s, why)) {
         fail(s, why);
     } else if (s->fix.turn == UP_FIX_TEST && tester_over) {
         snprintf(why, sizeof why, "test.lua %s", up_child_reason(s->tester));
@@ -420,7 +442,7 @@ static void look_after_again(struct up_supervisor *s, bool tester_over)
 
 static bool is_to_read(const struct up_supervisor *s)
 {
-    return s->fix.read_at > 0 && s->device && s->fix.turn == UP_FIX_NONE && up_child_running(s->script);
+    return s->fix.read_at > 0 && s->device && s->fix.turn == UP_FIX_NONE && up_supervisor_release_runs(s);
 }
 
 /* Compare the next one with what was signed; the script runs meanwhile. */
@@ -479,5 +501,7 @@ uint64_t up_supervisor_hotfix_due(const struct up_supervisor *s)
         due = sooner(due, s->fix.until);
     else if (is_to_read(s))
         due = sooner(due, s->fix.read_at);
+    if (is_tested(s) && !up_supervisor_has_script(s))
+        due = sooner(due, s->fix.look_at);
     return s->fix.turn == UP_FIX_ALIVE ? sooner(due, s->fix.alive_at) : due;
 }

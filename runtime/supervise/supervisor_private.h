@@ -87,6 +87,7 @@ struct up_supervisor {
         unsigned start;    /* up_child_starts() of the script that has it, or has to leave it */
         uint64_t until;    /* ms; when it has failed */
         uint64_t alive_at; /* ms; when the script has lived with it */
+        uint64_t look_at;  /* ms; without a script: when to look at the programs */
         uint64_t lived_at; /* ms; when no hotfix of the script that runs is fresh any more; 0: none is */
         uint64_t read_at;  /* ms; when the next one is compared with what was signed; 0: all were */
         uint32_t read;     /* how many were */
@@ -203,6 +204,10 @@ void up_supervisor_look_after_alone(struct up_supervisor *s);
 UP_MUST_CHECK int up_supervisor_alone_lively(struct up_supervisor *s, struct up_error *err);
 /* Somebody called the release good. */
 void up_supervisor_alone_vouched(struct up_supervisor *s);
+/* Whether the programs that a hotfix started still run; the first look after up_supervisor_alone_forget() finds them.
+ * Errors: UP_DEFERRED one ended; UP_WRITE it cannot be told. */
+UP_MUST_CHECK int up_supervisor_alone_look(struct up_supervisor *s, struct up_error *err);
+void up_supervisor_alone_forget(struct up_supervisor *s);
 /* When up_supervisor_look_after_alone() has to be called, ms; UINT64_MAX: never. */
 uint64_t up_supervisor_alone_due(const struct up_supervisor *s);
 

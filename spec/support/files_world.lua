@@ -122,6 +122,14 @@ function methods:release(o)
   return self:pack(o)
 end
 
+--- A hotfix that changes the tree; o: as for pack_fix(), and ini (lines, with %s for the root).
+function methods:files_fix(o)
+  o.files = o.files or { meter = program_of(self, "2"), conf = "new\n" }
+  o.files["update.ini"] = (o.ini or "meter\t%s/bin\t28\t2\nconf\t%s/etc\t4\t4\ngone\t%s/etc\t2\t4\n")
+    :gsub("%%s", function() return self.dir .. "/app" end)
+  return self:pack_fix(o)
+end
+
 --- M.new() is nil where the program cannot run.
 if world.new then
   function M.new()

@@ -182,8 +182,9 @@ function World:pack(o)
   return self:path(name)
 end
 
---- Make the package of a hotfix; `o`: sequence, name ("clock"), version (the sequence), base (of the script; "1.0.0"),
--- product_key, lua and files ({[name] = text} below lua/ and files/), test (text of test.lua), file (its name).
+--- Make the package of a hotfix; `o`: sequence, name ("clock"), version (the sequence), base ("1.0.0") and base_part
+-- ("script"), product_key, lua and files ({[name] = text} below lua/ and files/), test (text of test.lua), file (its
+-- name).
 -- @return the name of the package
 function World:pack_fix(o)
   local folder = "fix-" .. o.sequence
@@ -196,8 +197,8 @@ function World:pack_fix(o)
   end
   if o.test then self:write(folder .. "/fix/test.lua", o.test) end
   self:write(folder .. "/recipe.lua", ([[return { project = "METER", product_key = %q, sequence = %d,
-    hotfix = { dir = "fix", name = %q, version = %q, base = { script = %q } } }]]):format(o.product_key or "k-123",
-    o.sequence, o.name or "clock", o.version or tostring(o.sequence), o.base or "1.0.0"))
+    hotfix = { dir = "fix", name = %q, version = %q, base = { %s = %q } } }]]):format(o.product_key or "k-123",
+    o.sequence, o.name or "clock", o.version or tostring(o.sequence), o.base_part or "script", o.base or "1.0.0"))
   local name = o.file or ("fix%d.upd"):format(o.sequence)
   local code, _, err = self:moult("pack", folder .. "/recipe.lua", "-k release.key -q -o", name)
   assert(code == 0, err)

@@ -18,13 +18,9 @@ describe("a hotfix with files", function()
     w:close()
   end)
 
-  -- The package; o: as for pack_fix(), and ini (lines, with %s for the root).
   local function fix(sequence, o)
     o.sequence = sequence
-    o.files = o.files or { meter = w:program "2", conf = "new\n" }
-    o.files["update.ini"] = (o.ini or "meter\t%s/bin\t28\t2\nconf\t%s/etc\t4\t4\ngone\t%s/etc\t2\t4\n")
-      :gsub("%%s", function() return w.dir .. "/app" end)
-    return w:pack_fix(o)
+    return w:files_fix(o)
   end
 
   local function install(name, expected)

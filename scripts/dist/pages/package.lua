@@ -195,7 +195,8 @@ one folder, with or without `./`, and nothing else. The package is the same as f
 A hotfix mends a release that devices run, without a new one. The folder of the recipe holds `lua/`, whose modules
 come before those of the script, or `files/` with an `update.ini` (see FILES), or both, and perhaps `test.lua`; nothing
 else. The modules main, policy, sys and update, and all below update, stay those of the release. The `update.ini` adds,
-replaces and deletes single files, and stops and starts programs; it has no directories and no drivers.]]
+replaces and deletes single files, and stops and starts programs; it has no directories and no drivers. A device
+without a script takes only a hotfix with files and no modules.]]
   page:verbatim(HOTFIX_RECIPE)
   page:section "SIGNATURES"
   page:text [[
