@@ -21,6 +21,7 @@
 #define KEYS "/device/keys"
 #define BASE "1.0.1" /* the script of the factory */
 #define BOOTS 12
+#define RESTART 2 /* the device starts anew */
 
 const struct hotfixes_flow hotfixes_flows[] = {
     {"applied", .end = HOTFIXES_APPLIED},
@@ -44,6 +45,10 @@ const struct hotfixes_flow hotfixes_flows[] = {
     {"files, dropped by files", .end = HOTFIXES_DROPPED, .parts = HOTFIXES_BOTH, .release_files = true},
     {"files, stay", .end = HOTFIXES_STAYS, .parts = HOTFIXES_BOTH},
     {"files, stay under files", .end = HOTFIXES_STAYS, .parts = HOTFIXES_FILES, .release_files = true},
+    {"files, dropped by a core", .end = HOTFIXES_DROPPED, .parts = HOTFIXES_BOTH, .core = true},
+    {"files, dropped by a core with files", .end = HOTFIXES_DROPPED, .parts = HOTFIXES_FILES, .core = true,
+     .release_files = true},
+    {"files, stay under a core", .end = HOTFIXES_STAYS, .parts = HOTFIXES_BOTH, .core = true},
     {"files without links", .end = HOTFIXES_APPLIED, .parts = HOTFIXES_FILES, .weak = true},
     {"files without links, failed", .end = HOTFIXES_FAILED, .parts = HOTFIXES_FILES, .weak = true},
     {"files without links, undone", .end = HOTFIXES_UNDONE, .parts = HOTFIXES_FILES, .weak = true},
@@ -278,9 +283,9 @@ static int go_back(struct life *l)
     enum up_start_action action;
 
     check_tree(l->sim, l->flow->release_files ? 2 : 1, 0, false, l->log);
-    return up_device_rollback(l->device, true, "it says no", &action, &l->err) < 0
-               ? l->err.code
-               : up_hotfix_settle(l->device, true, &l->err);
+    if (up_device_rollback(l->device, true, "it says no", &action, &l->err) < 0)
+        return l->err.code;
+    return action == UP_START_RESTART ? RESTART : up_hotfix_settle(l->device, true, &l->err);
 }
 
 /* Whether the journal says that the release has gone back. */
@@ -291,24 +296,31 @@ static bool went_back(const struct life *l)
     return s->phase == UP_IDLE && s->has_last && s->last.code == UP_ROLLEDBACK;
 }
 
+static const char *release_path(const struct hotfixes_flow *flow)
+{
+    if (flow->parts != HOTFIXES_LUA && !flow->release_files)
+        return "/packages/plain.upd";
+    return flow->core ? "/packages/both.upd" : "/packages/script.upd";
+}
+
 /* The release, from where it is. */
 static int release(struct life *l)
 {
-    const char *path = l->flow->parts == HOTFIXES_LUA || l->flow->release_files ? "/packages/script.upd"
-                                                                                : "/packages/plain.upd";
     const struct up_journal_state *s = up_device_state(l->device);
     enum up_start_action action;
 
     if (s->phase < UP_ARMED && strcmp(s->slot[up_device_running(l->device)].script_version, BASE) != 0)
         return up_hotfix_settle(l->device, true, &l->err);
-    if (s->phase < UP_ARMED && world_install(l->device, l->storage, path, &l->err) < 0)
+    if (s->phase < UP_ARMED && world_install(l->device, l->storage, release_path(l->flow), &l->err) < 0)
         return l->err.code;
+    if (up_device_state(l->device)->phase == UP_ARMED && up_device_has_core(l->device))
+        return RESTART;
     if (up_device_state(l->device)->phase == UP_ARMED && up_device_begin_trial(l->device, &l->err) < 0)
         return l->err.code;
     if (up_device_state(l->device)->phase != UP_TRIAL)
         return up_fail(&l->err, UP_INTERNAL, "not on trial");
     if (up_device_trial_start(l->device, &action, &l->err) < 0)
-        return l->err.code;
+        return action == UP_START_RESTART ? RESTART : l->err.code;
     if (l->flow->end == HOTFIXES_STAYS)
         return go_back(l);
     return end(l, confirm);
@@ -373,7 +385,7 @@ static void check_start(struct life *l)
         check_tree(l->sim, release_of(l), leads(&ledger), false, l->log);
 }
 
-/* 0: nothing is left to do. */
+/* 0: nothing is left to do; or RESTART. */
 static int boot(struct life *l, bool online)
 {
     enum up_start_action action;
@@ -383,6 +395,8 @@ static int boot(struct life *l, bool online)
     if (up_device_open(&l->device, l->storage, &l->config, UP_DEVICE_LOCK, &l->err) < 0)
         return l->err.code;
     rc = up_device_start(l->device, &action, &l->err);
+    if (rc == 0 && action == UP_START_RESTART)
+        rc = RESTART;
     if (rc == 0)
         rc = up_hotfix_settle(l->device, true, &l->err);
     if (rc == 0)
@@ -412,7 +426,7 @@ void hotfixes_live(struct sim *sim, const struct hotfixes_flow *flow, bool onlin
         up_config_free(&l.config);
         if (sim_is_cut(sim) || rc == 0)
             return;
-        if (!log->excused)
+        if (!log->excused && rc != RESTART)
             bad(log, "start %u: %s", log->boots, l.err.message);
         sim_shutdown(sim);
     }
@@ -606,7 +620,13 @@ struct sim *hotfixes_new(const struct hotfixes_flow *flow)
                                     .package = WORLD_SCRIPT,
                                     .files = flow->parts != HOTFIXES_LUA,
                                     .weak = flow->weak};
-    const struct up_fixture plain = {.sequence = 20, .version = "1.0.2", .script = true};
+    const struct up_fixture plain = {.sequence = 20,
+                                     .version = "1.0.2",
+                                     .script = true,
+                                     .core = flow->core,
+                                     .core_version = 2,
+                                     .encoding = UP_ZSTD,
+                                     .seed = 2};
     struct sim *sim = world_new(&plan);
 
     put_fix(sim, flow, 1);

@@ -26,6 +26,7 @@ struct hotfixes_flow {
     enum hotfixes_end end;
     bool fetching; /* a release is being fetched meanwhile, which stays as it is */
     enum { HOTFIXES_LUA, HOTFIXES_BOTH, HOTFIXES_FILES } parts; /* what it consists of */
+    bool core;                                                  /* the release has a core, too */
     bool release_files;                                         /* the release has files, too */
     bool weak;                                                  /* one root of the tree has no hard links */
 };
