@@ -6,9 +6,10 @@
  * come up with the hotfix wholly in force, tested, or wholly not, with a ledger
  * that says so, nothing left over, and go on to the end of the flow. Recoveries
  * are cut as well. With --faults each call fails instead, once and for ever,
- * at once and after it was done.
+ * at once and after it was done. --sample takes fewer media at each cut, and of
+ * each call one way to fail.
  *
- *     hotfixes [--long | --faults] [FLOW]
+ *     hotfixes [--sample | --long] [--faults] [FLOW]
  */
 #include <errno.h>
 #include <stdio.h>
@@ -139,40 +140,65 @@ static bool fail_one(struct totals *t, const struct sim *start, const struct hot
     return met;
 }
 
-/* `thin`: each call with one error, not with three. */
-static void fail_each(struct totals *t, const struct hotfixes_flow *flow, bool thin)
+#define WAYS 12 /* to fail */
+
+/* `step`: of the ways that a call can fail, this many are left out for each that is taken, others at the next call. */
+static void fail_each(struct totals *t, const struct hotfixes_flow *flow, unsigned step)
 {
     struct sim *start = hotfixes_new(flow);
 
     for (unsigned op = 0; op < SIM_OPS; op++)
         for (unsigned n = 1, met = 1; met; n++) {
             met = 0;
-            for (int how = 0; how < 12; how++)
-                if (!thin || (unsigned)how % 3 == n % 3)
-                    met |= fail_one(t, start, flow, (enum sim_op)op, n, how);
+            for (unsigned how = n % step; how < WAYS; how += step)
+                met |= fail_one(t, start, flow, (enum sim_op)op, n, (int)how);
         }
     sim_free(start);
 }
 
+/* How closely it is looked: at flows with files, whose operations are many, less than at the others. */
+enum effort { SAMPLE, USUAL, LONG };
+
+static void play(struct totals *t, const struct hotfixes_flow *flow, bool faults, enum effort effort)
+{
+    static const struct {
+        unsigned choices, second_every, step; /* 0 choices: all */
+    } of[][2] = {[SAMPLE] = {{4, 80, 6}, {2, 800, 12}},
+                 [USUAL] = {{8, 40, 1}, {3, 400, 3}},
+                 [LONG] = {{0, 10, 1}, {0, 10, 1}}};
+    bool files = flow->parts != HOTFIXES_LUA;
+    unsigned long before = t->states;
+
+    t->choices = of[effort][files].choices;
+    t->second_every = of[effort][files].second_every;
+    if (faults)
+        fail_each(t, flow, of[effort][files].step);
+    else
+        enumerate(t, flow);
+    printf("  %s: %lu states\n", flow->name, t->states - before);
+}
+
 static int usage(void)
 {
-    fprintf(stderr, "usage: hotfixes [--long | --faults] [FLOW]\n");
+    fprintf(stderr, "usage: hotfixes [--sample | --long] [--faults] [FLOW]\n");
     return 2;
 }
 
 int main(int argc, char **argv)
 {
-    struct totals t = {.choices = 8, .second_every = 40};
+    struct totals t = {0};
+    enum effort effort = USUAL;
     const char *only = NULL;
-    bool faults = false, is_long = false, thin;
+    bool faults = false;
     unsigned played = 0;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--long") == 0) {
-            t = (struct totals){.choices = 0, .second_every = 10};
-            is_long = true;
-        } else if (strcmp(argv[i], "--faults") == 0)
+        if (strcmp(argv[i], "--long") == 0)
+            effort = LONG;
+        else if (strcmp(argv[i], "--sample") == 0)
+            effort = SAMPLE;
+        else if (strcmp(argv[i], "--faults") == 0)
             faults = true;
         else if (argv[i][0] != '-' && !only)
             only = argv[i];
@@ -180,20 +206,9 @@ int main(int argc, char **argv)
             return usage();
     }
     for (unsigned i = 0; i < hotfixes_flow_count; i++) {
-        unsigned long before = t.states;
-
         if (only && strcmp(only, hotfixes_flows[i].name) != 0)
             continue;
-        thin = hotfixes_flows[i].parts != HOTFIXES_LUA && !is_long;
-        if (thin) { /* their operations are many */
-            t.choices = 3;
-            t.second_every = 400;
-        }
-        if (faults)
-            fail_each(&t, &hotfixes_flows[i], thin);
-        else
-            enumerate(&t, &hotfixes_flows[i]);
-        printf("  %s: %lu states\n", hotfixes_flows[i].name, t.states - before);
+        play(&t, &hotfixes_flows[i], faults, effort);
         played++;
     }
     printf("hotfixes%s: %lu states, %lu bad\n", faults ? "-faults" : "", t.states, t.bad);
