@@ -617,7 +617,7 @@ struct sim *hotfixes_new(const struct hotfixes_flow *flow)
 {
     const struct world_plan plan = {.name = "script",
                                     .provisioned = true,
-                                    .package = WORLD_SCRIPT,
+                                    .package = flow->core ? WORLD_BOTH : WORLD_SCRIPT,
                                     .files = flow->parts != HOTFIXES_LUA,
                                     .weak = flow->weak};
     const struct up_fixture plain = {.sequence = 20,
