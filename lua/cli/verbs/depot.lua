@@ -3,6 +3,8 @@
 -- @module cli.verbs.depot
 
 local admin = require "cli.depot_admin"
+local api = require "cli.depot_api"
+local configured = require "cli.depot_config"
 local natives = require "update.natives"
 local product = require "cli.depot_product"
 local rollout = require "cli.depot_rollout"
@@ -22,7 +24,7 @@ local FILTERED = { status = true, batch = true, retry = true, cancel = true, rol
   group = true }
 
 local function with_more(list)
-  for _, module in ipairs { admin, product, rollout } do
+  for _, module in ipairs { admin, api, configured, product, rollout } do
     table.move(module.options, 1, #module.options, #list + 1, list)
   end
   return list
@@ -91,7 +93,7 @@ are served there, too, with the certificate of --tls-cert.
   depot events DIR
       show what happened to devices and rollouts, and who did what: --format csv or
       jsonl exports it, --since 7d and --device choose
-]] .. product.text .. "\n" .. rollout.text .. "\n" .. admin.text .. [[
+]] .. product.text .. "\n" .. rollout.text .. "\n" .. admin.text .. "\n" .. api.text .. [[
 
 
 Hotfixes are patches to that cloud. Each version of a product is one patch, which goes from stage to stage:
@@ -123,7 +125,7 @@ without a running depot. A running depot sees their jobs within a second, and th
 the recipe has core22.img as version 22, then core17.img is core 17. A higher one is the new core; it raises core
 version and sequence by the difference. A package is kept if its sequence, release, core and base are the recipe's.
 Until all are made, a depot on this machine asks devices that would get one of them to wait (Luat's code 43).]],
-  positional = { 1, 4 },
+  positional = { 0, 200 },
   options = with_more {
     { name = "listen", value = "HOST:PORT", help = "where to listen (127.0.0.1:8080); port 0 picks a free one" },
     { name = "url", value = "BASE", help = "base of the links that devices get (default: the address it listens on)" },
@@ -167,7 +169,7 @@ Until all are made, a depot on this machine asks devices that would get one of t
     { name = "timeout", value = "SECONDS",
       help = "with verify: how long to wait (3600); with patch verify: for the result of the test (60)" },
   },
-  common = { "json", "quiet", "key", "progress", "dry-run" },
+  common = { "json", "quiet", "key", "progress", "out", "dry-run" },
   example = "moult depot packages --listen 0.0.0.0:8080 --url http://updates.example:8080 --mqtt broker.example:1883\n"
     .. "moult depot product set packages METER --mode staged\n"
     .. "moult depot verify packages METER_1.0.1.upd --device meter-0001\n"
@@ -181,21 +183,19 @@ Until all are made, a depot on this machine asks devices that would get one of t
 
 local function run_patch(args, env)
   local _, action, dir, name = table.unpack(args.positional, 1, 4)
+  if args.positional[5] then return nil, "moult depot patch takes one patch at a time", "usage" end
   if not dir then return nil, "usage: moult depot patch ACTION DIR (a folder of that name is ./patch)", "usage" end
   -- What would choose fewer devices is never overlooked.
   local other = args.opts.filter and "filter" or rollout.given(args.opts)
     or action ~= "verify" and action ~= "trial" and args.opts.device and "device"
   if other then return nil, ("patch %s takes no --%s"):format(action, other), "usage" end
-  local ok, message, code = serve.number_of(args.opts, "timeout", 1)
-  if not ok then return nil, message, code end
   return require("depot.actions.patch").run { action = action, dir = dir, name = name, opts = args.opts, env = env,
     natives = natives }
 end
 
 -- Run an action of the folder `dir`.
 local function act(action, dir, name, args, env)
-  local ok, message, code = serve.number_of(args.opts, "timeout", 1)
-  if ok then ok, message, code = serve.number_of(args.opts, "first", 1) end
+  local ok, message, code = serve.number_of(args.opts, "first", 1)
   if not ok then return nil, message, code end
   local context = { dir = dir, name = name, opts = args.opts, env = env, natives = natives }
   if MANY[action] then
@@ -216,6 +216,7 @@ local function fault_of(action, args)
     return nil
   end
   if not words[2] then return ("usage: moult depot %s DIR (a folder of that name is ./%s)"):format(action, action) end
+  if words[5] then return ("moult depot %s takes no more than %s"):format(action, words[4]) end
   if words[4] and not MANY[action] then return ("moult depot %s takes one package at a time"):format(action) end
   if action == "pack" and words[3] then return "usage: moult depot pack DIR; the recipe names the packages" end
   if opts.filter and not FILTERED[action] then
@@ -225,12 +226,24 @@ local function fault_of(action, args)
   return other and ("%s takes no --%s; rollout does"):format(action, other) or nil
 end
 
+-- Where the folder stands among the words, which lack it; nil: a folder is named, or none is needed.
+local function place_of_folder(words)
+  if not words[1] then return 1 end
+  if MANY[words[1]] or words[1] == "patch" then return 3 end
+  return (ACTIONS[words[1]] or words[1] == "pack") and 2 or nil
+end
+
 --- Serve until SIGTERM or SIGINT, or run an action. A folder that is named like an action is written ./NAME.
 -- @tparam table args positional {[ACTION,] DIR [, PACKAGE]}, opts
 -- @tparam table env out, note, json, quiet
 -- @treturn integer 0; or nil, message, code
 function M.run(args, env)
+  local ok, message, code = configured.apply(args, M.verb.options, place_of_folder)
+  if ok then ok, message, code = serve.number_of(args.opts, "timeout", 1) end
+  if not ok then return nil, message, code end
   local action = args.positional[1]
+  if not action then return nil, "name the folder: moult depot DIR", "usage" end
+  if action == "api" then return api.run(args, env) end
   if action == "patch" then return run_patch(args, env) end
   if not ACTIONS[action] and action ~= "pack" then
     if #args.positional > 1 then
