@@ -144,6 +144,14 @@ static void make_amends(struct up_record *r, struct both *b, int i)
         r->failed = 0;
 }
 
+/* The other file, which holds the older value, is replaced in the place of file i,
+ * which is missing. If it comes back, it must not be taken for the newer one. */
+static int put_elsewhere(struct up_record *r, struct both *b, int i, struct up_error *err)
+{
+    up_record_half_pass(b->bytes);
+    return up_record_half_replace(r, !i, b->bytes, &b->half[!i], err);
+}
+
 /* Write b->bytes to file i; the other file counts meanwhile. */
 static int put(struct up_record *r, struct both *b, int i, struct up_error *err)
 {
@@ -158,7 +166,7 @@ static int put(struct up_record *r, struct both *b, int i, struct up_error *err)
     if (rc == UP_NOSPACE && (ours || h->state == UP_HALF_UNREADABLE))
         rc = up_record_half_overwrite(r, i, b->bytes, h, err);
     if (rc < 0 && missing)
-        return up_record_half_replace(r, !i, b->bytes, &b->half[!i], err);
+        return put_elsewhere(r, b, i, err);
     if (rc < 0)
         make_amends(r, b, i);
     else if (ours)
@@ -207,10 +215,10 @@ static uint64_t size_of(const struct up_record *r, const char *path)
     return r->storage->ops->stat(r->storage, path, &st) == 0 ? st.size : 0;
 }
 
-/* Remove what a power cut left of recreating file i. */
+/* Remove what a power cut left of making that file. */
 static void remove_remains(const struct up_record *r, const char *path)
 {
-    char name[UP_RECORD_PATH + 4];
+    char name[UP_RECORD_PATH + 12];
 
     snprintf(name, sizeof name, "%s.new", path);
     r->storage->ops->unlink(r->storage, name);
@@ -232,6 +240,73 @@ static int tend_half(struct up_record *r, struct both *b, int i, struct up_error
     return 0;
 }
 
+static void mark_path(const struct up_record *r, char out[UP_RECORD_PATH + 8])
+{
+    snprintf(out, UP_RECORD_PATH + 8, "%s.unread", r->path);
+}
+
+static bool is_noted(const struct up_record *r)
+{
+    struct up_stat st;
+    char path[UP_RECORD_PATH + 8];
+
+    mark_path(r, path);
+    return r->storage->ops->stat(r->storage, path, &st) == 0;
+}
+
+/*
+ * Whether file i could not be read in an earlier boot either, nor at any time
+ * that the record was tended since. The first time is noted in a file, which need
+ * not be durable: what a power cut leaves of it is of another boot.
+ */
+static bool stays_unreadable(const struct up_record *r, int i)
+{
+    char path[UP_RECORD_PATH + 8], boot[37], now[48], *text;
+    struct up_error ignored;
+    bool same_file, stays;
+
+    if (r->storage->ops->boot_id(r->storage, boot) < 0)
+        return false;
+    snprintf(now, sizeof now, "%d %s\n", i, boot);
+    mark_path(r, path);
+    if (up_storage_read_file(r->storage, path, sizeof now, &text, NULL, NULL) < 0)
+        text = NULL;
+    same_file = text && text[0] == now[0];
+    stays = same_file && strcmp(text, now) != 0;
+    free(text);
+    if (!same_file)
+        (void)!up_storage_replace_file(r->storage, path, now, strlen(now), 0600, &ignored);
+    return stays;
+}
+
+/* Neither file's state leaves a doubt: what was noted is over. */
+static void forget_note(const struct up_record *r)
+{
+    char path[UP_RECORD_PATH + 8];
+
+    mark_path(r, path);
+    r->storage->ops->unlink(r->storage, path);
+    remove_remains(r, path);
+}
+
+/* A file may be made anew when it is certain that it does not hold the newest value. */
+static bool may_restore(const struct up_record *r, const struct both *b)
+{
+    for (int i = 0; i < 2; i++)
+        if (b->half[i].state == UP_HALF_UNREADABLE)
+            return stays_unreadable(r, i);
+    return true;
+}
+
+static int restore(struct up_record *r, struct both *b, struct up_error *err)
+{
+    const struct up_half *h = &b->half[newest(b)];
+    int rc = write_next(r, b, h->bytes + UP_RECORD_HEAD, h->len, err);
+
+    both_free(b);
+    return rc < 0 ? rc : both_read(r, b, err);
+}
+
 int up_record_tend(struct up_record *r, struct up_error *err)
 {
     struct both b;
@@ -239,16 +314,12 @@ int up_record_tend(struct up_record *r, struct up_error *err)
 
     if (rc == 0)
         rc = check_any(r, &b, err);
-    if (rc == 0 && !(whole(&b, 0) && whole(&b, 1))) {
-        const struct up_half *h = &b.half[newest(&b)];
-
-        rc = write_next(r, &b, h->bytes + UP_RECORD_HEAD, h->len, err);
-        both_free(&b);
-        if (rc == 0)
-            rc = both_read(r, &b, err);
-    }
+    if (rc == 0 && !(whole(&b, 0) && whole(&b, 1)) && may_restore(r, &b))
+        rc = restore(r, &b, err);
     for (int i = 0; rc == 0 && i < 2; i++)
         rc = tend_half(r, &b, i, err);
+    if (rc == 0 && whole(&b, 0) && whole(&b, 1))
+        forget_note(r);
     both_free(&b);
     return rc;
 }
@@ -262,6 +333,7 @@ int up_record_inspect(const struct up_record *r, struct up_record_view out[2], s
     for (int i = 0; rc == 0 && i < 2; i++) {
         rc = up_record_half_path(r, i, out[i].path, err);
         out[i].state = states[b.half[i].state];
+        out[i].noted = rc == 0 && is_noted(r);
         if (rc == 0)
             out[i].size = size_of(r, out[i].path);
     }

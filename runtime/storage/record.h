@@ -76,13 +76,17 @@ UP_MUST_CHECK int up_record_write(struct up_record *r, const void *data, size_t 
  * Maintenance, for when the device is idle: a missing or broken file is created
  * again, one that is shorter than UP_RECORD_SPREAD or in the second file's
  * former place is rewritten, and leftovers of a power cut are removed. Writes
- * nothing if all is well. Errors: those of write(); the old content is kept.
+ * nothing if all is well. A file that cannot be read may hold the newest value
+ * and be readable later: that is noted in <path>.unread, and only if it is
+ * unreadable in a later boot still, the file is created again. Errors: those of
+ * write(); the old content is kept.
  */
 UP_MUST_CHECK int up_record_tend(struct up_record *r, struct up_error *err);
 
 struct up_record_view {
     char path[UP_RECORD_PATH];
     const char *state; /* "whole", "absent", "broken", "unreadable" */
+    bool noted;        /* it could not be read when the record was tended last */
     uint64_t size;     /* of the file */
 };
 

@@ -101,32 +101,40 @@ static bool is_ours(int error)
     return error == EACCES || error == EPERM || error == EMFILE || error == ENFILE || error == ENOMEM;
 }
 
-int up_record_half_read(const struct up_record *r, int i, struct up_half *h, struct up_error *err)
+/* Read it once. Errors: UP_WRITE we may not look. */
+static int look(const struct up_record *r, int i, struct up_half *h, struct up_error *err)
 {
     char path[UP_RECORD_PATH];
-    long long got = -1;
+    long long got;
 
     if (up_record_half_path(r, i, path, err) < 0)
         return err->code;
     h->state = UP_HALF_UNREADABLE;
     h->unsure = h->astray = false;
-    for (int try = 0; try < TRIES && got < 0; try++) {
+    got = read_file(r, path, h);
+    if (got < 0 && errno == ENOENT && i == 1 && r->second) {
+        h->astray = true;
+        if (beside(r, i, path, err) < 0)
+            return err->code;
         got = read_file(r, path, h);
-        if (got < 0 && errno == ENOENT && i == 1 && r->second && !h->astray) {
-            h->astray = true;
-            if (beside(r, i, path, err) < 0)
-                return err->code;
-            got = read_file(r, path, h);
-        }
-        if (got < 0 && errno == ENOENT) {
-            h->state = UP_HALF_ABSENT;
-            return 0;
-        }
-        if (got < 0 && is_ours(errno))
-            return up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
     }
     if (got >= 0)
         classify(r, i, h, (size_t)got);
+    else if (errno == ENOENT)
+        h->state = UP_HALF_ABSENT;
+    else if (is_ours(errno))
+        return up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
+    return 0;
+}
+
+int up_record_half_read(const struct up_record *r, int i, struct up_half *h, struct up_error *err)
+{
+    for (int try = 0; try < TRIES; try++) {
+        if (look(r, i, h, err) < 0)
+            return err->code;
+        if (h->state == UP_HALF_WHOLE || h->state == UP_HALF_ABSENT)
+            return 0;
+    }
     return 0;
 }
 
@@ -139,6 +147,12 @@ void up_record_half_format(const struct up_record *r, uint64_t sequence, const v
     up_put32(out + 16, (uint32_t)len);
     memcpy(out + UP_RECORD_HEAD, value, len);
     up_put32(out + 28, record_crc(out, len));
+}
+
+void up_record_half_pass(uint8_t *bytes)
+{
+    up_put64(bytes + 8, up_get64(bytes + 8) + 1);
+    up_put32(bytes + 28, record_crc(bytes, up_get32(bytes + 16)));
 }
 
 /* Write whole sectors, so that none must be read first; the bytes after the value do not matter. */

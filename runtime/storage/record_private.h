@@ -38,7 +38,7 @@ struct up_half {
 UP_MUST_CHECK int up_record_half_path(const struct up_record *r, int i, char out[UP_RECORD_PATH],
                                       struct up_error *err);
 
-/* Read from the medium, past the cache. Whatever is wrong with the file becomes
+/* Read from the medium, past the cache, several times if it is not whole. Whatever is wrong with the file becomes
  * its state. Errors: UP_WRITE we may not look (rights, memory, open files). */
 UP_MUST_CHECK int up_record_half_read(const struct up_record *r, int i, struct up_half *h,
                                       struct up_error *err);
@@ -47,6 +47,8 @@ UP_MUST_CHECK int up_record_half_read(const struct up_record *r, int i, struct u
 void up_record_half_format(const struct up_record *r, uint64_t sequence, const void *value, size_t len,
                            uint8_t *out);
 uint32_t up_record_half_crc(const uint8_t *bytes);
+/* Make the formatted bytes those of the sequence number after their own. */
+void up_record_half_pass(uint8_t *bytes);
 
 /* Make the cached content of a file that was read durable. 0 or -1. */
 int up_record_half_sync(const struct up_record *r, int i);

@@ -164,7 +164,7 @@ bool up_keyset_needs_tending(struct up_storage *storage, const char *dir)
     if (up_keyset_inspect(view, storage, dir, &ignored) < 0)
         return false;
     for (int i = 0; i < 2; i++)
-        if (strcmp(view[i].state, "whole") != 0 || view[i].size < UP_RECORD_SPREAD)
+        if (strcmp(view[i].state, "whole") != 0 || view[i].size < UP_RECORD_SPREAD || view[i].noted)
             return true;
     return !is_marked(storage, dir);
 }

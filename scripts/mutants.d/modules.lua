@@ -11,8 +11,8 @@ local M = {}
 local SHORT, LONG, MINUTES = 15, 45, 180
 
 M.checks = {
-  record = { "record", "journal", "boot", "lost", "keys" },
-  record_half = { "record", "journal", "boot", "lost" },
+  record = { "record", "record_moment", "journal", "boot", "lost", "keys" },
+  record_half = { "record", "record_moment", "journal", "boot", "lost" },
   journal = { "journal", "permit", "status", "generation", "phase", "device", "lost" },
   history = { "history", "journal", "calls", "phase", "device" },
   keyset = { "permit", "generation", "keys" },

@@ -69,6 +69,7 @@ static void pick_call(struct search *s, const unsigned calls[SIM_CHANGES + 1], s
     f->error = change ? errors[fault_below(&s->random, COUNT(errors))] : EIO;
     /* An erase that always fails is worn flash: its blocks are marked bad for good. */
     f->forever = fault_random(&s->random) & 1 && f->op != SIM_FLASH_ERASE;
+    f->moment = f->op == SIM_PREAD && !f->forever && fault_random(&s->random) & 1;
     f->late = change && !(fault_random(&s->random) & 3);
     f->state = f->op == SIM_CHANGES && fault_random(&s->random) & 1;
     f->sync = (enum sim_failed_sync)fault_below(&s->random, 3);
@@ -109,6 +110,14 @@ void fault_try_some(struct search *s, unsigned long wanted)
     }
 }
 
+/* In how many ways a call can fail: once, for ever, late, or for a moment. */
+static unsigned ways_of(enum sim_op op, bool change)
+{
+    if (change)
+        return 4;
+    return op == SIM_PREAD ? 3 : 2;
+}
+
 static void each_fault_of(struct search *s, enum sim_op op, bool change, unsigned n)
 {
     unsigned mores = op == SIM_CHANGES ? 2 : 1;
@@ -116,14 +125,15 @@ static void each_fault_of(struct search *s, enum sim_op op, bool change, unsigne
     if (op == SIM_SYNC)
         mores = 6;
     for (unsigned e = 0; e < (change ? COUNT(errors) : 1); e++)
-        for (unsigned how = 0; how < (change ? 4u : 2u); how++)
+        for (unsigned how = 0; how < ways_of(op, change); how++)
             for (unsigned more = 0; more < mores; more++) {
                 struct fault_spec f = {.kind = FAULT_CALL,
                                        .op = op,
                                        .n = n,
                                        .error = errors[e],
                                        .forever = how & 1 && op != SIM_FLASH_ERASE,
-                                       .late = how & 2,
+                                       .moment = how & 2 && !change,
+                                       .late = how & 2 && change,
                                        .state = op == SIM_CHANGES && more,
                                        .sync =
                                            op == SIM_SYNC ? (enum sim_failed_sync)more : SIM_CLEAN_UNSURE};

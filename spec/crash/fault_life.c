@@ -10,6 +10,7 @@
 #define STATE "/device/state"
 #define STARTS_MAX 8
 #define SAME_MAX 4
+#define TRIES 3 /* of a read, by what reads records */
 #define DEAD_STARTS (2 * UP_BOOT_TRIES)
 
 static const struct {
@@ -41,6 +42,13 @@ static bool is_call(const struct fault_spec *f)
     return f->kind == FAULT_CALL || f->kind == FAULT_LOADER;
 }
 
+static const char *span_of(const struct fault_spec *f)
+{
+    if (f->forever)
+        return "ever";
+    return f->moment ? "moment" : "once";
+}
+
 const char *fault_text(const struct fault_spec *f, char out[80])
 {
     const char *error = "EIO", *where = f->kind == FAULT_LOADER ? "loader" : "all";
@@ -53,9 +61,8 @@ const char *fault_text(const struct fault_spec *f, char out[80])
     for (size_t i = 0; i < COUNT(errors); i++)
         if (errors[i].error == f->error)
             error = errors[i].name;
-    snprintf(out, 80, "%s:%u:%s:%s:%s:%s:%s%s", fault_name(FAULT_CALL, f->op), f->n, error,
-             f->forever ? "ever" : "once", f->late ? "late" : "now", syncs[f->sync],
-             f->state ? "state" : where, direct);
+    snprintf(out, 80, "%s:%u:%s:%s:%s:%s:%s%s", fault_name(FAULT_CALL, f->op), f->n, error, span_of(f),
+             f->late ? "late" : "now", syncs[f->sync], f->state ? "state" : where, direct);
     return out;
 }
 
@@ -86,6 +93,7 @@ int fault_parse(struct fault_spec *f, const char *text)
         if (strcmp(sync, syncs[i]) == 0)
             f->sync = (enum sim_failed_sync)i;
     f->forever = strcmp(span, "ever") == 0;
+    f->moment = strcmp(span, "moment") == 0;
     f->late = strcmp(when, "late") == 0;
     f->state = strcmp(where, "state") == 0;
     f->kind = strcmp(where, "loader") == 0 ? FAULT_LOADER : FAULT_CALL;
@@ -104,6 +112,8 @@ void fault_arm(struct sim *sim, const struct fault_spec *f, bool again)
             sim_fail_late(sim, f->op, n, f->error, f->forever);
         else
             sim_fail(sim, f->op, n, f->error, f->forever);
+        if (f->moment)
+            sim_fail_more(sim, TRIES - 1);
         if (f->state)
             sim_fail_below(sim, STATE);
     } else if (f->kind == FAULT_FLIP) {

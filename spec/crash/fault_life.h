@@ -26,13 +26,14 @@ struct fault_spec {
     unsigned n;
     int error;
     bool forever; /* outliving restarts; else once */
+    bool moment;  /* or as often as a read is tried again */
     bool late;    /* it fails although it was done */
     bool state;   /* op SIM_CHANGES: only what lies in the state directory fails */
     enum sim_failed_sync sync;
     bool direct; /* reads past the cache leave it as it is */
 };
 
-/* "sync:14:EIO:once:now:unsure:all" or "lost:3", either with
+/* "sync:14:EIO:once:now:unsure:all", also "moment" and "ever", or "lost:3", either with
  * ":direct", for messages; and back: 0 or -1. */
 const char *fault_text(const struct fault_spec *f, char out[80]);
 int fault_parse(struct fault_spec *f, const char *text);

@@ -263,6 +263,11 @@ void sim_fail(struct sim *sim, enum sim_op op, unsigned n, int error, bool forev
     sim->fault_hits = 0;
 }
 
+void sim_fail_more(struct sim *sim, unsigned more)
+{
+    sim->fault.more = more;
+}
+
 void sim_fail_late(struct sim *sim, enum sim_op op, unsigned n, int error, bool forever)
 {
     sim_fail(sim, op, n, error, forever);

@@ -272,6 +272,8 @@ void sim_fail(struct sim *sim, enum sim_op op, unsigned n, int error, bool forev
 /* The same, but a call that changes something has done so when it fails; others
  * do not fail. What was not durable when it returned may be lost still. */
 void sim_fail_late(struct sim *sim, enum sim_op op, unsigned n, int error, bool forever);
+/* So many calls after the n-th fail, too. Taken back by sim_fail(). */
+void sim_fail_more(struct sim *sim, unsigned more);
 /* Of SIM_CHANGES, only those of paths that begin with this fail: one file system
  * of several. NULL: all. Taken back by sim_fail(); must outlive the fault. */
 void sim_fail_below(struct sim *sim, const char *path);

@@ -80,6 +80,7 @@ struct fault {
     enum sim_op op;
     unsigned n;
     int error;
+    unsigned more; /* calls after the n-th */
     bool forever, late, paused;
     const char *below;
 };

@@ -22,7 +22,7 @@ static bool hit(const struct sim *sim, enum sim_op op, unsigned count)
 {
     const struct fault *f = &sim->fault;
 
-    return f->n > 0 && !f->paused && f->op == op && (count == f->n || (f->forever && count > f->n));
+    return f->n > 0 && !f->paused && f->op == op && count >= f->n && (f->forever || count <= f->n + f->more);
 }
 
 /* The call at hand fails: at once, or when it is done. */

@@ -711,8 +711,9 @@ enum world_result world_live(struct sim *sim, const struct world_plan *plan, boo
     return result;
 }
 
-/* Whether what follows a generation's number in a path may stand there. */
-static bool belongs(const char *rest)
+/* Whether what follows a generation's number in a path may stand there. What was said of one
+ * that could not be read then holds until it runs again, and is looked at. */
+static bool belongs(const char *rest, bool runs)
 {
     static const char *const beside[] = {
         "", ".tar", ".good", ".head", ".head/manifest.json", ".head/manifest.minisig", ".head/script.idx"};
@@ -720,13 +721,14 @@ static bool belongs(const char *rest)
     for (size_t i = 0; i < sizeof beside / sizeof beside[0]; i++)
         if (strcmp(rest, beside[i]) == 0)
             return true;
-    return rest[0] == '/';
+    return rest[0] == '/' || (!runs && strcmp(rest, ".bad") == 0);
 }
 
 /* Names that may stand in the state directory once all is done. */
 static void check_leftovers(struct sim *sim, struct life *l)
 {
     const struct up_journal_state *s = up_device_state(l->device);
+    uint32_t runs = up_device_generation(l->device);
     static const char *const allowed[] = {
         "",        "/boot.0",    "/boot.1", "/history",        "/journal.0",     "/lock",         "/policy",
         "/script", "/journal.1", "/files",  "/script/current", "/files/stage.0", "/files/stage.1"};
@@ -746,7 +748,8 @@ static void check_leftovers(struct sim *sim, struct life *l)
         for (int i = 0; i < UP_SLOTS; i++) {
             size_t n = strlen(prefix[i]);
 
-            known = known || (n && strncmp(path, prefix[i], n) == 0 && belongs(path + n));
+            known = known || (n && strncmp(path, prefix[i], n) == 0 &&
+                              belongs(path + n, s->slot[i].generation == runs));
         }
         if (!known)
             bad(l->log, "left over: %s", path);
