@@ -16,14 +16,19 @@ static uint32_t crc_byte(uint32_t crc, uint8_t byte)
     return crc >> 4 ^ remainders[crc & 15];
 }
 
-/* Eight bytes at a time; `len` is a multiple of eight. The tables (8 KiB) are
- * made at the first long buffer, so that a program without one does not carry
- * them. */
+/* For eight bytes at a time, 8 KiB: made at the first long buffer, so that a
+ * program without one does not carry them; short buffers use them from then on. */
+static uint32_t table[8][256];
+
+static bool has_table(void)
+{
+    return table[0][1] != 0;
+}
+
+/* `len` is a multiple of eight. */
 static uint32_t crc_words(uint32_t crc, const uint8_t *p, size_t len)
 {
-    static uint32_t table[8][256];
-
-    if (table[0][1] == 0) {
+    if (!has_table()) {
         for (unsigned i = 0; i < 256; i++)
             table[0][i] = crc_byte(0, (uint8_t)i);
         for (unsigned i = 0; i < 256; i++)
@@ -47,7 +52,7 @@ uint32_t up_crc32c(const void *data, size_t len)
     const uint8_t *p = data;
     uint32_t crc = 0xffffffffu;
 
-    if (len >= LONG_BUFFER) {
+    if (len >= LONG_BUFFER || has_table()) {
         size_t whole = len / 8 * 8;
 
         crc = crc_words(crc, p, whole);

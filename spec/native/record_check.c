@@ -746,6 +746,9 @@ static void crc32c_has_its_check_value(void **state)
     for (size_t len = 1016; len < 1040; len++)
         for (size_t at = 0; at < 8; at++)
             assert_int_equal(up_crc32c(data + at, len), crc_by_bits(data + at, len));
+    /* And short ones after the first of them. */
+    for (size_t len = 0; len < 40; len++)
+        assert_int_equal(up_crc32c(data + 3, len), crc_by_bits(data + 3, len));
 }
 
 int main(void)
