@@ -9,7 +9,9 @@
  * was done. With --mutants each place that syncs is left out, and the enumeration
  * notices.
  *
- *     files [--long | --faults | --mutants] [FLOW]
+ *     files [--long | --sample | --faults | --mutants] [FLOW]
+ *
+ * --sample: two media of each cut.
  */
 #include "files_world.h"
 #include "place.h"
@@ -248,7 +250,7 @@ static int mutants(void)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: files [--long | --faults | --mutants] [FLOW]\n");
+    fprintf(stderr, "usage: files [--long | --sample | --faults | --mutants] [FLOW]\n");
     return 2;
 }
 
@@ -264,6 +266,8 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--long") == 0)
             effort = (struct effort){.choices = 0, .second_every = 12};
+        else if (strcmp(argv[i], "--sample") == 0)
+            effort = (struct effort){.choices = 2, .second_every = 96};
         else if (strcmp(argv[i], "--faults") == 0)
             faults = true;
         else if (strcmp(argv[i], "--mutants") == 0)
