@@ -1,7 +1,7 @@
 # Manual pages and completion, made by the host from its own tables.
 string(TIMESTAMP MOULT_BUILD_DATE "%Y-%m-%d" UTC)
 set(MOULT_PAGES moult.1 moult-config.5 moult-package.5 moult-native.7 moult-policy.7 moult-script.7
-  moult-control.7 moult.3)
+  moult-control.7 moult-depot-api.7 moult.3)
 # A program for another machine makes none, unless something here runs it.
 if(CMAKE_CROSSCOMPILING AND NOT CMAKE_CROSSCOMPILING_EMULATOR)
   set(MOULT_PAGES)

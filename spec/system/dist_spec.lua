@@ -15,7 +15,7 @@ local policy_fields = require "update.policy_fields"
 local recipe_fields = require "cli.recipe_fields"
 
 local PAGES = { "moult.1", "moult-config.5", "moult-package.5", "moult-native.7", "moult-policy.7", "moult-script.7",
-  "moult-control.7", "moult.3" }
+  "moult-control.7", "moult-depot-api.7", "moult.3" }
 
 local files = require "spec.support.files"
 local read, output_of = files.read, files.output_of
@@ -195,6 +195,19 @@ describe("manual pages", function()
     assert.same({ "b(n)", "-> m" }, { parsed.functions[2].signature, parsed.functions[2].text })
   end)
 
+  it("list every route of a depot's API with its arguments", function()
+    local page = pages["moult-depot-api.7"]
+    for _, route in ipairs(require("depot.api.route_table").all()) do
+      local heading = ('.SS "%s %s"\n'):format(route.method, route.path)
+      local at = page:find(heading, 1, true)
+      assert.truthy(at, heading)
+      local text = page:sub(at, (page:find("\n.SS", at + 1, true) or page:find("\n.SH", at + 1, true)))
+      for _, rules in ipairs { route.query or {}, route.body or {} } do
+        for name in pairs(rules) do assert.truthy(text:find("\\fB" .. name .. "\\fR", 1, true), heading .. name) end
+      end
+    end
+  end)
+
   it("list every verb of the control socket, and what libmoult exports", function()
     for name in pairs(require("update.agent.verbs").of {}) do
       assert.truthy(pages["moult-control.7"]:find("\\fB" .. name .. "\\fR", 1, true), name)
@@ -340,7 +353,8 @@ describe("completion", function()
       { "auto", "bar", "json", "none", "plain" } },
     { "offers a verb's own options",  { "depot", "--lis" },             { "--listen" } },
     { "offers packages and folders",  { "verify", "" },                 { "a.upd", "b.lua", "c.txt", "folder",
-      "moult-config.5", "moult-control.7", "moult-native.7", "moult-package.5", "moult-policy.7", "moult-script.7",
+      "moult-config.5", "moult-control.7", "moult-depot-api.7", "moult-native.7", "moult-package.5", "moult-policy.7",
+      "moult-script.7",
       "moult.1", "moult.3", "moult.bash", "with space.upd" } },
     { "offers only packages and folders to install", { "install", "" }, { "a.upd", "folder", "with space.upd" } },
     { "offers recipes",               { "pack", "" },                   { "b.lua", "folder" } },

@@ -109,6 +109,57 @@ function M.forget(world, which)
   end, act)
 end
 
+-- Clouds that call a product by its key.
+local BY_KEY = { aliyun = true, tencent = true, qinglian = true }
+
+-- What a cloud calls a product: as it was said, or as its devices have reported.
+local function name_of(world, place)
+  if place.product and BY_KEY[place.cloud] and world.store.sha256(place.product) ~= place.hash then
+    return nil, "product: this is not the key of the product", "usage", "product"
+  elseif place.product then
+    return place.product
+  end
+  local rows, message, code = world.store:products()
+  if not rows then return nil, message, code end
+  for _, product in ipairs(rows) do
+    for _, name in ipairs(product.hash == place.hash and product.names or {}) do
+      if name.cloud == place.cloud then return name.name end
+    end
+  end
+  return nil, ("product: say what %s calls it; none of its devices has reported"):format(place.cloud), "usage",
+    "product"
+end
+
+--- Register devices that never reported. Those that are known stay as they are.
+-- @tparam table world
+-- @tparam table place cloud, hash (of the product's key), product (what the cloud calls it, or nil: as is known)
+-- @tparam {string,...} names
+-- @treturn integer|nil how many are new; nil, message, code, field
+function M.register(world, place, names)
+  local product, message, code, field = name_of(world, place)
+  if not product then return nil, message, code, field end
+  local act, count = { verb = "device.add", product = place.hash, after = place.cloud }, 0
+  for _, name in ipairs(names) do
+    if name == "" or name:find "%c" then
+      return nil, "a device's name is empty or has control characters", "usage", "devices"
+    end
+  end
+  return acts.change(world, function()
+    for _, name in ipairs(names) do
+      local row, why, word = world.store:get(place.cloud, product, name)
+      if row == nil then return nil, why, word end
+      if not row then
+        local ok
+        ok, why, word = world.store:put { cloud = place.cloud, product = product, device = name, hash = place.hash }
+        if not ok then return nil, why, word end
+        count = count + 1
+      end
+    end
+    act.object, act.idle = ("%d devices"):format(count), count == 0
+    return count
+  end, act)
+end
+
 --- Say what hardware a device is; "" for unknown.
 -- @tparam table world
 -- @tparam function which -> row; or nil, message, code; asked within the transaction

@@ -60,6 +60,8 @@ M.kinds = {
       return missing "product"
     end,
     product = function(product) return product.product_key end,
+    name = function(product) return "product " .. product.name end,
+    etag = function(world, product) return tag_of(world, { mode = product.mode, enabled = product.enabled }) end,
   },
   D = {
     load = function(world, text)

@@ -12,7 +12,7 @@
 
 local M = {}
 
-local MODULES = { "people", "devices", "releases", "rollouts", "hotfixes", "groups", "bulk", "records",
+local MODULES = { "people", "products", "devices", "releases", "rollouts", "hotfixes", "groups", "bulk", "records",
   "keeping", "uploads", "meta" }
 
 M.PREFIX = "/api/v1"

@@ -29,6 +29,46 @@ describe("over the admin server", function()
       target = "1.0.1" }, 1))
   end
 
+  describe("a product", function()
+    local all
+
+    before_each(function() all = w:user("root", { [""] = "admin" }) end)
+
+    local function add(body) return w:ask("POST", "/products", { token = all, body = body }) end
+
+    it("is registered with a key that is shown once, and switched", function()
+      local made = add { name = "PUMP", mode = "auto" }
+      assert.same({ 201, "PUMP", "auto", true }, { made.status, made.object.name, made.object.mode,
+        made.object.enabled })
+      assert.equal(natives.digest.sha256(made.object.key), made.object.product_key)
+      local path = "/products/" .. made.object.product_key
+      assert.is_nil(w:ask("GET", path, { token = all }).object.key)
+      local changed = w:ask("PATCH", path, { token = all, body = { mode = "staged", enabled = false },
+        headers = { ["If-Match"] = made.headers.etag } })
+      assert.same({ 200, "staged", false }, { changed.status, changed.object.mode, changed.object.enabled })
+      assert.equal(412, w:ask("PATCH", path, { token = all, body = { mode = "auto" },
+        headers = { ["If-Match"] = made.headers.etag } }).status)
+      assert.same({ 409, "conflict" }, { code_of(add { name = "PUMP" }) })
+      for _, body in ipairs { { name = "a/b" }, { name = "X", mode = "fast" }, { name = "" }, {} } do
+        assert.equal(400, add(body).status, natives.json.encode(body))
+      end
+      assert.equal(403, ask("POST", "/products", { name = "X" }).status)
+      assert.equal(404, ask("PATCH", path, { mode = "auto" }, "x").status)
+    end)
+
+    it("has devices that have not reported yet", function()
+      local path = ("/products/%s/devices"):format(w.pk)
+      assert.same({ 400, "usage" }, { code_of(ask("POST", path, { cloud = "aliyun", devices = { "new1" } })) })
+      local answer = ask("POST", path, { cloud = "aliyun", product = "pk", devices = { "new1", "new2", "dev1" } })
+      assert.same({ 201, 2 }, { answer.status, answer.object.added })
+      assert.equal("1.0.0", w.store:get("aliyun", "pk", "dev1").release)
+      assert.equal(5, #ask("GET", path).object.items)
+      assert.equal(400, ask("POST", path, { cloud = "mars", devices = { "x" } }).status)
+      assert.equal(400, ask("POST", path, { cloud = "aliyun", product = "pk", devices = { "" } }).status)
+      assert.equal(400, ask("POST", path, { cloud = "aliyun", product = "other", devices = { "x" } }).status)
+    end)
+  end)
+
   describe("a group", function()
     local function make(body) return ask("POST", ("/products/%s/groups"):format(w.pk), body) end
 

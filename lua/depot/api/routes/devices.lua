@@ -1,4 +1,4 @@
---- Routes of products and devices.
+--- Routes of devices and their jobs.
 --
 -- @module depot.api.routes.devices
 
@@ -7,27 +7,11 @@ local devices = require "depot.acts.devices"
 local filters = require "depot.filter"
 local ids = require "depot.api.ids"
 local jobs = require "depot.jobs"
-local may = require "depot.api.may"
 local objects = require "depot.api.objects"
 local pages = require "depot.api.pages"
 local tags = require "depot.tags"
 
 local M = {}
-
-local function products(call)
-  local known, message, code = call.world:products()
-  if not known then return nil, message, code end
-  local list = call.json.array {}
-  for hash, product in pairs(known) do
-    if hash == product.product_key and may.sees(call.actor, hash) then list[#list + 1] = product end
-  end
-  table.sort(list, function(a, b) return a.name < b.name end)
-  return { items = list, next = call.json.null }
-end
-
-local function product(call)
-  return call.objects.P
-end
 
 -- The rows of a product that a filter selects, and the last of them if there are more.
 local function select_rows(call, filter, limit)
@@ -157,8 +141,6 @@ local LIST = { filter = { type = "string", about = "which devices, as state:fail
   cursor = pages.cursor, limit = pages.limit }
 
 M.routes = {
-  { "GET", "/products", "viewer", products, verb = "read", scope = "any", about = "The products that you may see" },
-  { "GET", "/products/{P}", "viewer", product, verb = "read", about = "One product" },
   { "GET", "/products/{P}/devices", "viewer", list, verb = "read", query = LIST, about = "The devices of a product" },
   { "GET", "/devices/{D}", "viewer", device, verb = "read", about = "One device" },
   { "GET", "/devices/{D}/events", "viewer", events, verb = "read", query = pages.numbered,
