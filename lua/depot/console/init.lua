@@ -26,7 +26,7 @@ local CSP = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 's
   .. "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 -- Not of a route's arguments.
 local OURS = { csrf = true, form = true, method = true, etag = true, back = true, confirm = true, expect = true,
-  dry_run = true }
+  dry_run = true, again = true, again_route = true }
 local KEEPS_EMPTY = { note = true, tags = true, tz = true }
 
 --- @tparam table answers depot.api.answering
@@ -55,8 +55,9 @@ local function back_of(text)
   return text and text:find "^/[^/\\]?" and not text:find "^//" and not text:find "[%c\\]" and text or "/"
 end
 
-local function finish(page, status)
+local function finish(page, status, headers)
   local cookies = { page.set_lang }
+  if headers then cookies[#cookies + 1] = headers["Set-Cookie"] end
   if page.form then cookies[#cookies + 1] = ("moult-form=%s; Path=/; HttpOnly; SameSite=Strict"):format(page.form) end
   return { status = status or 200, headers = html_headers { ["Set-Cookie"] = #cookies > 0 and cookies or nil,
       -- Whose body has not come.
@@ -102,6 +103,15 @@ local function args_of(fields)
   return args
 end
 
+-- The fields of a form as one text, to be sent after a log-in.
+local function kept(fields)
+  local copy = {}
+  for name, value in pairs(fields) do
+    if name ~= "csrf" and name ~= "form" then copy[name] = value end
+  end
+  return form.query(copy)
+end
+
 local METHODS = { POST = true, PATCH = true, PUT = true, DELETE = true }
 
 -- What a form has, with or without a file.
@@ -145,20 +155,27 @@ function Console:_do(request)
   local route = request.path:sub(4)
   local page = pages.new(self, request, {})
   page.params, page.path = {}, back_of(fields and fields.back)
+  page.here = page.path
   if not fields then return failure(page, fault, "usage") end
   if fields.expect and fields.expect ~= fields.confirm then
     return failure(page, page.t "type_name", "usage")
   end
   -- A log-in needs a token, too: of the page that the form stands on.
   if not page.actor and (not fields.form or fields.form ~= self.cookie_of(request.headers.cookie, "moult-form")) then
-    page.args = { back = page.path }
+    -- What was entered is not lost because the session ended meanwhile.
+    page.args = { back = page.path, route = fields.csrf and route, again = fields.csrf and kept(fields) }
+    page.message = fields.csrf and page.t "ended_meanwhile"
     people_pages.log_in(page)
     return finish(page, 403)
   end
   local args = args_of(fields)
   local result, extra, code = pages.ask(self, request, METHODS[fields.method] and fields.method or "POST", route, {},
     next(args) and args or nil, { ["x-csrf-token"] = fields.csrf, ["if-match"] = fields.etag })
-  if result then
+  if result and fields.again then
+    page.form = nil
+    people_pages.again(page, result.csrf, fields.again_route or "", form.read(fields.again:sub(2)))
+    return finish(page, 200, extra and extra.headers)
+  elseif result then
     if result.link or result.token then
       people_pages.shown(page, result)
       return finish(page)

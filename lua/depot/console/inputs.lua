@@ -37,11 +37,12 @@ function M.field(field)
     field.hint and h.small { id = "h-" .. id, field.hint } }
 end
 
---- A form that does what a route does.
+--- A form that does what a route does; false if the user may not.
 -- @tparam table page
 -- @tparam table act route (path below the prefix), method, etag, back, label, fields, class, expect, file (whether one
 --   of the fields is a file: the last)
 function M.form(page, act)
+  if not page:may(act.method or "POST", act.route) then return false end
   local function hidden(name, value)
     return value and h.input { type = "hidden", name = name, value = value }
   end
@@ -57,13 +58,16 @@ end
 -- @tparam table act as form(), with says: what will happen
 function M.ask(page, act)
   act.fields = { h.p { act.says }, act.fields or false }
-  return h.details { class = "ask " .. (act.kind or ""), h.summary { act.label, "…" }, M.form(page, act) }
+  local form = M.form(page, act)
+  return form and h.details { class = "ask " .. (act.kind or ""), h.summary { act.label, "…" }, form }
 end
 
 --- Names of devices: typed, pasted, or in a file; the last fields of a form with a file.
-function M.names(page, label, hint)
-  return { M.field { name = "devices", label = label, rows = 4, hint = hint },
-    M.field { name = "devices", id = "list", label = page.t "list_file", type = "file", accept = ".txt,.csv" } }
+-- @tparam[opt] string key apart from other such forms of the page
+function M.names(page, label, hint, key)
+  key = key or "devices"
+  return { M.field { name = "devices", id = key, label = label, rows = 4, hint = hint },
+    M.field { name = "devices", id = key .. "-list", label = page.t "list_file", type = "file", accept = ".txt,.csv" } }
 end
 
 return M

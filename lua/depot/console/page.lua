@@ -5,6 +5,7 @@
 local form = require "depot.console.form"
 local objects = require "depot.api.objects"
 local random = require "depot.random"
+local rights = require "depot.api.may"
 local words = require "depot.console.words"
 local zones = require "depot.rollout.zone"
 
@@ -72,6 +73,16 @@ local function shown(printable, args)
   local lines = {}
   for name, value in pairs(args) do lines[name] = value:gsub("[^\r\n]+", printable.text) end
   return lines
+end
+
+--- Whether the user may ask for a route, as the API decides it; the page is about one product, or none.
+function Page:may(method, path)
+  local route = self.console.answers.router:find(method, path)
+  if not route or route.role == "none" then return route ~= nil end
+  if not self.actor then return false end
+  if route.role == "self" then return true end
+  if route.scope == "any" then return rights.anywhere(self.actor, route.verb, route.role) end
+  return rights.may(self.actor, route.verb, route.role, self.product and self.product.product_key)
 end
 
 --- A time in the zone of the user, else UTC.

@@ -12,16 +12,7 @@ return [[
 * { box-sizing: border-box; }
 body { margin: 0; color: var(--ink); background: var(--paper); line-height: 1.5;
   font-family: system-ui, "Noto Sans CJK SC", "WenQuanYi Zen Hei", sans-serif; }
-header, main, @media (max-width: 40rem) {
-  .scroll table, .scroll tbody, .scroll tr { display: block; }
-  .scroll thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-  .scroll tr { border-bottom: 1px solid var(--line); padding: 0.35rem 0; }
-  .scroll td { display: block; border: 0; padding: 0.15rem 0; }
-  .scroll td::before { content: attr(data-of); color: var(--dull); display: inline-block; width: 7rem; }
-  .scroll td[data-of=""]::before { display: none; }
-  .who { margin-left: 0; }
-}
-footer { max-width: 72rem; margin: 0 auto; padding: 0.5rem 1rem; }
+header, main, footer { max-width: 72rem; margin: 0 auto; padding: 0.5rem 1rem; }
 header { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; align-items: center; border-bottom: 1px solid var(--line); }
 header p, header ul { margin: 0; }
 nav ul, .tabs { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; padding: 0; margin: 0; list-style: none; }
@@ -43,14 +34,15 @@ dt { color: var(--dull); }
 dd { margin: 0; overflow-wrap: anywhere; }
 label { display: block; }
 small { color: var(--dull); display: block; }
-input, select, textarea, button:disabled { color: var(--dull); cursor: not-allowed; opacity: 0.7; }
-button, .button { font: inherit; color: inherit; background: var(--paper);
+input, select, textarea, button, .button { font: inherit; color: inherit; background: var(--paper);
   border: 1px solid var(--line); border-radius: 4px; padding: 0.35rem 0.6rem; max-width: 100%; }
 input:not([type=hidden]), textarea, select { min-width: min(20rem, 100%); }
-.search input:not([type=hidden]) { min-width: 10rem; }
+.search input:not([type=hidden]) { min-width: 15rem; }
+.search { display: flex; gap: 0.25rem; }
 button, .button { background: var(--soft); cursor: pointer; text-decoration: none; display: inline-block; }
 .stop, .danger button { border-color: var(--bad); }
 .stop button { border-color: var(--bad); color: var(--bad); font-weight: bold; }
+button:disabled { color: var(--dull); border-style: dashed; cursor: not-allowed; }
 .field { margin: 0.5rem 0; }
 details.ask > summary { font: inherit; background: var(--soft); border: 1px solid var(--line); border-radius: 4px;
   padding: 0.35rem 0.6rem; cursor: pointer; display: inline-block; list-style: none; }
@@ -86,4 +78,13 @@ pre { background: var(--soft); padding: 0.75rem; overflow-x: auto; white-space: 
 .skip:focus { position: static; }
 [hidden] { display: none; }
 footer { border-top: 1px solid var(--line); margin-top: 2rem; }
+@media (max-width: 40rem) {
+  .scroll table, .scroll tbody, .scroll tr { display: block; }
+  .scroll thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  .scroll tr { border-bottom: 1px solid var(--line); padding: 0.35rem 0; }
+  .scroll td { display: block; border: 0; padding: 0.15rem 0; }
+  .scroll td::before { content: attr(data-of); color: var(--dull); display: inline-block; width: 7rem; }
+  .scroll td[data-of=""]::before { display: none; }
+  .who { margin-left: 0; }
+}
 ]]

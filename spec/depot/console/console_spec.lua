@@ -158,6 +158,29 @@ describe("the console", function()
     assert.is_false(w.store:note { cloud = "aliyun", product = "pk", device = "dev1" })
   end)
 
+  it("keeps what was entered when the session ends meanwhile", function()
+    local path = "/devices/" .. device "dev1"
+    local etag = hidden(get(path), path, "etag"):gsub("&quot;", '"')
+    local fields = { method = "PATCH", etag = etag, note = HOSTILE, tags = "lab", back = path }
+    local page = post("/do" .. path, fields, { cookie = "x=y", csrf = session.csrf })
+    assert.same({ 403, true }, { page.status, page.body:find("Your session ended", 1, true) ~= nil })
+    assert.is_nil(page.body:find("<script>", 1, true))
+    local function plain(name)
+      return (hidden(page, "/session", name):gsub("&quot;", '"'):gsub("&#39;", "'"):gsub("&amp;", "&"))
+    end
+    local key = plain "form"
+    local done = post("/do/session", { form = key, name = "ann", password = PASSWORD, again = plain "again",
+      again_route = plain "again_route" }, { cookie = "moult-form=" .. key, csrf = "" })
+    assert.equal(200, done.status, done.body)
+    assert.is_nil(done.body:find("<script>", 1, true))
+    local as = { cookie = done.headers["set-cookie"]:match "moult=%x+", csrf = hidden(done, path, "csrf") }
+    local sent = { method = hidden(done, path, "method"), etag = hidden(done, path, "etag"):gsub("&quot;", '"'),
+      tags = hidden(done, path, "tags"), note = "on the roof", back = path }
+    local final = post("/do" .. path, sent, as)
+    assert.equal(303, final.status, final.body)
+    assert.equal("on the roof", w.store:note { cloud = "aliyun", product = "pk", device = "dev1" })
+  end)
+
   it("leads from a release to a rollout in waves, with a preview", function()
     local page = get(("/p/%s/releases"):format(w.pk))
     local path = page.body:match 'href="(/releases/%x+)"'
@@ -206,7 +229,9 @@ describe("the console", function()
     assert.equal(404, get("/p/" .. w.other, bob).status)
     assert.is_nil(get("/settings", bob).body:find("Add a user", 1, true))
     local path = "/devices/" .. device "dev1"
-    local etag = hidden(get(path, bob), path, "etag"):gsub("&quot;", '"')
+    local etag = hidden(get(path), path, "etag"):gsub("&quot;", '"')
+    assert.is_nil(get(path, bob).body:find('action="/do' .. path, 1, true))
+    assert.is_nil(get(("/p/%s/releases"):format(w.pk), bob).body:find("data-upload", 1, true))
     assert.equal(403, post("/do" .. path, { method = "PATCH", etag = etag, note = "x" }, bob).status)
     assert.equal(403, post("/do/users", { name = "eve", roles = "=admin" }, bob).status)
   end)

@@ -15,12 +15,35 @@ local function password(page, name, key, autocomplete)
     autocomplete = autocomplete }
 end
 
+local function again(page)
+  local route, text = page.args.route, page.args.again
+  return route and { h.input { type = "hidden", name = "again_route", value = route },
+    h.input { type = "hidden", name = "again", value = text } }
+end
+
 function M.log_in(page)
   page.title = page.t "log_in"
   page.body = { page.message and h.p { class = "bad", role = "alert", page.message },
     inputs.form(page, { route = "/session", back = page.args.back or "/", label = page.t "log_in", fields = {
-      inputs.field { name = "name", label = page.t "name", required = true, autocomplete = "username" },
+      again(page), inputs.field { name = "name", label = page.t "name", required = true, autocomplete = "username" },
       password(page, "password", "password", "current-password") } }) }
+end
+
+--- What was entered when the session ended, to be sent now.
+-- @tparam table page
+-- @tparam string csrf of the new session
+-- @tparam string route
+-- @tparam {[name]=text} fields of the form
+function M.again(page, csrf, route, fields)
+  local rows, hidden = {}, {}
+  for name, value in pairs(fields) do
+    hidden[#hidden + 1] = h.input { type = "hidden", name = name, value = value }
+    if name ~= "back" and name ~= "etag" and name ~= "method" then rows[#rows + 1] = { name, frame.outside(value) } end
+  end
+  table.sort(rows, function(a, b) return a[1] < b[1] end)
+  page.title = page.t "go_on"
+  page.body = { h.p { page.t "go_on_hint" }, frame.list(rows), h.form { method = "post", action = "/do" .. route,
+    hidden, h.input { type = "hidden", name = "csrf", value = csrf }, h.button { type = "submit", page.t "send" } } }
 end
 
 function M.once(page)

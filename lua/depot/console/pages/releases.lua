@@ -65,6 +65,14 @@ local function verifying(page)
     state = job.state }), steps.is_open(at))
 end
 
+local function withdraw(page, release)
+  if release.stage == "withdrawn" then return false end
+  return h.section { h.h2 { page.t "withdraw" }, inputs.ask(page, { kind = "stop", label = page.t "withdraw",
+    route = ("/releases/%s/withdraw"):format(release.id), says = page.t("withdraw_hint", release.runs),
+    expect = release.runs > MANY and release.release or nil,
+    fields = release.runs > MANY and inputs.field { name = "confirm", label = page.t "type_name", required = true } }) }
+end
+
 local function acts(page, release)
   if release.stage == "withdrawn" then return false end
   local list = {}
@@ -76,10 +84,6 @@ local function acts(page, release)
     and h.p { h.button { type = "button", disabled = true, page.t "roll_out" }, " ", page.t "verify_first" }
     or h.p { h.a { class = "button", href = ("/p/%s/rollouts/new?release=%s"):format(release.product_key, release.id),
       page.t "roll_out" } } }
-  list[3] = h.section { h.h2 { page.t "withdraw" }, inputs.ask(page, { kind = "stop", label = page.t "withdraw",
-    route = ("/releases/%s/withdraw"):format(release.id), says = page.t("withdraw_hint", release.runs),
-    expect = release.runs > MANY and release.release or nil,
-    fields = release.runs > MANY and inputs.field { name = "confirm", label = page.t "type_name", required = true } }) }
   return list
 end
 
@@ -98,7 +102,8 @@ function M.one(page)
       ("/p/%s/devices"):format(release.product_key) .. page.query { filter = ('release:"%s"'):format(release.release) },
       tostring(release.runs) } } },
     h.section { h.h2 { page.t "files" }, frame.table({ page.t "name", page.t "size", page.t "source_core" }, rows,
-      page.t "files") }, acts(page, release), lists.show(page, release), jobs.of_release(page, release) }
+      page.t "files") }, acts(page, release), jobs.of_release(page, release),
+    lists.show(page, release), withdraw(page, release) }
 end
 
 return M

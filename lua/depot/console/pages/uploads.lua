@@ -12,6 +12,7 @@ local h = html.h
 --- @tparam table page
 -- @tparam table o label, hint, back (may have {hotfix}), about (boolean: whether to ask for a description)
 function M.form(page, o)
+  if not page:may("POST", "/uploads") then return false end
   return h.section { h.h2 { o.label },
     h.form { method = "post", action = "/api/v1/uploads/form", enctype = "multipart/form-data", class = "act",
       ["data-upload"] = true, ["data-checking"] = page.t "checking",
