@@ -1,6 +1,6 @@
 --- What happens, to whoever watches: server-sent events.
 --
--- At most 64 streams, 4 of a session or token. Each event is shown only to whom
+-- At most 64 streams, 4 of a session or token: the fifth ends the oldest. Each event is shown only to whom
 -- may see it at that moment; a stream whose user may no longer log in ends. A
 -- line every 20 seconds shows that the connection lives. Who reads too slowly is
 -- dropped, and goes on at Last-Event-ID.
@@ -32,14 +32,20 @@ function Live:count()
   return n
 end
 
---- Whether one more may begin for an actor.
+--- Whether one more may begin for an actor. His oldest makes room: a browser that went on to another page has left it,
+-- which is noticed only when something is sent.
 -- @treturn true|nil nil, message, code
 function Live:admit(actor)
-  local own = 0
-  for _, stream in pairs(self.streams) do
-    if stream.key == actor.key then own = own + 1 end
+  local own, oldest = 0, nil
+  for id, stream in pairs(self.streams) do
+    if stream.key == actor.key then
+      own, oldest = own + 1, math.min(oldest or id, id)
+    end
   end
-  if own >= EACH then return nil, ("%d streams of this session are open"):format(own), "limited" end
+  if own >= EACH then
+    self.server:end_stream(oldest)
+    self.streams[oldest] = nil
+  end
   if self:count() >= MOST then return nil, ("%d streams are open"):format(MOST), "busy" end
   return true
 end

@@ -27,12 +27,13 @@ let due, renewing;
 async function renew() {
   due = undefined;
   if (renewing || document.hidden) return;
+  if (parts.size === 0) { news.hidden = false; return; }
   renewing = true;
   try {
     const answer = await fetch(location.href);
     if (answer.redirected || !answer.ok) { news.hidden = false; return; }
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    let left = parts.size === 0;
+    let left = false;
     for (const part of $$("[data-part]")) {
       const name = part.dataset.part, fresh = page.querySelector(`[data-part="${CSS.escape(name)}"]`);
       if (!fresh || fresh.innerHTML === parts.get(name)) continue;

@@ -81,8 +81,12 @@ describe("live events", function()
   it("are limited in number", function()
     local ann = w:user("ann", { [""] = "viewer" })
     local clients = {}
-    for i = 1, 4 do clients[i] = connect(ann) end
-    assert.equal(429, w:ask("GET", "/events/live", { token = ann }).status)
+    for i = 1, 5 do clients[i] = connect(ann) end
+    -- The fifth has ended the first, and hears what happens.
+    raw.pump(step, { clients[1] }, function() return clients[1].received:find "\r\n0\r\n\r\n$" end)
+    assert.equal(4, w.api.live:count())
+    happen(w.pk, "still heard")
+    hears(clients[5], "still heard")
     for n = 1, 15 do
       local token = w:user("user" .. n, { [""] = "viewer" })
       for _ = 1, 4 do clients[#clients + 1] = connect(token) end
