@@ -72,6 +72,10 @@ local function admit(self, call)
 end
 
 local function read_query(_, call)
+  -- What follows it would be cut off in silence.
+  if (call.request.raw_query or ""):find("%00", 1, true) then
+    return nil, "the query has a byte zero", "usage"
+  end
   local query, message, code, field = fields.check(call.route.query or {}, call.request.query)
   call.query = query
   return query, message, code, field
