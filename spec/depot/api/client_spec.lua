@@ -54,7 +54,7 @@ describe("moult depot api", function()
 
   it("says a mistake before it asks", function()
     bad("there is no route /product", "usage", { "/product" })
-    bad("PUT is not for /products; GET is", "usage", { "PUT", "/products" })
+    bad("PUT is not for /products; GET, POST is", "usage", { "PUT", "/products" })
     bad("there is no argument colour", "usage", { "/products", "colour=red" })
     bad("limit: expected a whole number", "usage", { ("/products/%s/devices"):format(w.pk), "limit=x" })
     bad("release is missing", "usage", { "POST", ("/products/%s/rollouts"):format(w.pk) })
