@@ -19,6 +19,7 @@ function M.run(context)
   local signals <close>, why, word = natives.signals.open()
   if not signals then return nil, why, word end
   if opts["with-depot"] then natives.signals.follow_parent() end
+  set.note = function(text) lines.note("admin: " .. text) end
   set.dir, set.on_request, set.watch = context.dir, lines.request, { { fd = signals:fd(), read = true } }
   local api
   api, message, code = require("depot.api").open(set)

@@ -10,6 +10,7 @@
 -- @module depot.api
 
 local answering = require "depot.api.answering"
+local certificate = require "depot.api.certificate"
 local console = require "depot.console"
 local incoming = require "depot.api.incoming"
 local limits = require "depot.api.limits"
@@ -18,7 +19,6 @@ local metrics = require "depot.api.metrics"
 local natives = require "update.natives"
 local passwords = require "depot.api.passwords"
 local people = require "depot.api.people"
-local proxy = require "depot.proxy"
 local route_table = require "depot.api.route_table"
 local router = require "depot.api.router"
 local tasks = require "depot.api.tasks"
@@ -59,8 +59,8 @@ end
 
 --- Open an admin server; nothing is served before the first step().
 -- @tparam table options dir; listen ("HOST:PORT"); keys (as the depot takes it), urls (array: by which it is reached),
---   tls {cert, key}, proxies (addresses), watch (array of further {fd, read}), on_request(event); all but the first two
---   optional
+--   tls {cert, key}, tls_files {cert, key} (their paths: read again when they change), proxies (addresses), watch
+--   (array of further {fd, read}), on_request(event), note(text); all but the first two optional
 -- @treturn table|nil api; nil, message, code
 function M.open(options)
   local self = setmetatable({ waiting = {}, arriving = {}, notes = {}, counts = {},
@@ -70,9 +70,8 @@ function M.open(options)
   if not self.world then return nil, message, code end
   self.loop, message, code = natives.loop.new()
   if self.loop then
-    local tls = options.tls or {}
-    self.server, message, code = natives.httpd.open(options.listen, { cert = tls.cert, key = tls.key, body_max = BODY,
-      connections = options.connections or 256, proxies = options.proxies, early = route_table.PREFIX .. "/uploads/" })
+    self.options = options
+    self.server, message, code = self:_listen(options.listen, options.tls or {})
   end
   if not self.server then
     self:close()
@@ -82,7 +81,32 @@ function M.open(options)
   return self
 end
 
+function Api:_listen(listen, tls)
+  local options = self.options
+  return natives.httpd.open(listen, { cert = tls.cert, key = tls.key, body_max = BODY,
+    connections = options.connections or 256, proxies = options.proxies, early = route_table.PREFIX .. "/uploads/" })
+end
+
+-- Serve another certificate, when no request is under way: connections end, and are made again.
+function Api:_renew()
+  self.pair = self.certificate:changed() or self.pair
+  if not self.pair or #self.waiting > 0 or next(self.arriving) then return true end
+  local address = self.server:address()
+  self.server:close()
+  local server, message, code = self:_listen(address, self.pair)
+  self.server, self.pair = server, nil
+  if not server then return nil, message, code end
+  self.live:restart(server)
+  self.options.note("the certificate is a new one")
+  return true
+end
+
 function Api:_assemble(options)
+  options.note = options.note or function() end
+  if options.tls_files then
+    self.certificate = certificate.new { natives = natives, files = options.tls_files, tls = options.tls,
+      note = options.note }
+  end
   local hosts, origins, base = names_of(options, self.server:address())
   local routes = route_table.all()
   self:_say_where(base)
@@ -171,31 +195,10 @@ function Api:_arrived(id, fault, left)
   return true
 end
 
-local PLAIN = { ["Content-Type"] = "text/plain; charset=utf-8", ["Cache-Control"] = "no-store" }
-
--- What monitoring asks: whether the process lives, whether the store answers, and figures. The latter two are for this
--- machine, or a token.
-function Api:_monitor(request)
-  if request.path == "/healthz" then return self.server:reply(request.id, 200, PLAIN, "ok\n") end
-  local is_local = proxy.is_trusted({}, request.client) and not request.headers["x-forwarded-for"]
-  if not is_local and not self.answers.people:who(request) then
-    return self.server:reply(request.id, 401, PLAIN, "a token is needed\n")
-  end
-  local text
-  if request.path == "/readyz" then
-    text = self.world.store:version() and "ok\n"
-  else
-    text = metrics.text(self.world, { requests = self.counts, streams = self.live:count(), waiting = #self.waiting })
-  end
-  self.server:reply(request.id, text and 200 or 503, PLAIN, text or "the store does not answer\n")
-end
-
-local MONITORED = { ["/healthz"] = true, ["/readyz"] = true, ["/metrics"] = true }
-
 function Api:_begin(request)
   if self:_arrived(request.id, request.fault) then return end
   local call = { request = request }
-  if MONITORED[request.path] then return self:_monitor(request) end
+  if metrics.paths[request.path] then return metrics.answer(self, request) end
   if #self.waiting >= WAITING then
     local busy = self.answers:failure(request, "busy", "too many requests wait")
     return self.server:reply(request.id, busy.status, busy.headers, busy.body)
@@ -216,6 +219,10 @@ end
 --- Wait for work, at most `timeout_ms`, and do it.
 -- @treturn true|nil nil, message, code: the loop or the server failed
 function Api:step(timeout_ms)
+  if self.certificate then
+    local ok, message, code = self:_renew()
+    if not ok then return nil, message, code end
+  end
   local watches = { { fd = self.server:fd(), read = true }, table.unpack(self.watch) }
   self.passwords:watch(watches)
   if self.tasks:step() then timeout_ms = 0 end

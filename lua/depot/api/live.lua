@@ -105,6 +105,9 @@ function Live:step()
   end
 end
 
+--- All connections have ended; from now on another server has them.
+function Live:restart(server) self.server, self.streams = server, {} end
+
 --- A connection ended.
 function Live:left(id) self.streams[id] = nil end
 

@@ -1,8 +1,10 @@
---- Figures for a monitoring system, in Prometheus' text form.
+--- What monitoring asks: whether the process lives, whether the store answers, and figures in Prometheus' text form.
 --
 -- Labels are product, state and kind, never a device.
 --
 -- @module depot.api.metrics
+
+local proxy = require "depot.proxy"
 
 local M = {}
 
@@ -40,6 +42,29 @@ function M.text(world, counts)
   lines[#lines + 1] = line("moult_admin_waiting", {}, counts.waiting)
   table.sort(lines)
   return table.concat(lines, "\n") .. "\n"
+end
+
+local PLAIN = { ["Content-Type"] = "text/plain; charset=utf-8", ["Cache-Control"] = "no-store" }
+
+--- The paths that are answered here.
+M.paths = { ["/healthz"] = true, ["/readyz"] = true, ["/metrics"] = true }
+
+--- Answer one of them. All but the first are for this machine, or a token.
+-- @tparam table api depot.api
+-- @tparam table request
+function M.answer(api, request)
+  if request.path == "/healthz" then return api.server:reply(request.id, 200, PLAIN, "ok\n") end
+  local is_local = proxy.is_trusted({}, request.client) and not request.headers["x-forwarded-for"]
+  if not is_local and not api.answers.people:who(request) then
+    return api.server:reply(request.id, 401, PLAIN, "a token is needed\n")
+  end
+  local text
+  if request.path == "/readyz" then
+    text = api.world.store:version() and "ok\n"
+  else
+    text = M.text(api.world, { requests = api.counts, streams = api.live:count(), waiting = #api.waiting })
+  end
+  return api.server:reply(request.id, text and 200 or 503, PLAIN, text or "the store does not answer\n")
 end
 
 return M

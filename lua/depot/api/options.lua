@@ -20,7 +20,7 @@ end
 
 --- Check the options.
 -- @tparam table opts of the verb: admin, admin-url, admin-cert, admin-key, trusted-proxy
--- @treturn table|nil {listen, urls, tls, proxies, keys}; nil, message, code
+-- @treturn table|nil {listen, urls, tls, tls_files, proxies, keys}; nil, message, code
 function M.check(opts)
   local serve = require "depot.serve"
   local tls, message, code = serve.tls_of(opts, "admin-cert", "admin-key")
@@ -42,7 +42,9 @@ function M.check(opts)
     return nil, ("--admin %s can be reached from elsewhere: give --admin-cert and --admin-key, or name the proxy that "
       .. "speaks TLS by --trusted-proxy"):format(opts.admin), "refused"
   end
-  return { listen = opts.admin, urls = opts["admin-url"], tls = tls or nil, proxies = proxies, keys = opts.keys }
+  return { listen = opts.admin, urls = opts["admin-url"], tls = tls or nil,
+    tls_files = tls and { cert = opts["admin-cert"], key = opts["admin-key"] } or nil, proxies = proxies,
+    keys = opts.keys }
 end
 
 return M
