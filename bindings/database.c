@@ -31,12 +31,15 @@
 #define STATEMENT "update.native.database.statement"
 #define TIMEOUT_MS 5000
 
-struct handle {
-    sqlite3 *db; /* NULL once closed, and while opening */
+struct statement {
+    sqlite3_stmt *stmt;      /* NULL once closed, and while preparing; its database is user value 1 */
+    struct statement *next;  /* of the same database */
+    struct statement **link; /* what points to it; NULL: it is in no list */
 };
 
-struct statement {
-    sqlite3_stmt *stmt; /* NULL once closed, and while preparing; its database is user value 1 */
+struct handle {
+    sqlite3 *db;             /* NULL once closed, and while opening */
+    struct statement *first; /* those that are not closed */
 };
 
 static int code_of(int rc)
@@ -148,7 +151,7 @@ static int f_open(lua_State *L)
         luaL_argcheck(L, timeout <= 3600000, 2, "timeout is at most an hour");
     }
     h = lua_newuserdatauv(L, sizeof *h, 0);
-    h->db = NULL;
+    memset(h, 0, sizeof *h);
     luaL_setmetatable(L, DATABASE);
     if (!readonly && strcmp(path, ":memory:") != 0)
         make_private(path);
@@ -205,6 +208,27 @@ static int m_has_moved(lua_State *L)
     return 1;
 }
 
+static void keep_statement(struct handle *h, struct statement *s)
+{
+    s->next = h->first;
+    s->link = &h->first;
+    if (s->next)
+        s->next->link = &s->next;
+    h->first = s;
+}
+
+static void close_statement(struct statement *s)
+{
+    sqlite3_finalize(s->stmt);
+    s->stmt = NULL;
+    if (!s->link)
+        return;
+    *s->link = s->next;
+    if (s->next)
+        s->next->link = s->link;
+    s->link = NULL;
+}
+
 /* db:prepare(sql) -> statement | nil, message, code; one statement, with ? where values go */
 static int m_prepare(lua_State *L)
 {
@@ -214,11 +238,12 @@ static int m_prepare(lua_State *L)
     struct statement *s = lua_newuserdatauv(L, sizeof *s, 1);
     int rc;
 
-    s->stmt = NULL;
+    memset(s, 0, sizeof *s);
     luaL_setmetatable(L, STATEMENT);
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1);
     rc = sqlite3_prepare_v3(db, sql, (int)len, SQLITE_PREPARE_PERSISTENT, &s->stmt, &rest);
+    keep_statement(lua_touserdata(L, 1), s);
     if (rc != SQLITE_OK)
         return fail_sql(L, db, rc);
     luaL_argcheck(L, s->stmt && rest[strspn(rest, " \t\r\n;")] == '\0', 2, "must be one statement");
@@ -229,15 +254,12 @@ static int m_prepare(lua_State *L)
 static int m_close(lua_State *L)
 {
     struct handle *h = luaL_checkudata(L, 1, DATABASE);
-    sqlite3 *db = h->db;
-    sqlite3_stmt *stmt;
 
+    /* A statement that is left would keep the file and its locks. */
+    while (h->first)
+        close_statement(h->first);
+    sqlite3_close_v2(h->db);
     h->db = NULL;
-    /* Reset it, so that an unfinished read does not hold the lock; statements
-     * are freed by their own handles. */
-    for (stmt = db ? sqlite3_next_stmt(db, NULL) : NULL; stmt; stmt = sqlite3_next_stmt(db, stmt))
-        sqlite3_reset(stmt);
-    sqlite3_close_v2(db);
     return 0;
 }
 
@@ -246,13 +268,13 @@ static sqlite3_stmt *check_statement(lua_State *L)
     struct statement *s = luaL_checkudata(L, 1, STATEMENT);
     struct handle *h;
 
-    if (!s->stmt)
-        luaL_error(L, "attempt to use a closed statement");
     lua_getiuservalue(L, 1, 1);
     h = lua_touserdata(L, -1);
     lua_pop(L, 1);
     if (!h->db)
         luaL_error(L, "attempt to use a statement of a closed database");
+    if (!s->stmt)
+        luaL_error(L, "attempt to use a closed statement");
     return s->stmt;
 }
 
@@ -379,10 +401,7 @@ static int m_all(lua_State *L)
 /* statement:close(), also __gc and __close. Safe to call twice. */
 static int m_close_statement(lua_State *L)
 {
-    struct statement *s = luaL_checkudata(L, 1, STATEMENT);
-
-    sqlite3_finalize(s->stmt);
-    s->stmt = NULL;
+    close_statement(luaL_checkudata(L, 1, STATEMENT));
     return 0;
 }
 

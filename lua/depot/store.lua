@@ -267,11 +267,7 @@ function Store:setting(name)
   return row and row.value
 end
 
-function Store:close()
-  -- The file is closed with the last of its statements.
-  for _, statement in pairs(self.statements) do statement:close() end
-  self.db:close()
-end
+function Store:close() self.db:close() end
 
 --- Whether the folder has a database.
 function M.exists(dir)

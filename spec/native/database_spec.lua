@@ -130,6 +130,25 @@ describe("native.database", function()
     get:close()
   end)
 
+  it("keeps no file open once it is closed, whatever its statements are", function()
+    local function is_open()
+      local stat <close> = assert(io.open "/proc/self/stat")
+      local pipe <close> = assert(io.popen(("ls -l /proc/%d/fd"):format(stat:read "n")))
+      return pipe:read("a"):find(path, 1, true) ~= nil
+    end
+    local first, second, third = assert(db:prepare "SELECT * FROM t"), assert(db:prepare "SELECT 1"),
+      assert(db:prepare "SELECT 2")
+    assert(first:all())
+    second:close()
+    assert.is_true(is_open())
+    db:close()
+    assert.is_false(is_open())
+    first:close()
+    third:close()
+    db:close()
+    collectgarbage()
+  end)
+
   it("leaves no lock behind when it is collected in the middle", function()
     do
       local other = assert(database.open(path))
