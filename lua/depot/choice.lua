@@ -27,24 +27,48 @@ function M.is_listed(entry, device) return not entry.devices or entry.devices[de
 --- Whether a package is for a device at all: not withdrawn, and for everybody or for those on its list.
 function M.is_for(entry, device) return not entry.withdrawn and M.is_listed(entry, device) end
 
+--- Whether nothing can be offered to a device because its hardware is not known: its product has releases for several.
+-- @tparam {table,...} packages of the catalog
+-- @tparam table row hash, hardware
+function M.lacks_hardware(packages, row)
+  return (row.hardware or "") == "" and products.of(packages, row.hash).hardware > 1
+end
+
+--- Whether a package is for the hardware of a device. The device refuses what is not for it, so one whose hardware is
+-- not known may be offered the only kind that there is.
+-- @tparam {table,...} packages of the catalog
+-- @tparam table entry of them
+-- @tparam table row hash, hardware
+local function suits(packages, entry, row)
+  local list = entry.manifest.hardware or {}
+  if (row.hardware or "") == "" then return not M.lacks_hardware(packages, row) end
+  for _, name in ipairs(list) do
+    if name == row.hardware then return true end
+  end
+  return #list == 0
+end
+
+M.suits = suits
+
 --- Whether a package may be offered to a device.
--- @tparam table entry of the catalog
--- @tparam table row hash (SHA-256 of the product, hex), device, cloud
-function M.fits(entry, row)
+-- @tparam {table,...} packages of the catalog
+-- @tparam table entry of them
+-- @tparam table row hash (SHA-256 of the product, hex), device, cloud, hardware
+function M.fits(packages, entry, row)
   return entry.manifest.product_key == row.hash and not is_delta(entry.manifest)
     and (not entry.unnamed or row.cloud == "terminal") and M.is_for(entry, row.device)
+    and suits(packages, entry, row)
 end
 
 --- The newest package of a product, for its devices or for one of them.
 -- @tparam {table,...} packages of the catalog
 -- @tparam string hash SHA-256 of the product, hex
--- @tparam[opt] string device
--- @tparam[opt] string cloud of the device
+-- @tparam[opt] table row of a device
 -- @treturn table|nil entry
-function M.newest(packages, hash, device, cloud)
+function M.newest(packages, hash, row)
   for _, entry in ipairs(products.of(packages, hash).list) do
-    if device and M.fits(entry, { hash = hash, device = device, cloud = cloud })
-        or not device and not entry.withdrawn and not is_delta(entry.manifest) and not entry.unnamed then
+    if row and M.fits(packages, entry, row)
+        or not row and not entry.withdrawn and not is_delta(entry.manifest) and not entry.unnamed then
       return entry
     end
   end
@@ -108,13 +132,14 @@ function M.unordered(packages)
     if entry.devices then lists[entry.manifest.product_key] = true end
   end
   local function of(row)
-    local newest = M.newest(packages, row.hash, row.device)
+    local newest = M.newest(packages, row.hash, row)
     return newest ~= nil and M.order(packages, row, newest.manifest.release, newest.manifest.sequence) == nil
   end
   return function(row)
     if not row.release then return false end
     if lists[row.hash] then return of(row) end
-    local key = table.concat({ row.hash, row.release, row.other or "" }, "\0") -- what many devices have in common
+    -- What many devices have in common.
+    local key = table.concat({ row.hash, row.release, row.other or "", row.hardware or "", row.cloud }, "\0")
     if seen[key] == nil then seen[key] = of(row) end
     return seen[key]
   end

@@ -45,7 +45,7 @@ end
 
 -- The job that the automatic mode gives a device; its rollout, one a product, may be paused.
 local function of_auto(row, known)
-  local newest = known.mode(row.hash) == "auto" and choice.newest(known.packages, row.hash, row.device, row.cloud)
+  local newest = known.mode(row.hash) == "auto" and choice.newest(known.packages, row.hash, row)
   if not newest then return nil end
   local manifest, id = newest.manifest, nil
   for _, rollout in ipairs(known.rollouts) do
@@ -64,7 +64,10 @@ local function of_rollout(rollout, row, known)
   if rollout.kind == "auto" or not M.covers(rollout, row, known.about) then return nil, "not covered" end
   local entry = known.by_digest[rollout.package]
   if not entry then return nil, "no package" end
-  if not choice.fits(entry, row) then return nil, "not on the list" end
+  if not choice.fits(known.packages, entry, row) then
+    return nil, choice.lacks_hardware(known.packages, row) and "hardware unknown"
+      or choice.is_listed(entry, row.device) and "other hardware" or "not on the list"
+  end
   local manifest = entry.manifest
   local order = order_of(row, manifest, known)
   -- An operator who names the release to be replaced knows that it is older.

@@ -19,6 +19,7 @@
 --
 -- @module depot.luat
 
+local choice = require "depot.choice"
 local fitting = require "depot.luat_fitting"
 
 local WAIT = 30 -- seconds until a device asks again for a package that is being made; the oldest clients know no other
@@ -151,6 +152,9 @@ function M.answer(query, entries, sha256, begun, pending)
   local key = sha256(asked.project_key)
   local known, coming = fitting.of(entries, asked, key), pending and fitting.of(pending, asked, key) or fitting.NONE
   local best, unlisted = fitting.best(known, coming, asked.id, begun)
+  if choice.lacks_hardware(entries, { hash = key }) and not (begun and best and best.tag == begun) then
+    return refusal(404, 27, "its hardware is not known, and its product has releases for several")
+  end
 
   if best and best.pending then
     return refusal(404, 43, best.manifest.release .. " is not ready yet", best.wait or WAIT)

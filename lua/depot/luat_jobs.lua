@@ -25,7 +25,7 @@ local function of_release(packages, manifest)
   for _, entry in ipairs(packages) do
     local other = entry.manifest
     if other.product_key == manifest.product_key and other.release == manifest.release
-        and other.sequence == manifest.sequence then
+        and other.sequence == manifest.sequence and products.hardware(other) == products.hardware(manifest) then
       list[#list + 1] = entry
     end
   end

@@ -57,7 +57,8 @@ function M.choose(asked, entries, sha256)
     local m = entry.manifest
     project = project or m.project
     -- A delta is for one core, which terminals do not tell.
-    if not choice.is_delta(m) and choice.is_for(entry, asked.id) and M.is_higher(m, asked) then
+    if not choice.is_delta(m) and choice.is_for(entry, asked.id) and M.is_higher(m, asked)
+        and choice.suits(entries, entry, { hash = m.product_key }) then
       return entry, m.project
     end
   end

@@ -82,6 +82,23 @@ describe("depot.grants", function()
     assert.is_nil(job(row, list, { rollout "1.9", rollout("1.1", { hash = "x" }), rollout("1.2", { product = "q" }) }))
   end)
 
+  it("says when the hardware of a device is why it gets nothing", function()
+    local list = { entry(2, "1.1", { hardware = { "A" } }), entry(3, "1.2", { hardware = { "B" } }),
+      entry(4, "1.3", { hardware = { "A" }, devices = { other = true } }) }
+    local function why(hardware, release)
+      local by_digest = {}
+      for _, e in ipairs(list) do by_digest[e.manifest.digest] = e end
+      local given, text = grants.of_rollout({ package = "d" .. release, hash = "h", plan = plans.BATCH, priority = 0,
+        state = "running", wave = 1 }, { cloud = "aliyun", product = "p", device = "dn", hash = "h", release = "1.0",
+        hardware = hardware }, { packages = list, by_digest = by_digest, rollouts = {} })
+      return given and given.target or text
+    end
+    assert.same({ "1.1", "other hardware", "hardware unknown", "not on the list" },
+      { why("A", "1.1"), why("B", "1.1"), why(nil, "1.1"), why("A", "1.3") })
+    assert.equal("auto 1.1", job({ hash = "h", device = "dn", release = "1.0", hardware = "A" }, list, nil, true))
+    assert.is_nil(job(row, list, nil, true))
+  end)
+
   it("rolls nothing out over a newer release, or an unordered one unless the source is named", function()
     local list = { entry(2, "1.1"), entry(3, "1.2"), entry(4, "blue") }
     local function given(release, target, source)

@@ -498,8 +498,27 @@ describe("depot.choice", function()
     local stated, own = entry(2, "1.1", { product_key = "h" }), entry(3, "F080507", { product_key = "h" })
     own.unnamed = true
     assert.equal(stated, choice.newest({ stated, own }, "h"))
-    assert.equal(stated, choice.newest({ stated, own }, "h", "dev1"))
-    assert.is_nil(choice.newest({ own }, "h", "dev1"))
+    assert.equal(stated, choice.newest({ stated, own }, "h", { hash = "h", device = "dev1" }))
+    assert.is_nil(choice.newest({ own }, "h", { hash = "h", device = "dev1" }))
+  end)
+
+  it("offers a release to the hardware that it is for, and to unknown hardware while there is only one kind", function()
+    local any = entry(1, "1.0", { product_key = "h", hardware = {} })
+    local a = entry(2, "1.1", { product_key = "h", hardware = { "A", "B" } })
+    local same = entry(3, "1.2", { product_key = "h", hardware = { "B", "A" } })
+    local c = entry(4, "1.3", { product_key = "h", hardware = { "C" } })
+    local far = entry(4, "1.3", { product_key = "x", hardware = { "D" } })
+    local function newest(list, hardware)
+      local found = choice.newest(list, "h", { hash = "h", device = "d", hardware = hardware })
+      return found and found.manifest.release
+    end
+    local one, many = { any, a, same, far }, { any, a, same, c, far }
+    assert.same({ "1.2", "1.2", "1.2", "1.0" }, { newest(one), newest(one, ""), newest(one, "A"), newest(one, "C") })
+    assert.same({ nil, nil, "1.2", "1.3", "1.0" }, { newest(many), newest(many, ""), newest(many, "A"),
+      newest(many, "C"), newest(many, "D") })
+    assert.is_true(choice.lacks_hardware(many, { hash = "h" }))
+    assert.is_false(choice.lacks_hardware(many, { hash = "h", hardware = "E" }))
+    assert.is_false(choice.lacks_hardware(one, { hash = "h" }))
   end)
 
   it("goes through many packages once, not for each device", function()
@@ -513,7 +532,7 @@ describe("depot.choice", function()
     end
     for i = 1, 20 do
       local device = { hash = "h", device = "d" .. i, release = "1.0.3" }
-      assert.equal(many[50], choice.newest(many, "h", device.device))
+      assert.equal(many[50], choice.newest(many, "h", device))
       assert.equal("older", choice.order(many, device, "1.0.50", 50))
       assert.equal("newer", choice.order(many, device, "1.0.2", 2))
       assert.is_nil(choice.order(many, { hash = "other", release = "x" }, "1.0.50", 50))

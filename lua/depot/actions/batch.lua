@@ -10,7 +10,8 @@ local M = {}
 
 -- Why a device gets no new job; nil: it gets one. `named`: the batch names the release that devices run (--from).
 local function obstacle(row, entry, packages, named)
-  if not choice.fits(entry, row) then return "unlisted" end
+  if not choice.suits(packages, entry, row) then return "hardware" end
+  if not choice.fits(packages, entry, row) then return "unlisted" end
   if jobs.has(row, entry.manifest.release) then return "current" end
   local order = choice.order(packages, row, entry.manifest.release, entry.manifest.sequence)
   if order == "newer" or order == "same" then return "newer" end
@@ -59,7 +60,8 @@ local function roll_out(context, entry, now)
 end
 
 local function give(context, entry, rows, id, now)
-  local counts = { started = 0, current = 0, open = 0, failed = 0, busy = 0, unlisted = 0, newer = 0, unordered = 0 }
+  local counts = { started = 0, current = 0, open = 0, failed = 0, busy = 0, unlisted = 0, newer = 0, unordered = 0,
+    hardware = 0 }
   local job = { package = entry.manifest.digest, target = entry.manifest.release, kind = "batch", rollout = id,
     wave = id and 1 }
   for _, row in ipairs(rows) do
@@ -92,6 +94,7 @@ local WORDS = {
   { "current", "run it already" }, { "open", "have this job already" }, { "failed", "failed before (see retry)" },
   { "busy", "are upgrading to something else" }, { "unlisted", "are not on its list" },
   { "newer", "run the same or a newer release" },
+  { "hardware", "have other or unknown hardware (see device set --hardware)" },
   { "unordered", "run a release that may be older or newer (see --from)" },
 }
 

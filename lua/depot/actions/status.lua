@@ -49,13 +49,16 @@ local function line_of(row)
   return table.concat(parts, " ")
 end
 
-local function summary(counts, unordered, deaf)
+local function summary(counts, unordered, deaf, unknown)
   local parts = {}
   for _, state in ipairs { "pending", "upgrading", "succeeded", "failed", "reverted", "superseded", "cancelled",
     "given", "without a job" } do
     if counts[state] then parts[#parts + 1] = ("%d %s"):format(counts[state], state) end
   end
   if deaf > 0 then parts[#parts + 1] = ("%d not listening"):format(deaf) end
+  if unknown > 0 then
+    parts[#parts + 1] = ("%d of unknown hardware, which get nothing (see device set --hardware)"):format(unknown)
+  end
   local text = #parts > 0 and table.concat(parts, ", ") or "no devices"
   if unordered == 0 then return text end
   return ("%s; neither sequence nor version tells whether %d of them %s an older release than the packages here: "
@@ -71,23 +74,27 @@ end
 
 -- In the order of the index.
 local ALIKE = { "hash", "release", "other", "state" }
+-- What matters, too, with lists of devices or of hardware.
+local MORE = { "device", "cloud", "hardware" }
 
 -- How many devices are in which state, and what else is to be said of them; over_http: rows without a job.
 local function count(context, over_http, is_unordered)
-  -- With lists of devices, the name matters, too.
   local columns = ALIKE
   for _, entry in ipairs(context.packages) do
-    if entry.devices then columns = table.move(ALIKE, 1, #ALIKE, 2, { "device" }) end
+    if entry.devices or #(entry.manifest.hardware or {}) > 0 then
+      columns = table.move(MORE, 1, #MORE, #ALIKE + 1, table.move(ALIKE, 1, #ALIKE, 1, {}))
+    end
   end
   local alike, message, code = context.store:count(base.where(context), columns, "count(deaf) AS deaf")
   if not alike then return nil, message, code end
-  local counts, unordered, deaf = {}, 0, 0
+  local counts, unordered, deaf, unknown = {}, 0, 0, 0
   for _, row in ipairs(alike) do
     if jobs.is_open(row) then
       deaf = deaf + row.deaf
     elseif is_unordered(row) then
       unordered = unordered + row.n
     end
+    if choice.lacks_hardware(context.packages, row) then unknown = unknown + row.n end
     local state = row.state or "without a job"
     counts[state] = (counts[state] or 0) + row.n
   end
@@ -95,7 +102,7 @@ local function count(context, over_http, is_unordered)
     local state = row.state or "without a job"
     counts[state] = (counts[state] or 0) + 1
   end
-  return summary(counts, unordered, deaf)
+  return summary(counts, unordered, deaf, unknown)
 end
 
 -- Stands for the store if there is no database: none is made in a folder that no depot with --mqtt has served.

@@ -80,6 +80,15 @@ local function of_runs(world, hash, add)
   return true
 end
 
+-- Devices that get nothing, since nobody told which of several kinds of hardware they are.
+local function of_hardware(world, hash, add)
+  if not choice.lacks_hardware(world.packages, { hash = hash }) then return true end
+  local count, message, code = world.store:unknown_hardware(hash)
+  if not count then return nil, message, code end
+  if count > 0 then add { what = "hardware unknown", count = count, filter = 'hardware:""' } end
+  return true
+end
+
 -- The broker cannot be reached, as the depot last said.
 local function of_broker(world, add)
   local row, message, code = world.store:last_connection()
@@ -109,7 +118,7 @@ end
 function M.list(world, hash)
   local items = {}
   local function add(item) items[#items + 1] = item end
-  for _, read in ipairs { of_rollouts, of_jobs, of_runs, of_ends } do
+  for _, read in ipairs { of_rollouts, of_jobs, of_runs, of_hardware, of_ends } do
     local ok, message, code = read(world, hash, add)
     if not ok then return nil, message, code end
   end

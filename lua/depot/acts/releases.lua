@@ -7,22 +7,27 @@
 
 local acts = require "depot.acts"
 local choice = require "depot.choice"
+local products = require "depot.products"
 local rollout_acts = require "depot.rollout.acts"
 
 local M = {}
 
---- What names a release in paths: it stays the same.
-function M.id(world, manifest)
-  return world.natives.digest.sha256(("%s %s %d"):format(manifest.product_key, manifest.release,
-    manifest.sequence)):sub(1, 16)
+-- What tells a release from others: a product may have one for each hardware.
+local function key_of(manifest)
+  local hardware = products.hardware(manifest)
+  return ("%s %s %d%s"):format(manifest.product_key, manifest.release, manifest.sequence,
+    hardware ~= "" and " " .. hardware or "")
 end
+
+--- What names a release in paths: it stays the same.
+function M.id(world, manifest) return world.natives.digest.sha256(key_of(manifest)):sub(1, 16) end
 
 --- The releases of the folder, the newest first: {id, manifest, entries, withdrawn}.
 function M.all(world)
   local list, seen = {}, {}
   for _, entry in ipairs(world.packages) do
     local manifest = entry.manifest
-    local key = ("%s %s %d"):format(manifest.product_key, manifest.release, manifest.sequence)
+    local key = key_of(manifest)
     local release = seen[key]
     if not release then
       release = { id = M.id(world, manifest), manifest = manifest, entries = {}, withdrawn = entry.withdrawn }

@@ -3,6 +3,7 @@
 -- @module depot.acts.verify
 
 local acts = require "depot.acts"
+local choice = require "depot.choice"
 local jobs = require "depot.jobs"
 
 local M = {}
@@ -19,6 +20,9 @@ function M.start(world, entry, row)
     return nil, ("%s names no release; pack it with one"):format(entry.name), "incompatible"
   elseif entry.devices and not entry.devices[row.device] then
     return nil, ("%s is not on the list %s.devices"):format(row.device, entry.name), "refused"
+  elseif not choice.suits(world.packages, entry, row) then
+    return nil, ("%s is for other hardware than %s, which is %s; see `device set --hardware`"):format(manifest.release,
+      row.device, row.hardware or "not known"), "incompatible"
   elseif jobs.has(row, manifest.release) then
     row.package, row.target = manifest.digest, manifest.release
     local ok, message, code = store:verify(row, now)

@@ -22,6 +22,7 @@ M.statements = {
   -- Not further back than this, for there may be many other events.
   last_connection = [[SELECT at, code, text FROM event WHERE id > (SELECT max(id) FROM event) - 20000
     AND what = 'connection' ORDER BY id DESC LIMIT 1]],
+  unknown_hardware = "SELECT count(*) AS n FROM device WHERE hash = ? AND coalesce(hardware, '') = ''",
   deaf_count = "SELECT count(*) AS n FROM device WHERE hash = ? AND deaf IS NOT NULL",
   events_before = [[SELECT * FROM event WHERE id < ?1 AND (?2 IS NULL OR hash = ?2) AND (?3 IS NULL OR rollout = ?3)
     AND (?4 IS NULL OR what = ?4) ORDER BY id DESC LIMIT ?5]],
@@ -76,6 +77,12 @@ function Methods:last_connection() return self.statements.last_connection:first(
 --- How many devices nobody listens at.
 function Methods:deaf_count(hash)
   local row, message, code = self.statements.deaf_count:first(hash)
+  return row and row.n, message, code
+end
+
+--- How many devices of a product have a hardware that nobody told.
+function Methods:unknown_hardware(hash)
+  local row, message, code = self.statements.unknown_hardware:first(hash)
   return row and row.n, message, code
 end
 

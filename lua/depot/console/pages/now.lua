@@ -23,7 +23,7 @@ local function where(page, item)
   return base .. "/devices" .. page.query { filter = item.filter }
 end
 
-local KEYS = { ["not listening"] = "deaf" }
+local KEYS = { ["not listening"] = "deaf", ["hardware unknown"] = "hardware" }
 
 local function need(page, item)
   local key = KEYS[item.what] or item.what
