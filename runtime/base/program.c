@@ -1,9 +1,15 @@
 #include "program.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+#define TURN_MOST_MS 16
+#define KILLED_MS 1000 /* the time in which a killed process ends */
 
 /* Attributes and files of the process; 0 or an error number. */
 static int describe(posix_spawnattr_t *attributes, posix_spawn_file_actions_t *files, bool apart)
@@ -41,4 +47,33 @@ int up_program_start(pid_t *pid, char *const argv[], bool apart)
     }
     posix_spawn_file_actions_destroy(&files);
     return rc;
+}
+
+int up_program_wait(pid_t pid, unsigned ms, int *status)
+{
+    unsigned waited = 0, turn = 1;
+
+    for (;;) {
+        struct timespec pause = {.tv_nsec = turn * 1000000L};
+        pid_t ended = waitpid(pid, status, WNOHANG);
+
+        if (ended == pid)
+            return 0;
+        if (ended < 0 && errno != EINTR)
+            return -1;
+        if (waited >= ms)
+            break;
+        nanosleep(&pause, NULL);
+        waited += turn;
+        if (turn < TURN_MOST_MS) /* most end at once */
+            turn *= 2;
+    }
+    errno = ETIMEDOUT;
+    return -1;
+}
+
+void up_program_kill(pid_t pid, bool group, int *status)
+{
+    kill(group ? -pid : pid, SIGKILL);
+    (void)!up_program_wait(pid, KILLED_MS, status);
 }

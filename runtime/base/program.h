@@ -1,5 +1,5 @@
 /*
- * program.h -- start a program with default signal handling.
+ * program.h -- start a program with default signal handling; wait for processes, but not for ever.
  */
 #ifndef UP_PROGRAM_H
 #define UP_PROGRAM_H
@@ -15,5 +15,13 @@
  * standard input. Returns 0 or an error number.
  */
 UP_MUST_CHECK int up_program_start(pid_t *pid, char *const argv[], bool apart);
+
+/* Wait at most `ms` milliseconds for the end of a child, and reap it: 0, *status as waitpid() gives it.
+ * Or -1 and errno: ETIMEDOUT if it has not ended. */
+UP_MUST_CHECK int up_program_wait(pid_t pid, unsigned ms, int *status);
+
+/* Kill a child, or with `group` all of the process group that it leads, and reap it. A process that a
+ * medium holds back in a system call does not end; after a second it is left as it is, and *status too. */
+void up_program_kill(pid_t pid, bool group, int *status);
 
 #endif

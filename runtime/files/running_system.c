@@ -19,7 +19,6 @@
 #include "waits.h"
 
 #define SEARCHED "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define TURN_MS 20 /* between two looks whether a command has ended */
 
 static bool executes(long pid, const struct up_stat *file)
 {
@@ -179,25 +178,15 @@ static int r_start(struct up_running_table *t, const char *path, const struct up
 }
 
 /* Wait for it to end in time; else kill it and what it started. */
-static int await(struct up_running_table *t, pid_t pid)
+static int await(pid_t pid)
 {
-    unsigned ms = 0;
     int status = 0;
-    pid_t ended;
 
-    for (;; ms += TURN_MS) {
-        ended = waitpid(pid, &status, WNOHANG);
-        if (ended == pid)
-            return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-        if (ended < 0 && errno != EINTR)
-            return -1;
-        if (ms >= UP_COMMAND_SECONDS * 1000u)
-            break;
-        r_pause(t, TURN_MS);
-    }
-    kill(-pid, SIGKILL);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        continue;
+    if (up_program_wait(pid, UP_COMMAND_SECONDS * 1000u, &status) == 0)
+        return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    if (errno != ETIMEDOUT)
+        return -1;
+    up_program_kill(pid, true, &status);
     errno = ETIMEDOUT;
     return -1;
 }
@@ -207,12 +196,13 @@ static int r_run(struct up_running_table *t, char *const argv[])
     pid_t pid;
     int rc = up_program_start(&pid, argv, true);
 
+    (void)t;
     if (rc != 0) {
         errno = rc;
         return -1;
     }
     up_waits_begin();
-    rc = await(t, pid);
+    rc = await(pid);
     up_waits_end();
     return rc;
 }

@@ -15,11 +15,13 @@
 #include "confined.h"
 #include "error.h"
 #include "printable.h"
+#include "program.h"
 #include "storage.h"
 #include "update_ini.h"
 
 #define RECORDS_A_CALL 32 /* before the caller gets a turn */
 #define HEAD 5            /* bytes before those of a record */
+#define END_MS 1000       /* to exit in, once its pipe is closed */
 
 struct up_bare_unpack {
     struct up_storage *storage;
@@ -186,17 +188,18 @@ static void reap(struct up_bare_unpack *u)
 {
     if (u->pid == 0)
         return;
-    kill(u->pid, SIGKILL);
-    while (waitpid(u->pid, &u->status, 0) < 0 && errno == EINTR)
-        ;
+    up_program_kill(u->pid, false, &u->status);
     u->pid = 0;
 }
 
 /* Its pipe has ended. The process gets some time to exit by itself. */
 static int finish(struct up_bare_unpack *u, struct up_error *err)
 {
-    while (u->pid && waitpid(u->pid, &u->status, 0) < 0 && errno == EINTR)
-        ;
+    if (u->pid && up_program_wait(u->pid, END_MS, &u->status) < 0) {
+        if (errno == ETIMEDOUT)
+            return up_fail(err, UP_UNTRUSTED, "the process that unpacks closed its pipe and does not exit");
+        return up_fail(err, UP_INTERNAL, "unpacking: %s", strerror(errno));
+    }
     u->pid = 0;
     if (WIFSIGNALED(u->status))
         return up_fail(err, UP_UNTRUSTED, "the process that unpacks was killed: %s",

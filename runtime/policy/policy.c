@@ -10,6 +10,7 @@
 
 #include "confined.h"
 #include "error.h"
+#include "program.h"
 #include "storage.h"
 
 #include <errno.h>
@@ -139,9 +140,7 @@ static void reap(struct up_policy *p)
 {
     if (p->pid == 0)
         return;
-    kill(p->pid, SIGKILL);
-    while (waitpid(p->pid, &p->status, 0) < 0 && errno == EINTR)
-        ;
+    up_program_kill(p->pid, false, &p->status);
     p->pid = 0;
 }
 

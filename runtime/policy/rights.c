@@ -13,9 +13,11 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "program.h"
 #include "storage.h"
 
 #define TRY_MOST 64 /* files of others that are tried, at most */
+#define TRY_MS 5000 /* in which all of them are tried */
 #define STATE_MODE 0711
 #define SCRIPT_MODE 0755
 #define KEYS_MODE 0700
@@ -172,8 +174,14 @@ int up_rights_try(const struct up_rights *r, const char *may, const char *const 
         _exit(try_all(r, may, not_read, not_written));
     if (pid < 0)
         return up_fail(err, UP_INTERNAL, "user %s: cannot try: %s", r->user, strerror(errno));
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
+    if (up_program_wait(pid, TRY_MS, &status) < 0) {
+        if (errno != ETIMEDOUT)
+            return up_fail(err, UP_INTERNAL, "user %s: cannot try: %s", r->user, strerror(errno));
+        up_program_kill(pid, false, &status);
+        return up_fail(err, UP_INTERNAL,
+                       "user %s: whether it can read %s was not known in %d s; its medium may not answer",
+                       r->user, may, TRY_MS / 1000);
+    }
     status = WIFEXITED(status) ? WEXITSTATUS(status) : TRIED_RIGHTS;
     if (status == TRIED_RIGHTS)
         return up_fail(err, UP_INTERNAL, "user %s: cannot become that user", r->user);

@@ -55,7 +55,8 @@ UP_MUST_CHECK int up_rights_open_state(struct up_storage *storage, const char *s
 /*
  * As that user, in a process of its own: can the file `may` be read, and can
  * any of the others (NULL at the end) be read or written, too? 0; *found is the
- * first of them, or NULL. Errors: UP_REFUSED `may` cannot be read; UP_INTERNAL.
+ * first of them, or NULL. Errors: UP_REFUSED `may` cannot be read; UP_INTERNAL,
+ * also if that is not known within five seconds.
  */
 UP_MUST_CHECK int up_rights_try(const struct up_rights *r, const char *may, const char *const not_read[],
                                 const char *const not_written[], const char **found, struct up_error *err);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "program.h"
 
 #define COST 32768 /* N */
 #define BLOCK 8    /* r */
@@ -89,12 +90,12 @@ int up_password_poll(struct up_password *p, uint8_t out[UP_PASSWORD_HASH], struc
 
 void up_password_close(struct up_password *p)
 {
+    int status;
+
     if (!p)
         return;
     close(p->fd);
-    kill(p->pid, SIGKILL);
-    while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
-        continue;
+    up_program_kill(p->pid, false, &status);
     OPENSSL_cleanse(p->hash, sizeof p->hash);
     free(p);
 }

@@ -31,7 +31,6 @@
 #include <unistd.h>
 
 #define RESTART_MS 1000 /* the time that the restart command gets to fail in */
-#define RESTART_TURN_MS 10
 
 static int sys_mounted(struct up_storage *s, const char *path)
 {
@@ -124,23 +123,16 @@ static int sys_random(struct up_storage *s, void *buf, size_t len)
 /* The agent ignores and blocks signals that a shell script relies on, so reset them for the command. */
 static int sys_restart(struct up_storage *s, char *const argv[])
 {
-    const struct timespec turn = {.tv_nsec = RESTART_TURN_MS * 1000000L};
-    pid_t pid, r;
+    pid_t pid;
     int status;
 
     (void)s;
     errno = up_program_start(&pid, argv, false);
     if (errno != 0)
         return -1;
-    r = waitpid(pid, &status, WNOHANG);
-    for (int ms = 0; ms < RESTART_MS && (r == 0 || (r < 0 && errno == EINTR)); ms += RESTART_TURN_MS) {
-        nanosleep(&turn, NULL);
-        r = waitpid(pid, &status, WNOHANG);
-    }
-    if (r == 0) /* it works on it, and who waited here could not prove that it lives */
-        return 0;
-    if (r < 0)
-        return -1;
+    /* If it takes longer, it works on it, and who waited here could not prove that it lives. */
+    if (up_program_wait(pid, RESTART_MS, &status) < 0)
+        return errno == ETIMEDOUT ? 0 : -1;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
     errno = ECANCELED;

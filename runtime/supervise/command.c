@@ -60,9 +60,9 @@ void up_command_close(struct up_command *c)
     if (!c)
         return;
     /* Once a process is reaped, its group's number belongs to whoever is still in the group. */
-    kill(-c->pid, SIGKILL);
-    if (!c->ended)
-        while (waitpid(c->pid, &raw, 0) < 0 && errno == EINTR)
-            continue;
+    if (c->ended)
+        kill(-c->pid, SIGKILL);
+    else
+        up_program_kill(c->pid, true, &raw);
     free(c);
 }

@@ -159,6 +159,11 @@ describe("package.bare", function()
     end)
   end
 
+  it("does not wait for a process that closes its pipe and stays", function()
+    refuses("untrusted", "closed its pipe and does not exit",
+      { program = process(good, "exec sleep 1000 >/dev/null") })
+  end)
+
   it("does not believe a process that is killed or fails after the end", function()
     refuses("untrusted", "ended too early", { program = process(good, "exit 1") })
     refuses("untrusted", "was killed", { program = process(good, "kill -9 $$") })

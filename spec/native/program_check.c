@@ -66,6 +66,32 @@ static void test_signals(void **state)
     signal(SIGTERM, SIG_DFL);
 }
 
+/* One that goes on is not waited for, and is gone after that. */
+static void test_wait(void **state)
+{
+    char shell[] = "sh", option[] = "-c", ends[] = "exit 3", stays[] = "sleep 1000 & wait";
+    char *quick[] = {shell, option, ends, NULL}, *slow[] = {shell, option, stays, NULL};
+    int status = 0;
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(up_program_start(&pid, quick, false), 0);
+    assert_int_equal(up_program_wait(pid, 60000, &status), 0);
+    assert_int_equal(WEXITSTATUS(status), 3);
+    assert_int_equal(up_program_wait(pid, 60000, &status), -1);
+    assert_int_equal(errno, ECHILD);
+    for (int group = 0; group < 2; group++) {
+        assert_int_equal(up_program_start(&pid, slow, true), 0);
+        assert_int_equal(up_program_wait(pid, 50, &status), -1);
+        assert_int_equal(errno, ETIMEDOUT);
+        up_program_kill(pid, group, &status);
+        assert_int_equal(WTERMSIG(status), SIGKILL);
+        assert_int_equal(waitpid(pid, NULL, WNOHANG), -1);
+        if (!group) /* what it started is there */
+            assert_int_equal(kill(-pid, SIGKILL), 0);
+    }
+}
+
 static void test_none(void **state)
 {
     char path[] = "/nowhere/program", *argv[] = {path, NULL};
@@ -80,10 +106,8 @@ static void test_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_apart),
-        cmocka_unit_test(test_with_ours),
-        cmocka_unit_test(test_signals),
-        cmocka_unit_test(test_none),
+        cmocka_unit_test(test_apart), cmocka_unit_test(test_with_ours), cmocka_unit_test(test_signals),
+        cmocka_unit_test(test_wait),  cmocka_unit_test(test_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
