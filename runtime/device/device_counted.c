@@ -1,7 +1,9 @@
 /*
- * device_counted.c -- the start on trial that `moult settle` counted in this boot: the
- * boot, the transaction and the number, in <state>/settled. It need not be durable: after a
- * power cut it is another boot.
+ * device_counted.c -- what was counted in this boot: the boot, the transaction and the
+ * number, in a file of the state. It need not be durable: after a power cut it is another boot.
+ *
+ * <state>/settled has the start on trial that `moult settle` counted, <state>/restarts how
+ * many processes requested the restart that the boot loader has to see.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,30 +13,46 @@
 #include "device_private.h"
 
 #define COUNTED "settled"
+#define RESTARTS "restarts"
 #define COUNTED_SIZE 96
 
-static bool describe(const struct up_device *d, char out[COUNTED_SIZE])
+static bool describe(const struct up_device *d, unsigned number, char out[COUNTED_SIZE])
 {
     char boot[37];
 
     if (d->storage->ops->boot_id(d->storage, boot) < 0)
         return false;
-    snprintf(out, COUNTED_SIZE, "%s %" PRIu32 " %u\n", boot, d->state.tx.id, d->state.tx.starts);
+    snprintf(out, COUNTED_SIZE, "%s %" PRIu32 " %u\n", boot, d->state.tx.id, number);
     return true;
 }
 
-bool up_device_is_counted(const struct up_device *d)
+static bool is_noted(const struct up_device *d, const char *name, unsigned number)
 {
     char path[UP_PATH_SIZE], now[COUNTED_SIZE], *text;
     bool same;
 
-    if (d->state.phase != UP_TRIAL || !d->state.tx.plan.known || !describe(d, now) ||
-        up_storage_read_file(d->storage, up_device_path(d, COUNTED, path, sizeof path), COUNTED_SIZE, &text,
+    if (!describe(d, number, now) ||
+        up_storage_read_file(d->storage, up_device_path(d, name, path, sizeof path), COUNTED_SIZE, &text,
                              NULL, NULL) < 0)
         return false;
     same = strcmp(text, now) == 0;
     free(text);
     return same;
+}
+
+static bool note(const struct up_device *d, const char *name, unsigned number)
+{
+    char path[UP_PATH_SIZE], now[COUNTED_SIZE];
+    struct up_error ignored;
+
+    return describe(d, number, now) &&
+           up_storage_replace_file(d->storage, up_device_path(d, name, path, sizeof path), now, strlen(now),
+                                   0600, &ignored) == 0;
+}
+
+bool up_device_is_counted(const struct up_device *d)
+{
+    return d->state.phase == UP_TRIAL && d->state.tx.plan.known && is_noted(d, COUNTED, d->state.tx.starts);
 }
 
 bool up_device_take_count(struct up_device *d)
@@ -48,20 +66,31 @@ bool up_device_take_count(struct up_device *d)
 
 void up_device_remember_count(const struct up_device *d)
 {
-    char path[UP_PATH_SIZE], now[COUNTED_SIZE];
-    struct up_error ignored; /* then `run` counts once more */
+    (void)note(d, COUNTED, d->state.tx.starts); /* else `run` counts once more */
+}
 
-    if (describe(d, now))
-        (void)!up_storage_replace_file(d->storage, up_device_path(d, COUNTED, path, sizeof path), now,
-                                       strlen(now), 0600, &ignored);
+unsigned up_device_restarts_noted(const struct up_device *d)
+{
+    /* Driver `file` chooses at each start of this program: it has no other loader. */
+    if (d->config->boot == UP_BOOT_FILE)
+        return 0;
+    for (unsigned n = UP_RESTARTS_MAX; n > 0; n--)
+        if (is_noted(d, RESTARTS, n))
+            return n;
+    return 0;
+}
+
+bool up_device_note_restart(const struct up_device *d, unsigned number)
+{
+    return d->config->boot != UP_BOOT_FILE && note(d, RESTARTS, number);
 }
 
 void up_device_forget_count(const struct up_device *d)
 {
-    static const char *const names[] = {COUNTED, COUNTED ".new"};
+    static const char *const names[] = {RESTARTS, RESTARTS ".new", COUNTED, COUNTED ".new"};
     char path[UP_PATH_SIZE];
 
-    for (size_t i = 0; up_device_has_tree(d) && i < sizeof names / sizeof *names; i++)
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (up_device_has_file(d, names[i]))
             (void)!d->storage->ops->unlink(d->storage, up_device_path(d, names[i], path, sizeof path));
 }

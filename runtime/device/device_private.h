@@ -163,8 +163,21 @@ UP_MUST_CHECK int up_device_give_up(struct up_device *d, int code, const char *w
 /* Continue from phase rolling_back as far as this boot can. */
 UP_MUST_CHECK int up_device_resume_rollback(struct up_device *d, enum up_start_action *action,
                                             struct up_error *err);
-/* Whether another restart may be requested; counts it, once for a process, however often somebody orders it. */
-UP_MUST_CHECK int up_device_count_restart(struct up_device *d, bool *may, struct up_error *err);
+/* Restarts requested of a boot loader that does not do what it was told; and requests in one boot. */
+#define UP_RESTARTS_MAX 3
+enum up_may_restart {
+    UP_RESTART_NOW,
+    UP_RESTART_LATER,  /* several processes of this boot requested it, and the device stays up */
+    UP_RESTART_NO_MORE /* the boot loader had its chances */
+};
+/* Whether another restart may be requested; counts it, once for a boot, however many processes
+ * request it. Where a boot cannot be told from another, once for a process. */
+UP_MUST_CHECK int up_device_count_restart(struct up_device *d, enum up_may_restart *may,
+                                          struct up_error *err);
+/* How many processes of this boot requested the transaction's restart; 0: none, or not known. */
+unsigned up_device_restarts_noted(const struct up_device *d);
+/* So many did. Whether that is noted. */
+bool up_device_note_restart(const struct up_device *d, unsigned number);
 /* Nothing can be recorded about the slot on trial: take it out of the boot
  * loader's order. *action says whether a restart leaves it. */
 void up_device_take_out(struct up_device *d, enum up_start_action *action);
@@ -229,7 +242,7 @@ bool up_device_is_counted(const struct up_device *d);
 bool up_device_take_count(struct up_device *d);
 /* `moult settle` counted the last start. */
 void up_device_remember_count(const struct up_device *d);
-/* There is no trial any more. */
+/* There is no trial any more, and no restart to wait for. */
 void up_device_forget_count(const struct up_device *d);
 /* Whether this is the boot of the kernel in which the transaction was armed. */
 bool up_device_same_boot(const struct up_device *d);

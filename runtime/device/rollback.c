@@ -12,8 +12,6 @@
 #include "error.h"
 #include "printable.h"
 
-#define RESTARTS_MAX 3 /* restarts requested from a boot loader that does not do what it was told */
-
 static unsigned target_of(const struct up_device *d)
 {
     return d->state.tx.target;
@@ -95,17 +93,36 @@ static int begin_rollback(struct up_device *d, int code, bool unreached, const c
     return up_device_save(d, &next, err);
 }
 
-int up_device_count_restart(struct up_device *d, bool *may, struct up_error *err)
+static int count(struct up_device *d, struct up_error *err)
 {
     struct up_journal_state next = d->state;
 
-    *may = d->restart_counted || d->state.tx.restarts < RESTARTS_MAX;
-    if (!*may || d->restart_counted)
-        return 0;
     next.tx.restarts++;
-    if (up_device_save(d, &next, err) < 0)
+    return up_device_save(d, &next, err);
+}
+
+int up_device_count_restart(struct up_device *d, enum up_may_restart *may, struct up_error *err)
+{
+    unsigned asked = up_device_restarts_noted(d);
+    bool noted =
+        !d->restart_counted && asked > 0 && asked < UP_RESTARTS_MAX && up_device_note_restart(d, asked + 1);
+
+    *may = UP_RESTART_NOW;
+    if (d->restart_counted || noted) {
+        d->restart_counted = true;
+        return 0;
+    }
+    if (asked >= UP_RESTARTS_MAX)
+        *may = UP_RESTART_LATER;
+    else if (d->state.tx.restarts >= UP_RESTARTS_MAX)
+        *may = UP_RESTART_NO_MORE;
+    if (*may != UP_RESTART_NOW)
+        return 0;
+    if (count(d, err) < 0)
         return err->code;
     d->restart_counted = true;
+    if (asked == 0)
+        (void)up_device_note_restart(d, 1); /* else the next process counts again */
     return 0;
 }
 
@@ -137,8 +154,9 @@ void up_device_take_out(struct up_device *d, enum up_start_action *action)
 
 int up_device_resume_rollback(struct up_device *d, enum up_start_action *action, struct up_error *err)
 {
+    enum up_may_restart may;
     struct up_error why;
-    bool may, told;
+    bool told;
     int rc;
 
     *action = UP_START_RUN;
@@ -154,7 +172,7 @@ int up_device_resume_rollback(struct up_device *d, enum up_start_action *action,
      * keeps choosing the slot that it was told to forget, the device runs on:
      * the wrong release is better than endless restarts. If it was told only
      * now, it has not chosen yet, and gets its restart. */
-    *action = may || (rc == 0 && !told) ? UP_START_RESTART : UP_START_RUN;
+    *action = may == UP_RESTART_NOW || (rc == 0 && !told) ? UP_START_RESTART : UP_START_RUN;
     if (rc < 0)
         *err = why;
     return rc;

@@ -187,11 +187,11 @@ int up_device_trial_start(struct up_device *d, enum up_start_action *action, str
 /* Only this program was restarted, not the device. Request that again, but not forever. */
 static int ask_for_boot(struct up_device *d, enum up_start_action *action, struct up_error *err)
 {
-    bool may;
+    enum up_may_restart may;
 
     if (up_device_count_restart(d, &may, err) < 0)
         return err->code;
-    *action = may ? UP_START_RESTART : UP_START_RUN;
+    *action = may == UP_RESTART_NOW ? UP_START_RESTART : UP_START_RUN;
     return 0;
 }
 
@@ -199,7 +199,8 @@ static int ask_for_boot(struct up_device *d, enum up_start_action *action, struc
 static int start_armed(struct up_device *d, enum up_start_action *action, struct up_error *err)
 {
     unsigned target = d->state.tx.target;
-    bool told = d->boot_state.order[0] == target, may;
+    bool told = d->boot_state.order[0] == target;
+    enum up_may_restart may;
     struct up_error why;
 
     /* Without a restart command, a start of this program counts as one of the device. */
@@ -215,13 +216,13 @@ static int start_armed(struct up_device *d, enum up_start_action *action, struct
     /* Count first: a restart that cannot be counted is not requested. */
     if (up_device_count_restart(d, &may, err) < 0)
         return err->code;
-    if (!may)
+    if (may == UP_RESTART_NO_MORE)
         return fell_back(d, "the boot loader did not choose the armed slot", action, err);
     if (!told && up_device_arm_boot(d, err) < 0) {
         why = *err;
         return up_device_give_up(d, why.code, why.message, action, err);
     }
-    *action = UP_START_RESTART;
+    *action = may == UP_RESTART_NOW ? UP_START_RESTART : UP_START_RUN;
     return 0;
 }
 
@@ -252,7 +253,7 @@ static int start_unknown(struct up_device *d, enum up_start_action *action, stru
 {
     unsigned running = d->boot_state.running;
     struct up_error ignored;
-    bool may;
+    enum up_may_restart may;
 
     if (d->state.slot[running].present || !d->state.slot[!running].present)
         return 0;
@@ -261,7 +262,7 @@ static int start_unknown(struct up_device *d, enum up_start_action *action, stru
         return 0;
     }
     /* Restarts use up the tries that the loader still gives it. */
-    if (up_device_count_restart(d, &may, &ignored) == 0 && may)
+    if (up_device_count_restart(d, &may, &ignored) == 0 && may == UP_RESTART_NOW)
         *action = UP_START_RESTART;
     return err->code;
 }

@@ -37,7 +37,7 @@ M.checks = {
   files_tree = { "files", "files_fault" }, files_ops = { "files", "files_foreign", "files_record", "files_fault" },
   files_foreign = { "files", "files_foreign" }, files = { "files", "files_record", "files_fault" },
   files_clean = { "settle" }, device_settle = { "settle", "device_tree" }, device_alone = { "settle" },
-  device_tree = { "settle", "device_tree" }, device_counted = { "settle" },
+  device_tree = { "settle", "device_tree" }, device_counted = { "settle", "trouble" },
   files_helper = { "files_helper" }, supervisor_files = { "supervisor_files" },
   running_system = { "files_programs" }, files_executable = { "files_programs" }, files_ran = { "files_programs" },
   files_programs = { "files_programs" }, files_alive = { "files_programs" },

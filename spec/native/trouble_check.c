@@ -63,11 +63,24 @@ static void power_on(struct stand *s, char slot)
         fail_msg("%s", s->err.message);
 }
 
-static void power_off(struct stand *s)
+static void end_process(struct stand *s)
 {
     up_device_close(s->device);
     s->device = NULL;
     up_config_free(&s->config);
+}
+
+static void power_off(struct stand *s)
+{
+    end_process(s);
+    sim_shutdown(s->sim);
+}
+
+/* The service manager starts the program again. */
+static void next_process(struct stand *s, char slot)
+{
+    end_process(s);
+    power_on(s, slot);
 }
 
 static void stand_up(struct stand *s, const struct world_plan *plan)
@@ -898,6 +911,88 @@ static void a_loader_that_was_told_and_cannot_be_told_otherwise(void **state)
     stand_free(&s);
 }
 
+static void assert_restarts(const struct stand *s, unsigned counted, enum up_start_action action)
+{
+    assert_int_equal(s->action, action);
+    assert_int_equal(up_device_state(s->device)->tx.restarts, counted);
+}
+
+/* It ends before the device goes down: what the loader would have done nobody knows. */
+static void ends_of_the_program_use_up_no_restarts(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_uboot);
+    install(&s, CORE);
+    break_all(&s, SIM_BOOT_SET, EIO);
+    assert_int_equal(up_device_rollback(s.device, false, "by hand", &s.action, &s.err), UP_WRITE);
+    for (unsigned boot = 1; boot <= 3; boot++) {
+        power_off(&s);
+        power_on(&s, 'b');
+        assert_restarts(&s, boot, UP_START_RESTART);
+        for (int i = 0; i < 5; i++) { /* not for ever: what there is has to run */
+            next_process(&s, 'b');
+            assert_restarts(&s, boot, i < 2 ? UP_START_RESTART : UP_START_RUN);
+        }
+    }
+    power_off(&s);
+    power_on(&s, 'b'); /* it does not even count */
+    assert_restarts(&s, 3, UP_START_RUN);
+    mend(&s);
+    power_off(&s);
+    power_on(&s, 'a');
+    assert_int_equal(phase_of(&s), UP_IDLE);
+    assert_false(sim_exists(s.sim, STATE "/restarts"));
+    stand_free(&s);
+}
+
+/* Nor are they a verdict on what is armed: it starts with the restart that comes. */
+static void ends_of_the_program_leave_what_is_armed(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    for (int known = 0; known < 2; known++) {
+        stand_up(&s, &by_uboot);
+        install(&s, CORE);
+        if (!known)
+            break_all(&s, SIM_BOOT_ID, EIO);
+        for (int i = 0; i < 5; i++) {
+            next_process(&s, 'a');
+            if (known || i < 3) {
+                assert_restarts(&s, known ? 1 : (unsigned)i + 1, i < 3 ? UP_START_RESTART : UP_START_RUN);
+                assert_int_equal(phase_of(&s), UP_ARMED);
+            } else {
+                assert_int_equal(phase_of(&s), UP_IDLE); /* each counts, where one boot is like another */
+            }
+        }
+        power_off(&s);
+        power_on(&s, known ? 'b' : 'a');
+        assert_int_equal(phase_of(&s), known ? UP_TRIAL : UP_IDLE);
+        stand_free(&s);
+    }
+}
+
+/* What cannot be noted is counted as before. */
+static void restarts_that_cannot_be_noted_are_counted(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_uboot);
+    install(&s, CORE);
+    sim_settle(s.sim);
+    sim_put_dir(s.sim, STATE "/restarts.new", 0755);
+    for (unsigned i = 1; i <= 3; i++) {
+        next_process(&s, 'a');
+        assert_restarts(&s, i, UP_START_RESTART);
+    }
+    next_process(&s, 'a');
+    assert_int_equal(phase_of(&s), UP_IDLE);
+    stand_free(&s);
+}
+
 static void there_is_no_way_back_from_confirming(void **state)
 {
     struct stand s;
@@ -952,6 +1047,9 @@ int main(void)
         cmocka_unit_test(a_loader_that_cannot_be_told_ends_the_transaction),
         cmocka_unit_test(a_loader_that_cannot_be_told_after_a_restart_either),
         cmocka_unit_test(a_loader_that_was_told_and_cannot_be_told_otherwise),
+        cmocka_unit_test(ends_of_the_program_use_up_no_restarts),
+        cmocka_unit_test(ends_of_the_program_leave_what_is_armed),
+        cmocka_unit_test(restarts_that_cannot_be_noted_are_counted),
         cmocka_unit_test(there_is_no_way_back_from_confirming),
     };
 
