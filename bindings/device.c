@@ -101,18 +101,22 @@ static int f_try_write(lua_State *L)
     return 1;
 }
 
-/* settle(config) -> "whole", "waits", "old", "new", "trial" | nil, message, code: see
- * up_device_settle() */
+/* settle(config [, accept]) -> "whole", "waits", "old", "new", "trial", "accepted" | nil, message, code: see
+ * up_device_settle() and, with accept, up_device_settle_accepting() */
 static int f_settle(lua_State *L)
 {
     struct handle *h;
     enum up_settled settled;
+    bool accept = lua_toboolean(L, 2);
     struct up_error err;
+    int rc;
 
     luaL_checktype(L, 1, LUA_TTABLE);
     h = new_handle(L);
     up_check_config(L, 1, &h->config);
-    if (up_device_settle(&settled, up_storage_system(), &h->config, &err) < 0)
+    rc = accept ? up_device_settle_accepting(&settled, up_storage_system(), &h->config, &err)
+                : up_device_settle(&settled, up_storage_system(), &h->config, &err);
+    if (rc < 0)
         return up_push_fail(L, &err);
     lua_pushstring(L, up_device_settled_name(settled));
     return 1;

@@ -71,7 +71,9 @@ end
 local function report_mixed(status, report)
   if not status or type(status.mixed) ~= "string" then return end
   report("fail", "files", "neither the old nor the new ones, first at " .. status.mixed, "nothing of them starts: see "
-    .. "that its file system is mounted and can be written; then Moult puts back the rest, or `moult settle`", "write")
+    .. "that its file system is mounted and can be written; then Moult puts back the rest, or `moult settle`. If that "
+    .. "is impossible, install a package that names every path of that update, or mend the files by hand and order "
+    .. "`moult settle --accept`", "write")
 end
 
 --- Look at all of it.

@@ -31,7 +31,8 @@ static bool is_off(const struct up_files *f)
 {
     enum up_files_action action = action_of(f);
 
-    return action == UP_FILES_MIXED || (action == UP_FILES_WITHOUT && !up_files_is(f, false));
+    return f->below.step != UP_FILES_NONE || action == UP_FILES_MIXED ||
+           (action == UP_FILES_WITHOUT && !up_files_is(f, false));
 }
 
 int up_device_put_back_alone(struct up_storage *storage, const struct up_config *config,

@@ -77,7 +77,7 @@ void up_device_clean(struct up_device *d)
     if (d->state.phase == UP_IDLE)
         up_device_forget_count(d);
     if (d->state.phase == UP_IDLE && up_device_end_tree(d, false, &whole, &err) < 0)
-        up_device_has_trouble(d, UP_PENDING_CLEAN, whole, &err);
+        up_device_has_trouble(d, UP_PENDING_CLEAN, whole || up_device_awaits_files(d), &err);
     if (clean(d, &err) < 0)
         up_device_has_trouble(d, UP_PENDING_CLEAN, true, &err);
 }

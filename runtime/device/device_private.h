@@ -81,6 +81,8 @@ struct up_device {
     struct up_running_table *running;     /* see up_device_by_hand() */
     enum up_tree tree;                    /* as last seen, or made */
     bool fixing;                          /* the open plan is that of a hotfix on test, or being undone */
+    bool plan_known;                      /* its operations can be read */
+    bool suspended;                       /* under the open plan waits one that could not be put back */
     bool fix_unsure;                      /* whether the ledger accepts it is not known */
     bool settles;                         /* it is ours to end */
     unsigned pending;                     /* enum up_pending */
@@ -200,7 +202,8 @@ UP_MUST_CHECK int up_device_end_fixes(struct up_device *d, struct up_error *err)
 enum up_tree_outcome {
     UP_TREE_AS_PHASE_SAYS,
     UP_TREE_IS_OLD, /* the transaction is to be given up */
-    UP_TREE_IS_NEW  /* it is to be confirmed */
+    UP_TREE_IS_NEW, /* it is to be confirmed */
+    UP_TREE_IS_LOST /* the transaction is to be given up, and not for its own fault */
 };
 /* Before a phase is continued: what the stage of the plan says. Errors: the tree
  * is not whole, or that cannot be told. */
@@ -216,6 +219,8 @@ UP_MUST_CHECK int up_device_end_tree(struct up_device *d, bool dropped, bool *wh
  * fails, *outcome says where. */
 UP_MUST_CHECK int up_device_switch_tree(struct up_device *d, enum up_files_outcome *outcome,
                                         struct up_error *err);
+/* Putting the tree back failed, and a package may come that replaces all of it (up_files_suspend()). */
+bool up_device_awaits_files(const struct up_device *d);
 UP_MUST_CHECK int up_device_undo_tree(struct up_device *d, struct up_error *err);
 /* The journal cannot be read: put back a tree that was changed. *step says how far the plan was. Errors: the
  * tree is not whole, or that cannot be told. */

@@ -1,5 +1,7 @@
 #include "device_settle.h"
 
+#include <string.h>
+
 #include "device_private.h"
 #include "error.h"
 #include "files.h"
@@ -84,6 +86,17 @@ static int settle(struct up_device *d, enum up_settled *out, struct up_error *er
     }
 }
 
+/* What waits may be an update that is to replace what could not be put back. */
+static int check_whole(struct up_device *d, struct up_error *err)
+{
+    up_device_see_tree(d);
+    return up_device_mixed(d)
+               ? up_fail(err, UP_STATELOST,
+                         "files: they are neither the old nor the new ones, and an update that "
+                         "replaces them waits to be tried")
+               : 0;
+}
+
 static int settle_alone(enum up_settled *out, struct up_storage *storage, const struct up_config *config,
                         struct up_error *err)
 {
@@ -98,8 +111,52 @@ static int settle_alone(enum up_settled *out, struct up_storage *storage, const 
     return rc;
 }
 
-int up_device_settle(enum up_settled *out, struct up_storage *storage, const struct up_config *config,
-                     struct up_error *err)
+/* No release has these files: their digest is on record as zeros. */
+static int forget_files(struct up_device *d, struct up_error *err)
+{
+    struct up_journal_state next = d->state;
+
+    for (int i = 0; i < UP_SLOTS; i++)
+        memset(next.slot[i].files.bytes, 0, sizeof next.slot[i].files.bytes);
+    return up_device_save(d, &next, err);
+}
+
+/* The journal first: it is the tree that says whether this has to be done again. */
+static int accept(struct up_device *d, struct up_error *err)
+{
+    const struct up_pair *runs = up_device_pair(d);
+    struct up_files f;
+    int rc;
+
+    if (d->state.phase != UP_IDLE &&
+        up_device_abandon(d, UP_REFUSED, "the files are taken as they are", err) < 0)
+        return err->code;
+    if (forget_files(d, err) < 0 || up_files_open(&f, d->storage, d->config->state, err) < 0)
+        return err->code;
+    rc = up_files_accept(&f, err);
+    up_files_close(&f);
+    if (rc == 0)
+        up_device_note_again(d, "accepted", runs->release, "the files are taken as they are");
+    return rc;
+}
+
+static int settle_opened(struct up_device *d, bool accepting, enum up_settled *out, struct up_error *err)
+{
+    int rc = settle(d, out, err);
+
+    if (rc == 0)
+        rc = check_whole(d, err);
+    if (rc == 0 || !accepting)
+        return rc;
+    up_device_see_tree(d);
+    if (!up_device_mixed(d) || d->state.phase >= UP_ARMING)
+        return rc;
+    *out = UP_SETTLED_ACCEPTED;
+    return accept(d, err);
+}
+
+static int settle_device(bool accepting, enum up_settled *out, struct up_storage *storage,
+                         const struct up_config *config, struct up_error *err)
 {
     struct up_device *d;
     int rc = up_device_open(&d, storage, config, UP_DEVICE_LOCK | UP_DEVICE_ANYHOW, err);
@@ -108,9 +165,21 @@ int up_device_settle(enum up_settled *out, struct up_storage *storage, const str
         return settle_alone(out, storage, config, err);
     if (rc < 0)
         return rc;
-    rc = settle(d, out, err);
+    rc = settle_opened(d, accepting, out, err);
     up_device_close(d);
     return rc;
+}
+
+int up_device_settle(enum up_settled *out, struct up_storage *storage, const struct up_config *config,
+                     struct up_error *err)
+{
+    return settle_device(false, out, storage, config, err);
+}
+
+int up_device_settle_accepting(enum up_settled *out, struct up_storage *storage,
+                               const struct up_config *config, struct up_error *err)
+{
+    return settle_device(true, out, storage, config, err);
 }
 
 static int clean(struct up_device *d, bool remove, struct up_files_strays *out, struct up_error *err)
@@ -143,7 +212,7 @@ int up_device_settle_files(bool remove, struct up_files_strays *out, struct up_s
 
 const char *up_device_settled_name(enum up_settled settled)
 {
-    static const char *const names[] = {"whole", "waits", "old", "new", "trial"};
+    static const char *const names[] = {"whole", "waits", "old", "new", "trial", "accepted"};
 
     return names[settled];
 }

@@ -23,18 +23,23 @@ enum up_settled {
     UP_SETTLED_WAITS, /* an update is staged, and the tree is the old one */
     UP_SETTLED_OLD,
     UP_SETTLED_NEW,
-    UP_SETTLED_TRIAL /* the tree is the new one, on trial */
+    UP_SETTLED_TRIAL,   /* the tree is the new one, on trial */
+    UP_SETTLED_ACCEPTED /* it was neither, and is taken as it is */
 };
 
 /* 0: programs may start. Errors: UP_BUSY another process holds the lock; UP_USAGE not
  * provisioned; others: the tree is not whole, or that cannot be told: try again later. */
 UP_MUST_CHECK int up_device_settle(enum up_settled *out, struct up_storage *storage,
                                    const struct up_config *config, struct up_error *err);
+/* The same; and a tree that cannot be made whole counts as whole from now on, because the owner says that it is as it
+ * should be. What was open of updates of files is dropped, and the next release with files is installed whole. */
+UP_MUST_CHECK int up_device_settle_accepting(enum up_settled *out, struct up_storage *storage,
+                                             const struct up_config *config, struct up_error *err);
 /* Temporary names that belong to no plan (files_clean.h); `remove`: remove them, which takes the lock.
  * Errors: UP_BUSY another process holds it, or an update is under way; UP_MISSING, UP_WRITE. */
 UP_MUST_CHECK int up_device_settle_files(bool remove, struct up_files_strays *out, struct up_storage *storage,
                                          const struct up_config *config, struct up_error *err);
-/* "whole", "waits", "old", "new", "trial" */
+/* "whole", "waits", "old", "new", "trial", "accepted" */
 const char *up_device_settled_name(enum up_settled settled);
 
 #endif

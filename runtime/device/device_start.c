@@ -17,7 +17,7 @@ static bool step(struct up_device *d, unsigned pending, int rc, const struct up_
 {
     d->pending &= ~pending;
     if (rc < 0)
-        up_device_has_trouble(d, pending, false, err);
+        up_device_has_trouble(d, pending, pending == UP_PENDING_RESUME && up_device_awaits_files(d), err);
     return rc == 0;
 }
 

@@ -254,12 +254,14 @@ static bool has_same(const struct up_pair *pair, const struct up_manifest *m, co
     }
 }
 
-/* Whether a hotfix may have changed the tree of files. */
-static bool is_fixed(const struct up_device *d)
+/* Whether the tree may be another than the pair says: a hotfix changed it, or it is mixed. */
+static bool is_changed(const struct up_device *d)
 {
     struct up_hotfix_ledger ledger;
     struct up_error ignored;
 
+    if (d->tree == UP_TREE_MIXED)
+        return true;
     if (up_hotfix_ledger_read(&ledger, d->storage, d->config->state, &ignored) < 0)
         return true;
     for (uint32_t i = 0; i < ledger.count; i++)
@@ -277,7 +279,7 @@ unsigned up_device_parts(const struct up_device *d, const struct up_manifest *m)
         enum up_part_kind kind = m->part[i].kind;
 
         all |= 1u << kind;
-        other |= has_same(running, m, &m->part[i]) && !(kind == UP_FILES && is_fixed(d)) ? 0 : 1u << kind;
+        other |= has_same(running, m, &m->part[i]) && !(kind == UP_FILES && is_changed(d)) ? 0 : 1u << kind;
     }
     return d->provisioning || !other ? all : other;
 }

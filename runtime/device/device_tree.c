@@ -75,6 +75,8 @@ static void see(struct up_device *d, struct up_files_facts facts, const struct u
     d->tree = tree_at(&facts, alone);
     if (d->tree == UP_TREE_MIXED && up_files_is(f, false))
         d->tree = UP_TREE_OLD;
+    if (d->tree != UP_TREE_NEW && d->suspended) /* this plan began on what was mixed */
+        d->tree = UP_TREE_MIXED;
 }
 
 /* A plan that is not the transaction's may be that of hotfixes: then the ledger says whether its new files stay. */
@@ -105,7 +107,7 @@ static int look(struct up_device *d, struct up_files_facts *facts, struct up_err
     int rc;
 
     memset(facts, 0, sizeof *facts);
-    d->fixing = false;
+    d->fixing = d->suspended = d->plan_known = false;
     if (!up_device_has_tree(d))
         return 0;
     d->tree = UP_TREE_MIXED;
@@ -114,6 +116,8 @@ static int look(struct up_device *d, struct up_files_facts *facts, struct up_err
     facts->phase = (enum up_files_phase)d->state.phase;
     facts->step = f.stage.step;
     facts->lost = f.lost;
+    d->plan_known = f.plan.op != NULL;
+    d->suspended = f.below.step != UP_FILES_NONE;
     facts->of_transaction = plan->known && memcmp(plan->bytes, f.stage.plan, sizeof f.stage.plan) == 0;
     facts->runs = runs(d, facts->of_transaction);
     facts->restart = d->state.tx.restart;
@@ -182,22 +186,17 @@ int up_device_do_tree(struct up_device *d, enum up_files_task task, struct up_er
     return up_device_work_tree(d, task, &ignored, err);
 }
 
-static int lost(struct up_error *err)
-{
-    return up_fail(
-        err, UP_STATELOST,
-        "files: both copies of the plan are unreadable: neither the old nor the new tree can be made");
-}
-
 /* Make the tree whole, then remove the traces. *whole: the first of it succeeded. */
-static int end(struct up_device *d, const struct up_files_facts *facts, bool *whole, struct up_error *err)
+static int end_one(struct up_device *d, const struct up_files_facts *facts, bool *whole, struct up_error *err)
 {
     enum up_files_action action = up_files_settle_decide(facts);
     bool new = action == UP_FILES_SWEEP_NEW || action == UP_FILES_FINISH || action == UP_FILES_VERDICT;
     int rc = 0;
 
-    if (action == UP_FILES_MIXED)
-        return lost(err);
+    if (action == UP_FILES_MIXED) {
+        *whole = false;
+        return up_device_do_tree(d, UP_FILES_BACK, err); /* which says why it cannot be done */
+    }
     /* What the ledger says of it, as it was read. */
     if (!facts->of_transaction && (d->fixing || facts->runs == UP_FILES_NEW_PAIR) &&
         up_hotfix_ledger_repeat(d->storage, d->config->state, err) < 0)
@@ -208,6 +207,22 @@ static int end(struct up_device *d, const struct up_files_facts *facts, bool *wh
         rc = up_device_do_tree(d, UP_FILES_ON, err);
     *whole = rc == 0;
     return rc < 0 ? rc : up_device_do_tree(d, new ? UP_FILES_KEEP_NEW : UP_FILES_KEEP_OLD, err);
+}
+
+/* Under a plan that ends another one may wait to be put back. */
+static int end(struct up_device *d, struct up_files_facts *facts, bool *whole, struct up_error *err)
+{
+    bool suspended = d->suspended;
+    int rc = end_one(d, facts, whole, err);
+
+    if (rc < 0 || !suspended)
+        return rc;
+    *whole = false;
+    if (look(d, facts, err) < 0)
+        return err->code;
+    facts->phase = UP_FILES_IDLE;
+    facts->runs = UP_FILES_OLD_PAIR;
+    return end_one(d, facts, whole, err);
 }
 
 int up_device_end_tree(struct up_device *d, bool dropped, bool *whole, struct up_error *err)
@@ -233,11 +248,11 @@ int up_device_end_tree(struct up_device *d, bool dropped, bool *whole, struct up
 /* The tree first, which needs no journal. */
 static int go_back(struct up_device *d, enum up_tree_outcome *outcome, struct up_error *err)
 {
-    if (up_device_do_tree(d, UP_FILES_BACK, err) < 0)
+    if (up_device_do_tree(d, UP_FILES_BACK, err) < 0 && (d->state.phase < UP_ARMING || !up_device_mixed(d)))
         return err->code;
     if (d->state.phase < UP_ARMING)
         return up_device_do_tree(d, UP_FILES_KEEP_OLD, err);
-    if (d->state.phase != UP_ROLLING_BACK)
+    if (d->state.phase != UP_ROLLING_BACK) /* end_rollback() tries it once more */
         *outcome = UP_TREE_IS_OLD;
     return 0;
 }
@@ -249,6 +264,11 @@ static int stay_new(struct up_device *d, enum up_tree_outcome *outcome, struct u
         return up_device_do_tree(d, UP_FILES_KEEP_NEW, err);
     *outcome = UP_TREE_IS_NEW;
     return 0;
+}
+
+bool up_device_awaits_files(const struct up_device *d)
+{
+    return up_device_mixed(d) && d->state.phase < UP_ARMING && d->plan_known;
 }
 
 int up_device_settle_tree(struct up_device *d, enum up_tree_outcome *outcome, struct up_error *err)
@@ -265,7 +285,10 @@ int up_device_settle_tree(struct up_device *d, enum up_tree_outcome *outcome, st
         return d->fixing && !d->settles ? 0 : end(d, &facts, &whole, err);
     switch (up_files_settle_decide(&facts)) {
     case UP_FILES_MIXED:
-        return lost(err);
+        if (d->state.phase < UP_ARMING)
+            return up_device_do_tree(d, UP_FILES_BACK, err);
+        *outcome = d->state.phase == UP_ROLLING_BACK ? UP_TREE_AS_PHASE_SAYS : UP_TREE_IS_LOST;
+        return 0;
     case UP_FILES_SWEEP_NEW:
         return stay_new(d, outcome, err);
     case UP_FILES_SWEEP_OLD:
@@ -273,6 +296,8 @@ int up_device_settle_tree(struct up_device *d, enum up_tree_outcome *outcome, st
             return up_device_do_tree(d, UP_FILES_KEEP_OLD, err);
         return go_back(d, outcome, err);
     case UP_FILES_GO_BACK:
+        if (d->state.phase == UP_INSTALLING && up_device_awaits_files(d)) /* the agent is at it */
+            return 0;
         /* A fall-back gives up the transaction by itself. A core that the device has to leave is left first. */
         if (facts.runs == UP_FILES_FELL_BACK ||
             (d->state.phase == UP_ROLLING_BACK && facts.runs == UP_FILES_NEW_PAIR))
@@ -298,7 +323,7 @@ int up_device_end_fixes(struct up_device *d, struct up_error *err)
         return 0;
     if (d->fixing && !d->settles)
         return up_fail(err, UP_BUSY, "files: a hotfix is being tested or undone; try again later");
-    return end(d, &facts, &whole, err) < 0 ? err->code : 0;
+    return end(d, &facts, &whole, err) < 0 && !up_device_awaits_files(d) ? err->code : 0;
 }
 
 int up_device_undo_tree(struct up_device *d, struct up_error *err)

@@ -154,12 +154,31 @@ static int make_way(struct up_device *d, const struct up_manifest *m, bool same,
     return 0;
 }
 
+/* What is left of an earlier update of files ends; or this one is to replace all of it. */
+static int make_way_for_files(struct up_device *d, const struct up_manifest *m, struct up_error *err)
+{
+    struct up_error why;
+    bool whole;
+
+    if (up_device_end_tree(d, true, &whole, &why) == 0)
+        return 0;
+    if (up_device_awaits_files(d) && has_part(m, UP_FILES))
+        return 0;
+    return up_device_awaits_files(d)
+               ? up_fail(
+                     err, UP_BUSY,
+                     "release %s: the files are neither the old nor the new ones; only a release with files "
+                     "that names every path of the update that could not be put back is taken: %s",
+                     up_manifest_name(m), why.message)
+               : up_fail(err, why.code, "%s", why.message);
+}
+
 int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_error *err)
 {
     struct up_journal_state next;
     struct up_gate_report report;
-    bool whole,
-        same = d->state.phase != UP_IDLE && memcmp(d->state.tx.pair.digest, m->digest, sizeof m->digest) == 0;
+    bool same =
+        d->state.phase != UP_IDLE && memcmp(d->state.tx.pair.digest, m->digest, sizeof m->digest) == 0;
     int rc;
 
     if (up_manifest_part(m, UP_HOTFIX))
@@ -179,7 +198,7 @@ int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_
     if (d->state.phase == UP_ARMING)
         return reopen(d, report.permit, err);
 
-    if (!same && up_device_end_tree(d, true, &whole, err) < 0)
+    if (!same && make_way_for_files(d, m, err) < 0)
         return err->code;
     next = d->state;
     if (!same) {

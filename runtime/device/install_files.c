@@ -15,6 +15,7 @@
 #include "error.h"
 #include "files.h"
 #include "files_make.h"
+#include "files_named.h"
 #include "files_part.h"
 #include "files_programs.h"
 #include "hotfix_gate.h"
@@ -105,17 +106,50 @@ static int begin(struct up_device *d, struct up_files *f, const struct up_files_
     return up_device_save(d, &next, err);
 }
 
-/* Keep the open plan if it is this transaction's, complete, or with no content of hotfixes to come; else undo and
- * remove it. */
-static int make_way(const struct up_device *d, struct up_files *f, bool fixes, struct up_error *err)
+/* The tree cannot be put back. A package that names all that is open makes it whole all the same. */
+static int suspend(struct up_files *f, const struct up_files_part *part, struct up_error *why)
+{
+    char first[UP_PATH_SIZE] = "";
+
+    if (f->lost && !f->plan.op)
+        return why->code;
+    if (up_files_named_all(&f->plan, &part->archive.ini, first, sizeof first))
+        return up_files_suspend(f, why);
+    return up_fail(
+        why, UP_INCOMPATIBLE,
+        "files: update.ini does not name %s, which is neither old nor new, because an update could not "
+        "be put back; a package that names all paths of that one is taken",
+        first);
+}
+
+/* The open plan is this transaction's, complete, or with no content of hotfixes to come. */
+static bool is_ours(const struct up_device *d, const struct up_files *f, bool fixes)
 {
     const struct up_known_digest *plan = &d->state.tx.plan;
-    bool ours = plan->known && memcmp(plan->bytes, f->stage.plan, sizeof plan->bytes) == 0 && !f->lost &&
-                ((f->stage.step == UP_FILES_STAGING && !fixes) || f->stage.step == UP_FILES_STAGED);
 
-    if (ours)
-        return 0;
-    return up_files_undo(f, err) < 0 ? err->code : up_files_sweep(f, false, err);
+    return plan->known && memcmp(plan->bytes, f->stage.plan, sizeof plan->bytes) == 0 && !f->lost &&
+           ((f->stage.step == UP_FILES_STAGING && !fixes) || f->stage.step == UP_FILES_STAGED);
+}
+
+/* Keep the open plan if it is ours; else undo and remove it, and the one that waits below it. */
+static int make_way(const struct up_device *d, struct up_files *f, const struct up_files_part *part,
+                    bool fixes, struct up_error *err)
+{
+    bool suspended = true;
+
+    while (suspended && !is_ours(d, f, fixes)) {
+        if (up_files_undo(f, err) < 0)
+            return d->provisioning ? err->code : suspend(f, part, err);
+        suspended = f->below.step != UP_FILES_NONE;
+        if (up_files_sweep(f, false, err) < 0)
+            return err->code;
+        if (!suspended)
+            return 0;
+        up_files_close(f);
+        if (up_files_open(f, d->storage, d->config->state, err) < 0)
+            return err->code;
+    }
+    return 0;
 }
 
 /* In the factory there is no old tree to go back to: what a cut left is done again. */
@@ -131,7 +165,7 @@ static int stage(struct up_device *d, struct up_files *f, struct up_files_part *
                                  source = fixes ? up_files_reverse_source(&fixes->reverse) : own;
     const struct up_files_hands hands = up_config_hands(d->config, NULL);
 
-    if (make_way(d, f, fixes != NULL, err) < 0 ||
+    if (make_way(d, f, part, fixes != NULL, err) < 0 ||
         (f->stage.step == UP_FILES_NONE && begin(d, f, part, fixes, err) < 0))
         return err->code;
     if (f->stage.step == UP_FILES_NONE) /* there is nothing to do */
@@ -155,7 +189,7 @@ static int stage_part(struct up_device *d, struct up_files_part *part, struct up
     if (rc < 0)
         return rc;
     rc = stage(d, &f, part, fixes, err);
-    if (rc < 0 && !d->provisioning)
+    if (rc < 0 && !d->provisioning && !up_files_stage_is_between(f.stage.step))
         (void)!up_files_sweep(&f, false, &ignored);
     up_files_close(&f);
     return rc;

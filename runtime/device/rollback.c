@@ -54,9 +54,14 @@ static int end_rollback(struct up_device *d, struct up_error *err)
 {
     struct up_journal_state next = d->state;
     const struct up_transaction *t = &d->state.tx;
+    struct up_error why = {.code = UP_OK};
 
-    if (up_device_undo_tree(d, err) < 0)
-        return err->code;
+    /* A tree that is mixed must not keep a package away that replaces it, so it is put back while idle. One that
+     * is wholly new has its script: up_device_pair(). */
+    if (up_device_undo_tree(d, &why) < 0 && !up_device_mixed(d)) {
+        *err = why;
+        return why.code;
+    }
     if (up_device_has_core(d)) {
         if (leave_target(d, err) < 0)
             return err->code;
@@ -74,7 +79,10 @@ static int end_rollback(struct up_device *d, struct up_error *err)
     up_device_note(d, t->failed ? "rolledback" : "disarmed", next.last.code, t->pair.release, t->sequence,
                    t->why);
     up_device_clean(d);
-    return 0;
+    if (why.code == UP_OK || !up_device_mixed(d))
+        return 0;
+    *err = why;
+    return why.code;
 }
 
 /* UP_ROLLEDBACK the release failed, or `unreached`; UP_OK it was requested; else what prevents it. */

@@ -297,7 +297,10 @@ static int follow_tree(struct up_device *d, enum up_tree_outcome outcome, enum u
     struct up_journal_state next = d->state;
 
     if (outcome == UP_TREE_IS_OLD)
-        return fell_back(d, "the files were put back before a verdict", action, err);
+        return fell_back(d, "the files were to be put back before a verdict", action, err);
+    if (outcome == UP_TREE_IS_LOST)
+        return up_device_give_up(d, UP_STATELOST, "files: both copies of the plan are unreadable", action,
+                                 err);
     next.phase = UP_CONFIRMING;
     if (d->state.phase != UP_CONFIRMING && up_device_save(d, &next, err) < 0)
         return err->code;

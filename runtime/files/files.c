@@ -8,110 +8,22 @@
 #include "error.h"
 #include "files_here.h"
 #include "files_kept.h"
+#include "files_named.h"
 #include "files_try.h"
 #include "files_twin.h"
 #include "files_weak.h"
 #include "files_weak_dir.h"
-
-#define FOUND_LIMIT (UP_FILES_OPS * 128u)
-
-/* UP_STATELOST: neither copy of what the stage names is intact. */
-static int read_plan(struct up_files *f, struct up_error *err)
-{
-    char *bytes;
-    size_t len;
-    int rc = up_files_twin_read(f->storage, f->folder, f->stage.plan, UP_FILES_PLAN_LIMIT, &bytes, &len, err);
-
-    if (rc < 0)
-        return rc;
-    rc = up_files_plan_decode(&f->plan, (const uint8_t *)bytes, len, err);
-    free(bytes);
-    return rc;
-}
-
-static int read_found(struct up_files *f, struct up_error *err)
-{
-    char *bytes;
-    size_t len;
-    int rc = up_files_twin_read(f->storage, f->folder, f->stage.found, FOUND_LIMIT, &bytes, &len, err);
-
-    if (rc < 0)
-        return rc;
-    f->found = calloc(f->plan.op_count, sizeof *f->found);
-    if (!f->found)
-        rc = up_fail(err, UP_INTERNAL, "files: out of memory");
-    else
-        rc = up_files_found_decode(f->found, f->plan.op_count, (const uint8_t *)bytes, len, err);
-    free(bytes);
-    return rc;
-}
-
-/* What a switch and its undoing need. A sweep only needs the plan. */
-static bool needs_found(enum up_files_step step)
-{
-    return step == UP_FILES_SWITCHING || step == UP_FILES_SWITCHED || step == UP_FILES_UNDOING;
-}
-
-int up_files_open(struct up_files *f, struct up_storage *s, const char *state, struct up_error *err)
-{
-    int rc;
-
-    memset(f, 0, sizeof *f);
-    f->storage = s;
-    if (snprintf(f->state, sizeof f->state, "%s", state) >= (int)sizeof f->state ||
-        snprintf(f->folder, sizeof f->folder, "%s/files", state) >= (int)sizeof f->folder)
-        return up_fail(err, UP_USAGE, "%s: path too long", state);
-    if (up_files_stage_init(&f->record, s, f->folder, err) < 0 ||
-        up_files_stage_read(&f->record, &f->stage, err) < 0)
-        return err->code;
-    if (f->stage.step == UP_FILES_NONE)
-        return 0;
-    rc = read_plan(f, err);
-    if (rc == 0 && needs_found(f->stage.step))
-        rc = read_found(f, err);
-    if (rc == UP_INTERNAL) {
-        up_files_close(f);
-        return rc;
-    }
-    f->lost = rc < 0;
-    return 0;
-}
-
-void up_files_close(struct up_files *f)
-{
-    up_files_plan_free(&f->plan);
-    free(f->found);
-    f->found = NULL;
-}
-
-void up_files_stepped(const struct up_files *f)
-{
-    if (f->stepped)
-        f->stepped(f->watcher);
-}
-
-int up_files_check_here(const struct up_files *f, struct up_error *err)
-{
-    return up_files_here_check(f->storage, &f->plan, err);
-}
-
-int up_files_this_boot(const struct up_files *f, char out[37], struct up_error *err)
-{
-    if (f->storage->ops->boot_id(f->storage, out) < 0)
-        return up_fail(err, UP_WRITE, "files: the id of this boot cannot be read: %s", strerror(errno));
-    return 0;
-}
 
 static int enter(struct up_files *f, enum up_files_step step, struct up_error *err)
 {
     struct up_files_stage next = f->stage;
 
     next.step = step;
-    if (step == UP_FILES_UNDOING ? up_files_stage_write_both(&f->record, &next, err) < 0
-                                 : up_files_stage_write(&f->record, &next, err) < 0)
+    if (step == UP_FILES_UNDOING || f->resumed ? up_files_stage_write_both(&f->record, &next, err) < 0
+                                               : up_files_stage_write(&f->record, &next, err) < 0)
         return err->code;
     f->stage = next;
-    return 0;
+    return up_files_resume(f, err);
 }
 
 static struct up_files_work work_of(const struct up_files *f)
@@ -155,9 +67,15 @@ static int note_found(struct up_files *f, struct up_error *err)
     return 0;
 }
 
-static int unreadable(struct up_error *err)
+static int unreadable(const struct up_files *f, struct up_error *err)
 {
-    return up_fail(err, UP_STATELOST, "files: both copies of the plan are unreadable");
+    return up_fail(
+        err, UP_STATELOST,
+        "files: both copies of %s are unreadable, so neither the old nor the new tree can be made; %s or "
+        "mend the files by hand and order `moult settle --accept`",
+        f->plan.op ? "what an update found" : "the plan of an update",
+        f->plan.op ? "install a package that names every path of that update,"
+                   : "provision the device again,");
 }
 
 static bool has_weak(const struct up_files *f)
@@ -201,7 +119,7 @@ int up_files_switch(struct up_files *f, struct up_error *err)
     if (f->stage.step != UP_FILES_STAGED && f->stage.step != UP_FILES_SWITCHING)
         return up_fail(err, UP_BUSY, "files: a plan is %s", up_files_stage_step_name(f->stage.step));
     if (f->lost)
-        return unreadable(err);
+        return unreadable(f, err);
     if (up_files_check_here(f, err) < 0 || (f->stage.step == UP_FILES_STAGED && note_found(f, err) < 0))
         return err->code;
     w = work_of(f);
@@ -234,10 +152,10 @@ int up_files_undo(struct up_files *f, struct up_error *err)
 {
     int rc;
 
-    if (!needs_found(f->stage.step))
+    if (!up_files_stage_is_between(f->stage.step))
         return 0;
     if (f->lost)
-        return unreadable(err);
+        return unreadable(f, err);
     rc = undo(f, err);
     if (rc != UP_NOSPACE)
         return rc;
@@ -256,21 +174,18 @@ bool up_files_is(const struct up_files *f, bool new_tree)
     return is;
 }
 
-static void name_target(const struct up_files_plan *plan, uint32_t n, char *out, size_t len)
-{
-    const struct up_files_op *op = &plan->op[n];
-    const char *root = plan->root[op->root].path;
-
-    snprintf(out, len, "%s/%s%s%s", strcmp(root, "/") == 0 ? "" : root, op->dir, *op->dir ? "/" : "",
-             op->name);
-}
-
 void up_files_stuck(const struct up_files *f, char *out, size_t len)
 {
     const struct up_files_work w = work_of(f);
+    struct up_files below;
     struct up_error why;
     bool is = false;
 
+    if (up_files_open_suspended(f, &below, &why) > 0) {
+        up_files_stuck(&below, out, len);
+        up_files_close(&below);
+        return;
+    }
     snprintf(out, len, "%s", f->lost ? f->folder : "");
     if (f->lost || !f->found)
         return;
@@ -281,7 +196,7 @@ void up_files_stuck(const struct up_files *f, char *out, size_t len)
         }
     for (uint32_t n = f->plan.op_count; n-- > 0;)
         if (up_files_op_is_done(&w, n, false, &is, &why) < 0 || !is) {
-            name_target(&f->plan, n, out, len);
+            (void)!up_files_named_path(&f->plan, n, out, len);
             return;
         }
 }
@@ -290,7 +205,7 @@ static int forget(struct up_files *f, struct up_error *err)
 {
     const struct up_files_stage none = {.step = UP_FILES_NONE};
 
-    if (up_files_stage_write_both(&f->record, &none, err) < 0)
+    if (up_files_resume(f, err) < 0 || up_files_stage_write_both(&f->record, &none, err) < 0)
         return err->code;
     up_files_close(f);
     f->stage = none;
@@ -317,7 +232,8 @@ int up_files_sweep(struct up_files *f, bool new_tree, struct up_error *err)
     if (new_tree && f->stage.step == UP_FILES_SWITCHED && look_again(f, err) < 0)
         return err->code;
     if (up_files_check_here(f, err) < 0 ||
-        (f->stage.step != step && enter(f, step, err) < 0 && !frees_room(f, step, err)))
+        (f->stage.step != step && enter(f, step, err) < 0 && !frees_room(f, step, err)) ||
+        (new_tree && up_files_drop_suspended(f, err) < 0))
         return err->code;
     for (uint32_t n = 0; n < f->plan.op_count; n++) {
         up_files_stepped(f);
@@ -325,4 +241,10 @@ int up_files_sweep(struct up_files *f, bool new_tree, struct up_error *err)
             return err->code;
     }
     return forget(f, err);
+}
+
+int up_files_accept(struct up_files *f, struct up_error *err)
+{
+    up_files_sweep_loosely(f, &f->plan);
+    return up_files_drop_suspended(f, err) < 0 ? err->code : forget(f, err);
 }

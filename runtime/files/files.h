@@ -10,7 +10,7 @@
  * (files_settle.h). At every moment the complete old or the complete new tree
  * can be reached; until switch() nothing live changes.
  *
- * begin() and fill() are in files_staging.c, tidy() in files_tidy.c.
+ * open() and what belongs to it are in files_open.c, begin() and fill() in files_staging.c, tidy() in files_tidy.c.
  *
  * Nothing below a root is touched unless the plan's .here file lies there: a
  * partition may be mounted late.
@@ -31,13 +31,14 @@
 struct up_files {
     struct up_storage *storage;
     char state[UP_PATH_SIZE], folder[UP_PATH_SIZE]; /* <state>/files */
-    struct up_files_record record;
-    struct up_files_stage stage;
-    bool lost;                      /* the stage names a plan, or what was found, that cannot be read */
-    bool ended;                     /* this handle wrote UP_FILES_NONE */
-    struct up_files_plan plan;      /* unless the step is UP_FILES_NONE, or it is lost */
-    struct up_files_found *found;   /* from UP_FILES_SWITCHING on */
-    void (*stepped)(void *watcher); /* called before each step, to detect a hang; may be NULL */
+    struct up_files_record record, below_record;
+    struct up_files_stage stage, below; /* below: of a plan that waits under this one (files_suspended.c) */
+    bool resumed;                       /* the open plan is the suspended one, and that is still on record */
+    bool lost;                          /* the stage names a plan, or what was found, that cannot be read */
+    bool ended;                         /* this handle wrote UP_FILES_NONE */
+    struct up_files_plan plan;          /* unless the step is UP_FILES_NONE, or it is lost */
+    struct up_files_found *found;       /* from UP_FILES_SWITCHING on */
+    void (*stepped)(void *watcher);     /* called before each step, to detect a hang; may be NULL */
     void *watcher;
 };
 
@@ -47,6 +48,8 @@ struct up_files {
 UP_MUST_CHECK int up_files_open(struct up_files *f, struct up_storage *s, const char *state,
                                 struct up_error *err);
 void up_files_close(struct up_files *f);
+/* Read what the stage names, into a handle without a plan: it may be lost then. Errors: UP_INTERNAL. */
+UP_MUST_CHECK int up_files_load(struct up_files *f, struct up_error *err);
 
 /* Where the verified content of new files comes from. read() returns the number of bytes, less than
  * `len` only at the end of the content, or an error code. */
@@ -87,6 +90,24 @@ void up_files_stuck(const struct up_files *f, char *out, size_t len);
 
 /* The tree stays as it is, new or old. Remove all traces; the stage becomes none. */
 UP_MUST_CHECK int up_files_sweep(struct up_files *f, bool new_tree, struct up_error *err);
+
+/* The tree is neither the old nor the new one, and another plan is to replace all that the open one names:
+ * suspend this one. The handle is as in stage none then. It is resumed when the one on top has gone.
+ * Errors: UP_BUSY one is suspended already, or both copies of this one are unreadable; UP_WRITE, UP_NOSPACE. */
+UP_MUST_CHECK int up_files_suspend(struct up_files *f, struct up_error *err);
+/* The suspended one is open, and its stage is on record: its other record ends. */
+UP_MUST_CHECK int up_files_resume(struct up_files *f, struct up_error *err);
+/* The one on top stays for good: the suspended one ends. What cannot be removed of its names stays. */
+UP_MUST_CHECK int up_files_drop_suspended(struct up_files *f, struct up_error *err);
+/* Remove the temporary names of a plan, as far as that can be done. */
+void up_files_sweep_loosely(const struct up_files *f, const struct up_files_plan *plan);
+/* The suspended one: 1 *out is it, to be closed; 0 there is none. Errors: UP_STATELOST it cannot be read. */
+UP_MUST_CHECK int up_files_open_suspended(const struct up_files *f, struct up_files *out,
+                                          struct up_error *err);
+
+/* The tree stays as it is, although nobody knows what it is; the open plan, and a suspended one, end. What cannot
+ * be removed of their names stays. */
+UP_MUST_CHECK int up_files_accept(struct up_files *f, struct up_error *err);
 
 /* In stage none: remove what an interrupted plan left. Errors: UP_WRITE. */
 UP_MUST_CHECK int up_files_tidy(struct up_files *f, struct up_error *err);

@@ -240,8 +240,7 @@ int up_files_program_go_on(struct up_files *f, const struct up_files_hands *hand
 
 int up_files_program_go_back(struct up_files *f, const struct up_files_hands *hands, struct up_error *err)
 {
-    bool changed = f->stage.step == UP_FILES_SWITCHING || f->stage.step == UP_FILES_SWITCHED ||
-                   f->stage.step == UP_FILES_UNDOING;
+    bool changed = up_files_stage_is_between(f->stage.step);
 
     if (!changed && f->stage.step != UP_FILES_STAGED)
         return 0;

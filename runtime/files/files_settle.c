@@ -122,17 +122,11 @@ static const struct row {
 };
 /* clang-format on */
 
-/* At or past the first change, and not yet a verdict. */
-static bool is_between(enum up_files_step step)
-{
-    return step == UP_FILES_SWITCHING || step == UP_FILES_SWITCHED || step == UP_FILES_UNDOING;
-}
-
 enum up_files_action up_files_settle_decide(const struct up_files_facts *f)
 {
     enum up_files_action action = table[f->phase][f->step].action[f->runs];
 
-    if (f->lost && is_between(f->step) && action != UP_FILES_SWEEP_NEW)
+    if (f->lost && up_files_stage_is_between(f->step) && action != UP_FILES_SWEEP_NEW)
         return UP_FILES_MIXED;
     if (action == UP_FILES_LEAVE && !f->of_transaction)
         return UP_FILES_SWEEP_OLD;

@@ -17,12 +17,12 @@ static bool fits(const uint8_t *value, size_t len)
            value[VALUE - 1] == '\0';
 }
 
-int up_files_stage_init(struct up_files_record *r, struct up_storage *s, const char *folder,
+int up_files_stage_init(struct up_files_record *r, struct up_storage *s, const char *folder, const char *name,
                         struct up_error *err)
 {
     *r =
         (struct up_files_record){.record = {.storage = s, .magic = {'M', 'O', 'U', 'L', 'T', 'F', 'S', '1'}}};
-    if (snprintf(r->path, sizeof r->path, "%s/stage", folder) >= (int)sizeof r->path)
+    if (snprintf(r->path, sizeof r->path, "%s/%s", folder, name) >= (int)sizeof r->path)
         return up_fail(err, UP_USAGE, "%s: path too long", folder);
     r->record.path = r->path;
     r->record.capacity = CAPACITY;
@@ -80,6 +80,11 @@ int up_files_stage_prepare(struct up_files_record *r, struct up_error *err)
     if (rc == UP_NOTHING && up_files_stage_write(r, &none, err) < 0)
         return err->code;
     return rc == UP_NOTHING ? up_record_tend(&r->record, err) : rc;
+}
+
+bool up_files_stage_is_between(enum up_files_step step)
+{
+    return step == UP_FILES_SWITCHING || step == UP_FILES_SWITCHED || step == UP_FILES_UNDOING;
 }
 
 const char *up_files_stage_step_name(enum up_files_step step)

@@ -5,6 +5,7 @@
 #ifndef UP_FILES_STAGE_H
 #define UP_FILES_STAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "digest.h"
@@ -37,9 +38,9 @@ struct up_files_record {
     char path[UP_PATH_SIZE];
 };
 
-/* `folder` is <state>/files. Errors: UP_USAGE path too long. */
+/* `folder` is <state>/files, `name` that of the record in it. Errors: UP_USAGE path too long. */
 UP_MUST_CHECK int up_files_stage_init(struct up_files_record *r, struct up_storage *s, const char *folder,
-                                      struct up_error *err);
+                                      const char *name, struct up_error *err);
 /* UP_FILES_NONE when there is no record. Errors: those of up_record_read(). */
 UP_MUST_CHECK int up_files_stage_read(const struct up_files_record *r, struct up_files_stage *out,
                                       struct up_error *err);
@@ -53,6 +54,8 @@ UP_MUST_CHECK int up_files_stage_write(struct up_files_record *r, const struct u
  * before the tree is changed or put back, and before the traces of a plan are removed. */
 UP_MUST_CHECK int up_files_stage_write_both(struct up_files_record *r, const struct up_files_stage *stage,
                                             struct up_error *err);
+/* At or past the first change of the tree, and without a verdict. */
+bool up_files_stage_is_between(enum up_files_step step);
 /* "none", "staging", ... */
 const char *up_files_stage_step_name(enum up_files_step step);
 

@@ -1,6 +1,7 @@
 /*
  * files_tidy.c -- of files.h: what is left in stage none. The .here files
- * of a plan go before the plan, which alone knows where they are.
+ * of a plan go before the plan, which alone knows where they are. What belongs to a
+ * suspended plan stays.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,8 +12,12 @@
 #include "files.h"
 #include "files_here.h"
 
+#define KEPT 4 /* its plan, what was found, what ran; what is kept of weak roots */
+
 struct tidy {
     struct up_files *files;
+    char keep[KEPT][2 * UP_SHA256_SIZE + 1]; /* how the names of a suspended plan begin */
+    unsigned kept;
     struct up_error *err;
     unsigned removed;
     bool sure; /* that the record says none: a write that failed may reach the medium later */
@@ -29,10 +34,34 @@ static int make_sure(struct tidy *t)
     return t->rc;
 }
 
-/* The stage record's two files, and what belongs to others. */
-static bool stays(const char *name)
+/* The files of the two records, and what belongs to others. */
+static bool stays(const struct tidy *t, const char *name)
 {
-    return strcmp(name, "stage.0") == 0 || strcmp(name, "stage.1") == 0 || strcmp(name, "foreign") == 0;
+    if (strcmp(name, "stage.0") == 0 || strcmp(name, "stage.1") == 0 || strcmp(name, "foreign") == 0 ||
+        (t->kept > 0 && strncmp(name, "suspended.", 10) == 0))
+        return true;
+    for (unsigned i = 0; i < t->kept; i++)
+        if (strncmp(name, t->keep[i], strlen(t->keep[i])) == 0)
+            return true;
+    return false;
+}
+
+/* 1: nothing may be removed, because it is not known what belongs to the suspended plan. */
+static int find_kept(struct tidy *t, const struct up_files *f, struct up_error *err)
+{
+    struct up_files below;
+    int rc = up_files_open_suspended(f, &below, err);
+
+    if (rc < 0)
+        return rc == UP_INTERNAL ? rc : 1;
+    if (rc == 0)
+        return 0;
+    up_hex(below.stage.plan, UP_SHA256_SIZE, t->keep[t->kept++]);
+    up_hex(below.stage.found, UP_SHA256_SIZE, t->keep[t->kept++]);
+    up_hex(below.stage.ran, UP_SHA256_SIZE, t->keep[t->kept++]);
+    up_hex(below.plan.id, UP_FILES_ID_SIZE, t->keep[t->kept++]);
+    up_files_close(&below);
+    return 0;
 }
 
 /* What is not a plan has none. */
@@ -60,7 +89,7 @@ static int tidy_one(void *user, const char *name, enum up_node_kind kind)
     struct up_storage *s = t->files->storage;
     char path[UP_PATH_SIZE];
 
-    if ((kind != UP_NODE_FILE && kind != UP_NODE_DIR) || stays(name))
+    if ((kind != UP_NODE_FILE && kind != UP_NODE_DIR) || stays(t, name))
         return 0;
     if (snprintf(path, sizeof path, "%s/%s", t->files->folder, name) >= (int)sizeof path)
         return 0;
@@ -88,7 +117,10 @@ int up_files_tidy(struct up_files *f, struct up_error *err)
 {
     struct tidy t = {.files = f, .err = err, .sure = f->ended};
     struct up_storage *s = f->storage;
+    int rc = find_kept(&t, f, err);
 
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
     if (s->ops->list(s, f->folder, tidy_one, &t) < 0 && t.rc == 0)
         return errno == ENOENT ? 0 : up_fail(err, UP_WRITE, "%s: %s", f->folder, strerror(errno));
     if (t.rc == 0 && t.removed > 0 && s->ops->sync_dir(s, f->folder) < 0)

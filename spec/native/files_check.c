@@ -195,11 +195,6 @@ static bool keeps_new(enum up_files_action action)
     return action == UP_FILES_SWEEP_NEW || action == UP_FILES_FINISH || action == UP_FILES_VERDICT;
 }
 
-static bool between(enum up_files_step step)
-{
-    return step == UP_FILES_SWITCHING || step == UP_FILES_SWITCHED || step == UP_FILES_UNDOING;
-}
-
 static void check_row(enum up_files_phase phase, enum up_files_step step, enum up_files_executable_runs runs)
 {
     const struct up_files_facts facts = {.phase = phase, .step = step, .runs = runs, .of_transaction = true};
@@ -216,7 +211,7 @@ static void check_row(enum up_files_phase phase, enum up_files_step step, enum u
         assert_int_equal(action, UP_FILES_SWEEP_OLD);
     else if (runs != UP_FILES_NEW_PAIR || phase == UP_FILES_ROLLING_BACK)
         assert_false(keeps_new(action));
-    if (between(step)) { /* the tree is not left as it is but by a verdict or on trial */
+    if (up_files_stage_is_between(step)) { /* the tree is not left as it is but by a verdict or on trial */
         assert_int_not_equal(action, UP_FILES_NOTHING);
         assert_int_not_equal(action, UP_FILES_LEAVE);
         assert_int_not_equal(action, UP_FILES_SWEEP_OLD);
@@ -224,7 +219,7 @@ static void check_row(enum up_files_phase phase, enum up_files_step step, enum u
             assert_int_equal(up_files_settle_decide(&lost), UP_FILES_MIXED);
     }
     if (phase == UP_FILES_UNREADABLE)
-        assert_true(action == UP_FILES_WITHOUT || !between(step));
+        assert_true(action == UP_FILES_WITHOUT || !up_files_stage_is_between(step));
     else
         assert_int_not_equal(action, UP_FILES_WITHOUT);
     if (phase < UP_FILES_ARMED && phase > UP_FILES_IDLE && !keeps_new(action)) {
@@ -1077,7 +1072,7 @@ static void a_stage_reads_as_it_was_written(void **state)
         struct up_error err;
 
         sim_put_dir(sim, "/files", 0700);
-        assert_int_equal(up_files_stage_init(&r, sim_storage(sim), "/files", &err), 0);
+        assert_int_equal(up_files_stage_init(&r, sim_storage(sim), "/files", "stage", &err), 0);
         memset(&out, 0xff, sizeof out);
         assert_int_equal(up_files_stage_read(&r, &out, &err), 0);
         assert_memory_equal(&out, &(struct up_files_stage){.step = UP_FILES_NONE}, size);

@@ -132,7 +132,8 @@ describe("an update of files", function()
     w:run()
     w:wait("the agent's word", mixed)
     assert(w:shell "chattr -i app/etc")
-    w:wait_last("rolledback", 90)
+    w:wait("the old tree", function() return not mixed() end, 90)
+    w:wait_last "rolledback"
     w:wait_status { phase = "idle", release = "1.0.0" }
     assert.is_nil(mixed())
     assert.equal("old", w:tree())

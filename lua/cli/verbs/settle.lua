@@ -12,7 +12,7 @@ local LOOK_AGAIN = 0.2 -- seconds
 
 M.verb = {
   name = "settle",
-  usage = "settle [--clean] [-c CONFIG]",
+  usage = "settle [--accept] [--clean] [-c CONFIG]",
   summary = "make the files of an update whole, before their programs start",
   text = "For init scripts, before anything starts that an update of files may have changed. What a power cut left\n"
     .. "half done is done or undone. On trial it counts one start for each boot, and goes back itself when three are\n"
@@ -22,6 +22,8 @@ M.verb = {
   positional = { 0, 0 },
   common = { "config" },
   options = {
+    { name = "accept", help = "take files that can be made neither old nor new as they are, because you have seen that "
+      .. "they are right; what was open of updates of files is dropped" },
     { name = "clean", help = "also remove temporary files of ours that no update knows; only while none is open" },
   },
   example = "moult settle || exit 1",
@@ -33,13 +35,14 @@ local SAID = {
   new = "files: whole, those of the new release",
   old = "files: whole, those of the old release",
   trial = "files: whole, those of the release on trial",
+  accepted = "files: taken as they are",
 }
 
 -- One that is busy now may be `moult run`, which is starting.
-local function patiently(s, fn)
+local function patiently(s, fn, ...)
   local till = natives.loop.now() + WITHIN
   while true do
-    local result, message, code = fn(s.config)
+    local result, message, code = fn(s.config, ...)
     if result or code ~= "busy" or natives.loop.now() >= till then return result, message, code end
     s.tasks:wait(LOOK_AGAIN)
   end
@@ -53,7 +56,7 @@ end
 
 function M.run(parsed, env)
   return session.run(parsed, env, function(s)
-    local what, message, code = patiently(s, natives.device.settle)
+    local what, message, code = patiently(s, natives.device.settle, parsed.opts.accept)
     if not what then return failed(message, code) end
     if parsed.opts.clean then
       local removed

@@ -111,7 +111,8 @@ function M.lines(status, running, policy_days, slots, trusted)
   if status.files then add("files", "%s", status.files.version) end
   if status.mixed then
     add("mixed", "THE FILES ARE NEITHER THE OLD NOR THE NEW ONES, first at %s; %s", status.mixed, running
-      and "Moult tries again to put them back" or "`moult run` or `moult settle` puts them back")
+      and "Moult tries again to put them back, and takes a package that names all paths of that update"
+      or "`moult run` or `moult settle` puts them back")
   end
   for _, fix in ipairs(status.hotfixes or {}) do
     if IN_FORCE[fix.state] then add("hotfix", "%s %s, %s", fix.name, fix.version, fix.state) end

@@ -1,0 +1,48 @@
+#include "files_named.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "storage.h"
+
+bool up_files_named_path(const struct up_files_plan *plan, uint32_t n, char *out, size_t len)
+{
+    const struct up_files_op *op = &plan->op[n];
+    char above[UP_PATH_SIZE];
+
+    if (up_files_plan_is_step(op))
+        snprintf(above, sizeof above, "%s",
+                 strcmp(plan->root[op->root].path, "/") == 0 ? "" : plan->root[op->root].path);
+    else if (!up_files_named_path(plan, op->parent, above, sizeof above))
+        return false;
+    return snprintf(out, len, "%s/%s%s%s", above, op->dir, *op->dir ? "/" : "", op->name) < (int)len;
+}
+
+static bool is_at_or_below(const char *path, const char *top)
+{
+    size_t len = strlen(top);
+
+    return strncmp(path, top, len) == 0 && (path[len] == '\0' || path[len] == '/');
+}
+
+static bool is_named(const struct up_update_ini *ini, const char *path)
+{
+    for (size_t i = 0; i < ini->count; i++) {
+        const struct up_update_ini_entry *e = &ini->entry[i];
+
+        if (e->operation != UP_FILE_KEEP && strcmp(e->path, path) == 0)
+            return true;
+        if (e->operation == UP_FILE_DELETE && is_at_or_below(path, e->path))
+            return true;
+    }
+    return false;
+}
+
+bool up_files_named_all(const struct up_files_plan *plan, const struct up_update_ini *ini, char *first,
+                        size_t len)
+{
+    for (uint32_t n = 0; n < plan->op_count; n++)
+        if (!up_files_named_path(plan, n, first, len) || !is_named(ini, first))
+            return false;
+    return plan->op_count > 0;
+}

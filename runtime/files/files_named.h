@@ -1,0 +1,23 @@
+/*
+ * files_named.h -- the paths that the operations of a plan name, for people, and whether an
+ * update.ini names all of them, too.
+ */
+#ifndef UP_FILES_NAMED_H
+#define UP_FILES_NAMED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "files_plan.h"
+#include "update_ini.h"
+
+/* The path of the target of operation `n`, also of what lies in a new directory. False: too long. */
+bool up_files_named_path(const struct up_files_plan *plan, uint32_t n, char *out, size_t len);
+
+/* Whether lines of `ini` put, make or delete the target of each operation, or delete a directory above it.
+ * If not, `first` is the first path that none does. */
+bool up_files_named_all(const struct up_files_plan *plan, const struct up_update_ini *ini, char *first,
+                        size_t len);
+
+#endif
