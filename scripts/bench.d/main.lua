@@ -236,6 +236,10 @@ function measurements.qinglian()
   servers.qinglian(MOULT, quick and 100 or 1000, report)
 end
 
+function measurements.admin()
+  servers.admin(MOULT, quick, report)
+end
+
 function measurements.depot()
   servers.depot(MOULT, quick, report)
 end

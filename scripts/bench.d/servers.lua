@@ -65,4 +65,14 @@ function M.depot(moult, quick, report)
     f.failed, f.tag, f.rare, f.group, f.rollouts, f.bytes)
 end
 
+--- What people and their floods cost devices, and what a large upload costs the admin server.
+function M.admin(moult, quick, report)
+  local size = quick and "64M" or "5G"
+  local f = figures(moult, "admin.lua", programs(moult, "bench_crowd", ("%s %d"):format(size, quick and 1 or 10)))
+  report("admin flood", "a query of Luat is answered after %.2f ms alone, %.2f ms while eight clients try to log in "
+    .. "(%d tries), medians", f.alone, f.flooded, f.tries)
+  report(("admin upload %s"):format(size), "peak %d KiB; GET /me is answered after %.1f ms at the worst", f.peak,
+    f.asked)
+end
+
 return M
