@@ -149,6 +149,21 @@ describe("over the admin server", function()
       for _, number in ipairs { "0", "x", "99" } do assert.equal(404, ask("POST", "/undo/" .. number).status) end
     end)
 
+    it("shows the jobs that it has had", function()
+      local row = w.store:get("aliyun", "pk", "dev1")
+      for i, step in ipairs { { "1.0.1", "pending" }, { "1.0.1", "upgrading" }, { "1.0.1", "failed", -2 },
+        { "1.0.1", "pending" }, { "1.0.1", "succeeded" }, { "1.0.2", "pending" } } do
+        row.target, row.state, row.code, row.changed = step[1], step[2], step[3], i * 1000
+        assert(w.store:put(row))
+      end
+      local answer = ask("GET", device "dev1" .. "/jobs").object
+      assert.same({ "1.0.2", "pending" }, { answer.items[1].target, answer.items[1].state })
+      local past = {}
+      for i, job in ipairs(answer.past) do past[i] = { job.target, job.state, job.began, job.changed } end
+      assert.same({ { "1.0.2", "pending", 6, 6 }, { "1.0.1", "succeeded", 4, 5 }, { "1.0.1", "failed", 1, 3 } }, past)
+      assert.equal("-2", answer.past[3].code)
+    end)
+
     it("is forgotten with all that is known of it", function()
       local path = device "dev1"
       assert.equal(428, ask("DELETE", path).status)

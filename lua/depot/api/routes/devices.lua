@@ -13,6 +13,10 @@ local tags = require "depot.tags"
 
 local M = {}
 
+local STATES = { pending = true, upgrading = true, succeeded = true, failed = true, reverted = true,
+  superseded = true, cancelled = true }
+local ENDED = { succeeded = true, failed = true, reverted = true, superseded = true, cancelled = true }
+
 -- The rows of a product that a filter selects, and the last of them if there are more.
 local function select_rows(call, filter, limit)
   local store = call.world.store
@@ -63,8 +67,29 @@ local function job_of(call, row)
 end
 M.job_of = job_of
 
+-- What events say of the jobs that a device has had, the newest first: each begins as pending.
+local function past_jobs(call, rows)
+  local null, past, known = call.json.null, {}, {}
+  for i = #rows, 1, -1 do
+    local row = rows[i]
+    local old = known[row.release or ""]
+    if row.what == "pending" and not (old and not ENDED[old.state]) then
+      old = { target = row.release or null, began = row.at // 1000, rollout = row.rollout or null }
+      known[row.release or ""] = old
+      table.insert(past, 1, old)
+    end
+    if old and STATES[row.what] then
+      old.state, old.changed, old.code, old.text = row.what, row.at // 1000, row.code or null, row.text or null
+    end
+  end
+  return call.json.array(past)
+end
+
 local function device_jobs(call)
-  return { items = call.json.array { job_of(call, call.objects.D) }, next = call.json.null }
+  local rows, message, code = call.world.store:events_of_one(call.objects.D, nil, 1000)
+  if not rows then return nil, message, code end
+  local job = job_of(call, call.objects.D)
+  return { items = call.json.array { job }, past = past_jobs(call, rows), next = call.json.null }
 end
 
 -- The tags that a device is to have, as changes: {[tag] = wanted}.
@@ -145,7 +170,8 @@ M.routes = {
   { "GET", "/devices/{D}", "viewer", device, verb = "read", about = "One device" },
   { "GET", "/devices/{D}/events", "viewer", events, verb = "read", query = pages.numbered,
     about = "What happened to a device, the newest first" },
-  { "GET", "/devices/{D}/jobs", "viewer", device_jobs, verb = "read", about = "The job of a device" },
+  { "GET", "/devices/{D}/jobs", "viewer", device_jobs, verb = "read",
+    about = "The job of a device, and in `past` those that events tell of, the newest first" },
   { "PATCH", "/devices/{D}", "operator", change, verb = "tag", about = "Tags, note and hardware of a device", body = {
     tags = { type = "strings", most = 100, about = "all tags that it is to have" },
     note = { type = "string", about = "what to remember of it; empty removes it" },
