@@ -14,6 +14,9 @@ list("processes_system:be_child", 'unsetenv("WATCHDOG_USEC");', 'after unsetenv(
 list("keyset:decode", "memcpy(set->pending[i].name, at, UP_KEY_NAME_SIZE);",
   "after memcpy(set->pending[i].raw, at + UP_KEY_NAME_SIZE, UP_KEY_RAW_SIZE);", "two copies that do not meet")
 
+list("hotfix_set:check_room", "return need < room ? 0", "return need <= room ? 0", "a byte more or less is a choice")
+list("hotfix_set:up_hotfix_set_open", "memset(&set->ledger, 0, sizeof set->ledger);", ";",
+  "a ledger that is lost was not read into it")
 list("system_names:kind_of_entry", "if (entry->d_type != DT_UNKNOWN)", "if (entry->d_type == DT_UNKNOWN)",
   "both ways tell the same kind; file systems that do not tell it at once are rare")
 list("reuse:up_reuse_step", "done += r->block_size;", ";", "how much is looked at in a call is a choice")

@@ -22,6 +22,8 @@ M.checks = {
   record_walk = { "journal" },
   hotfix = { "hotfix" }, hotfix_gate = { "hotfix" }, hotfix_ledger = { "hotfix" }, hotfix_stage = { "hotfix" },
   hotfix_signed = { "hotfix" }, hotfix_move = { "hotfix" }, hotfix_settle = { "hotfix" },
+  hotfix_set = { "hotfix" }, hotfix_overlap = { "hotfix" },
+  files_kept = { "hotfix", "files_kept" }, files_reverse = { "hotfix" },
   supervisor_hotfix = { "hotfix" },
   gates = { "permit", "phase", "time", "device", "delta_install" },
   generation = { "archive", "generation", "phase", "device" },
@@ -152,6 +154,9 @@ local flows = {
   files = { { "files", "'confirmed, writer'", LONG }, { "files", "'rolled back, writer'", LONG },
     { "files", "confirmed", LONG }, { "files", "'rolled back, no links'", LONG },
     { "files", "'rolled back, foreign'", LONG } },
+  hotfixes = { { "hotfixes", "'files, undone'", SHORT }, { "hotfixes", "'files, higher, and back'", LONG },
+    { "hotfixes", "'files, dropped by files'", LONG }, { "hotfixes", "'files, stay'", SHORT },
+    { "hotfixes", "--faults 'files, undone'", LONG } },
   none = {},
 }
 
@@ -174,6 +179,7 @@ local own = {
 
 for name, checks in pairs(M.checks) do
   if checks[1] == "files" then own[name] = flows.files end
+  if checks[1] == "hotfix" and not name:find "^supervisor" then own[name] = flows.hotfixes end
 end
 
 -- Checks that take longer than those flows.
