@@ -5,8 +5,8 @@
  *     ./qinglian 1001 01.00 iot.example 8990
  *
  * The text's errors are put right: a chunk is written once, the file is opened and closed for a patch
- * only, and a patch has ended after its last chunk. What the agent takes by itself, it reports by
- * itself, so iot_patch_end() is for a patch that this program would take alone.
+ * only, and a patch has ended after its last chunk. What the agent takes by itself, it tests and
+ * reports by itself; iot_patch_end() with DEV_STA_PATCH_FAILED fails that test.
  */
 #include <moult/qinglian.h>
 #include <stdio.h>

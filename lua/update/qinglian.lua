@@ -7,7 +7,8 @@
 --     function qinglian.iot_patches_list_cb(count, list) end            -- items: name, version, total_len
 --     function qinglian.iot_chunk_cb(stat, offset, size, data) return qinglian.ACK_OK end -- the bytes, in order
 --     qinglian.iot_patch_req(name, version)  -- 0: asked for; -1: not in the list, or something is under way
---     qinglian.iot_patch_end(name, version, qinglian.DEV_STA_PATCH_SUCCESS) -- of what this program itself took
+--     qinglian.iot_patch_end(name, version, qinglian.DEV_STA_PATCH_SUCCESS) -- of what this program itself took;
+--     -- with DEV_STA_PATCH_FAILED what the agent takes fails its test, or is undone
 --     local seconds = qinglian.iot_get_onlinetime()                     -- since 1970 by the cloud; 0: not known
 --
 -- The names are the SDK's; a script defines the callbacks that it wants. The agent

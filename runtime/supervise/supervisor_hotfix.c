@@ -10,7 +10,7 @@
  * changed here only (hotfix.h); the agent hears of each result:
  *
  *     from it:  hotfix apply ID live|plain | hotfix undo one|all live|plain NAME | hotfix handled yes|no |
- *               hotfix again ID | hotfix erred MESSAGE | hotfix ill MESSAGE
+ *               hotfix again ID | hotfix erred MESSAGE | hotfix ill MESSAGE | hotfix bad MESSAGE
  *     to it:    hotfix take ID | hotfix leave ID | answer hotfix ok STATE | answer hotfix CODE MESSAGE
  *
  * `again` runs the test of one that is in force; the answer is "passed" or "failed", and nothing else follows.
@@ -186,6 +186,7 @@ static void hear_apply(struct up_supervisor *s, const char *id, bool live)
     }
     name_it(s, id);
     s->fix.live = live && up_child_running(s->script);
+    s->fix.condemned[0] = '\0';
     s->fix.until = up_supervisor_now(s) + (uint64_t)s->config->hotfix_time * 1000;
     if (!put_files(s))
         return;
@@ -235,7 +236,9 @@ static bool is_gone(const struct up_supervisor *s)
 
 static void hear_handled(struct up_supervisor *s, bool yes)
 {
-    if (s->fix.turn == UP_FIX_TAKEN && yes)
+    if (s->fix.turn == UP_FIX_TAKEN && s->fix.condemned[0])
+        fail(s, s->fix.condemned);
+    else if (s->fix.turn == UP_FIX_TAKEN && yes)
         try_it(s);
     else if (s->fix.turn == UP_FIX_TAKEN)
         fail(s, "its handler did not take it");
@@ -255,6 +258,16 @@ static void hear_bad(struct up_supervisor *s, const char *what, const char *mess
         return;
     snprintf(why, sizeof why, "%s: %s", what, message);
     fail(s, why);
+}
+
+/* A program that looked at it says so. A handler that is at it answers first, so that its answer is not taken for
+ * that to the order to leave it. */
+static void hear_condemned(struct up_supervisor *s, const char *why)
+{
+    if (s->fix.turn == UP_FIX_TAKEN)
+        snprintf(s->fix.condemned, sizeof s->fix.condemned, "%.*s", UP_HOTFIX_WHY_SIZE - 1, why);
+    else if (is_tested(s))
+        fail(s, why);
 }
 
 /* How the test of one in force ended, which changes nothing. */
@@ -299,6 +312,8 @@ void up_supervisor_hear_hotfix(struct up_supervisor *s, const char *rest)
         hear_bad(s, "a task of the script failed", rest + 6);
     else if (strncmp(rest, "ill ", 4) == 0)
         hear_bad(s, "policy", rest + 4);
+    else if (strncmp(rest, "bad ", 4) == 0)
+        hear_condemned(s, rest + 4);
     else if (sscanf(rest, "handled %7s", word) == 1)
         hear_handled(s, strcmp(word, "yes") == 0);
 }

@@ -79,11 +79,12 @@ struct up_supervisor {
     struct {
         enum up_fix_turn turn;
         char id[UP_HOTFIX_ID_SIZE];
-        char name[8 + 2 * UP_HOTFIX_SIZE]; /* "hotfix NAME VERSION" */
-        bool lua;                          /* it has modules */
-        bool live;                         /* the script's handler takes it */
-        bool led;                          /* the script that runs was started with it, */
-        uint64_t led_at;                   /* ms; at this time */
+        char name[8 + 2 * UP_HOTFIX_SIZE];  /* "hotfix NAME VERSION" */
+        bool lua;                           /* it has modules */
+        char condemned[UP_HOTFIX_WHY_SIZE]; /* why a program calls it bad; "": none does */
+        bool live;                          /* the script's handler takes it */
+        bool led;                           /* the script that runs was started with it, */
+        uint64_t led_at;                    /* ms; at this time */
         unsigned start;    /* up_child_starts() of the script that has it, or has to leave it */
         uint64_t until;    /* ms; when it has failed */
         uint64_t alive_at; /* ms; when the script has lived with it */

@@ -170,6 +170,33 @@ static void test_live(void **state)
     assert_int_equal(starts(), 1);
 }
 
+/* A program says that it is bad. A handler that is at it answers first: the next answer is to the order to leave it. */
+static void test_condemned(void **state)
+{
+    const struct play_step handled[] = {BEGIN(apply_live), SAY("hotfix bad a program says so"),
+                                        WAIT(1000),        SAY("hotfix handled yes"),
+                                        WAIT(1000),        SAY("hotfix handled no"),
+                                        WAIT(3000),        OVER};
+    const struct play_step alive[] = {
+        BEGIN(apply), END(TESTER, 0), WAIT(3000), SAY("hotfix bad a program says so"), WAIT(3000), OVER};
+    const struct play_step later[] = {
+        BEGIN(apply), END(TESTER, 0), WAIT(12000), SAY("hotfix bad a program says so"), WAIT(3000), OVER};
+    (void)state;
+
+    run(handled);
+    must_do("agent < hotfix leave ");
+    must_be(UP_HOTFIX_QUARANTINED, "a program says so");
+    assert_int_equal(starts(), 2); /* without it */
+    tear_down(NULL);
+    set_up(NULL);
+    run(alive);
+    must_be(UP_HOTFIX_QUARANTINED, "a program says so");
+    tear_down(NULL);
+    set_up(NULL);
+    run(later);
+    must_be(UP_HOTFIX_FRESH, "");
+}
+
 /* What the medium made of it leads no script. */
 static void test_spoiled(void **state)
 {
@@ -492,6 +519,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_result, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_script_ends, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_live, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_condemned, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_taken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_spoiled, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_task_fails, set_up, tear_down),

@@ -28,11 +28,11 @@ describe("Qinglian's patches", function()
 
   after_each(function() c:close() end)
 
-  -- `more`: fields of the cloud
-  local function device(more, files)
+  -- `more`: fields of the cloud; `program`: Lua before the script
+  local function device(more, files, program)
     files = files or {}
     files["clock.lua"] = says "old"
-    c:device(more, files, SCRIPT, "hotfix_time = 15,")
+    c:device(more, files, (program or "") .. SCRIPT, "hotfix_time = 15,")
     w:run()
     w:wait_log("device", "clock old")
     w:wait("the device at the depot", function() return c:known().release == "01.00" end, 40)
@@ -158,6 +158,38 @@ describe("Qinglian's patches", function()
     w:run()
     w:wait("the result", function() return state "v1" == "done" end, 90)
     assert.same({ "v1 fresh" }, ledger())
+  end)
+
+  it("fail by the word of a program that looks at them, and are undone when that comes later", function()
+    c:serve()
+    device(nil, nil, ([[
+      local qinglian = require "update.qinglian"
+      update.on("hotfix", function(fix)
+        package.loaded.clock = nil
+        if fix.version == "v1" and fix.action == "apply" then
+          qinglian.iot_patch_end(fix.name, fix.version, qinglian.DEV_STA_PATCH_FAILED)
+        end
+        return true
+      end)
+      sys.taskInit(function()
+        while not io.open "%s/flag" do sys.wait(500) end
+        qinglian.iot_patch_end("clock", "v1", qinglian.DEV_STA_PATCH_SUCCESS)
+        qinglian.iot_patch_end("clock", "v2", qinglian.DEV_STA_PATCH_FAILED)
+      end)]]):format(w.dir))
+    add(2, "v1")
+    assert.match("its test failed", patch(("verify depot v1 --device %s"):format(MAC), 19))
+    assert.match("a program called it failed", w:status().hotfixes[1].message)
+    w:write("device.log", "")
+    w:wait_log("device", "clock old")
+    add(3, "v2")
+    patch(("verify depot v2 --device %s"):format(MAC))
+    w:wait_log("device", "clock v3")
+    w:write("flag", "")
+    w:wait("the news at the depot", function() return state "v2" == "reverted" end, 30)
+    assert.same({ "v1 quarantined", "v2 undone" }, ledger())
+    assert.equal("failed", state "v1") -- whatever the program says of it then
+    w:write("device.log", "")
+    w:wait_log("device", "clock old")
   end)
 
   it("are not taken if policy defers them", function()

@@ -3,6 +3,7 @@
 -- @module cli.verbs.status
 
 local natives = require "update.natives"
+local ledgers = require "update.engine.ledger"
 local offers = require "update.engine.offer"
 local progress = require "cli.progress"
 local session = require "cli.session"
@@ -64,7 +65,20 @@ function M.object(status)
   return out
 end
 
-local IN_FORCE = { testing = true, fresh = true, applied = true }
+-- One line a name: the newest that is tested or in force, and what it took the place of.
+local function hotfix_lines(add, rows)
+  local newest = {}
+  for _, row in ipairs(rows) do
+    if row.state == "testing" or ledgers.is_in_force(row) then newest[row.name] = row end
+  end
+  for _, row in ipairs(rows) do
+    local lower = newest[row.name] == row and ledgers.leading(rows, row.name, row.id)
+    if newest[row.name] == row then
+      add("hotfix", "%s %s, %s%s", row.name, row.version, row.state, lower and ", replaces " .. lower.version or "")
+    end
+  end
+end
+
 
 local function when(time)
   return time and time > 0 and os.date("!%Y-%m-%d %H:%M:%S UTC", time) or "at an unknown time"
@@ -114,9 +128,7 @@ function M.lines(status, running, policy_days, slots, trusted)
       and "Moult tries again to put them back, and takes a package that names all paths of that update"
       or "`moult run` or `moult settle` puts them back")
   end
-  for _, fix in ipairs(status.hotfixes or {}) do
-    if IN_FORCE[fix.state] then add("hotfix", "%s %s, %s", fix.name, fix.version, fix.state) end
-  end
+  hotfix_lines(add, status.hotfixes or {})
   add("phase", "%s", status.phase)
   if status.transaction then add("transaction", "%s", transaction_line(status.transaction, status.phase)) end
   if status.retry then

@@ -3,6 +3,7 @@
 -- @module update.agent.hotfixes
 
 local engine_hotfix = require "update.engine.hotfix"
+local ledgers = require "update.engine.ledger"
 
 local M = {}
 
@@ -24,9 +25,7 @@ local function how(self)
 end
 
 local function row_of(self, id)
-  for _, row in ipairs(self.agent.device:hotfixes() or {}) do
-    if row.id == id then return row end
-  end
+  return ledgers.of_id(self.agent.device:hotfixes() or {}, id)
 end
 
 -- Until that test is over, policy is asked how the script does, as on trial, and what it calls ill fails the test.
@@ -46,7 +45,7 @@ end
 -- @tparam string id of its folder
 -- @treturn string state in the ledger | nil, message, code
 function Hotfixes:apply(id)
-  local test = {}
+  local test = { id = id }
   self.testing = test
   self.agent.tasks:spawn("health", watch_health, self, test)
   local state, message, code = self.agent.supervisor:order("hotfix", ("apply %s %s"):format(id, how(self)),
@@ -70,6 +69,24 @@ function Hotfixes:erred(message)
   if self.testing then self.agent.supervisor:send("hotfix erred " .. message:match "^[^\n]*") end
 end
 
+--- A program that takes its patches itself, too, says that this one is bad: it fails with its test, and what is in
+-- force already is undone. Nothing of the ledger is changed for one that has ended.
+-- @tparam table item name, version
+function Hotfixes:condemned(item)
+  local agent = self.agent
+  local rows = agent.device:hotfixes() or {}
+  local row, tested = ledgers.find(rows, item), self.testing and ledgers.of_id(rows, self.testing.id)
+  if self.testing and (not tested or ledgers.is_same(tested, item)) then
+    agent.supervisor:send "hotfix bad a program called it failed"
+  elseif row and ledgers.is_in_force(row) then
+    agent.tasks:spawn("hotfix " .. row.name, function()
+      local ok, message, code = self:undo(row.name)
+      agent.log(("hotfix %s %s: a program called it failed: %s"):format(row.name, row.version,
+        ok and "undone" or ("it stays: %s (%s)"):format(message, code)))
+    end)
+  end
+end
+
 --- What came before a cut is tried once more, without asking the cloud; `resumed` is its id after that.
 function Hotfixes:resume()
   local agent = self.agent
@@ -84,13 +101,8 @@ end
 
 -- The folder of the lower version that comes back when this one goes.
 local function below(self, row)
-  local rows = self.agent.device:hotfixes() or {}
-  for i = #rows, 1, -1 do
-    local other = rows[i]
-    if other.name == row.name and other.id ~= row.id and (other.state == "applied" or other.state == "fresh") then
-      return other.dir
-    end
-  end
+  local lower = ledgers.leading(self.agent.device:hotfixes() or {}, row.name, row.id)
+  return lower and lower.dir
 end
 
 -- Ask the handler: true if it did.

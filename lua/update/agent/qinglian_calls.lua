@@ -5,6 +5,7 @@
 -- @module update.agent.qinglian_calls
 
 local qinglian = require "update.cloud.qinglian"
+local ledgers = require "update.engine.ledger"
 
 local M = {}
 
@@ -22,21 +23,17 @@ local function named(request)
   return qinglian.named { n = request.name, v = request.version }
 end
 
-local function same(a, b)
-  return a ~= nil and a.name == b.name and a.version == b.version
-end
-
 -- Ask for a patch of the current list. One that policy chose is under way or waits already.
 function calls.patch_req(self, request)
   local wanted, state = named(request), self.state
   if not wanted or state.link ~= "authed" then return { value = -1 } end
-  if state.patch and same(state.patch.item, wanted) then return { value = 0 } end
+  if ledgers.is_same(state.patch and state.patch.item, wanted) then return { value = 0 } end
   for _, item in ipairs(state.wanted or {}) do
-    if same(item, wanted) then return { value = 0 } end
+    if ledgers.is_same(item, wanted) then return { value = 0 } end
   end
   if state.patch or state.firmware then return { value = -1 } end
   for _, item in ipairs(self.items or {}) do
-    if same(item, wanted) then
+    if ledgers.is_same(item, wanted) then
       self:drive { type = "want", items = { item } }
       return { value = 0 }
     end
@@ -44,12 +41,16 @@ function calls.patch_req(self, request)
   return { value = -1 }
 end
 
--- How a patch did. Of one that the agent itself takes, the agent tells the cloud.
+-- How a patch did. Of one that the agent itself takes, or took, the agent tells the cloud, and failed counts: test,
+-- handler and this agree, or it is undone.
 function calls.patch_end(self, request)
   local ended, state = named(request), self.state
   if not ended or type(request.ok) ~= "boolean" then return { value = -1 } end
-  if not (state.patch and same(state.patch.item, ended)) then
+  local is_under_way = ledgers.is_same(state.patch and state.patch.item, ended)
+  if not is_under_way and not self:knows(ended) then
     self:drive { type = "patch_result", name = ended.name, version = ended.version, ok = request.ok }
+  elseif not request.ok then
+    self.agent.hotfixes:condemned(ended)
   end
   return { value = 0 }
 end

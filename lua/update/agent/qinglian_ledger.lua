@@ -7,21 +7,25 @@
 --
 -- @module update.agent.qinglian_ledger
 
+local ledgers = require "update.engine.ledger"
+
 local Ledger = setmetatable({}, { __index = require "update.agent.qinglian_patch_job" })
 Ledger.__index = Ledger
 
 local LOOK = 5 -- seconds between two looks
 local MOST = 32 -- patches that are watched
 
-local GOOD = { fresh = true, applied = true }
 local BAD = { undone = true, quarantined = true }
 
 --- Whether the device has a patch.
 function Ledger:has(item)
-  for _, row in ipairs(self.agent.device:hotfixes() or {}) do
-    if row.name == item.name and row.version == item.version and GOOD[row.state] then return true end
-  end
-  return false
+  local row = ledgers.find(self.agent.device:hotfixes() or {}, item)
+  return row ~= nil and ledgers.is_in_force(row)
+end
+
+--- Whether the device had it, or has it.
+function Ledger:knows(item)
+  return ledgers.find(self.agent.device:hotfixes() or {}, item) ~= nil
 end
 
 local function keep(self)
@@ -49,7 +53,7 @@ function Ledger:watch_patch(item, was)
   local watched = {}
   for i = math.max(1, #self.watched - MOST + 2), #self.watched do
     local one = self.watched[i]
-    if one.name ~= item.name or one.version ~= item.version then watched[#watched + 1] = one end
+    if not ledgers.is_same(one, item) then watched[#watched + 1] = one end
   end
   watched[#watched + 1] = { name = item.name, version = item.version, was = was }
   self.watched = watched
@@ -58,15 +62,11 @@ end
 
 -- How a patch did: true, false, or nil: it is not known yet. `over`: it needs no further look.
 local function result_of(ledger, one)
-  for i = #ledger, 1, -1 do
-    local row = ledger[i]
-    if row.name == one.name and row.version == one.version then
-      if GOOD[row.state] then return true, false end
-      if BAD[row.state] then return false, true end
-      return nil, row.state == "dropped"
-    end
-  end
-  return nil, false
+  local row = ledgers.find(ledger, one)
+  if not row then return nil, false end
+  if ledgers.is_in_force(row) then return true, false end
+  if BAD[row.state] then return false, true end
+  return nil, row.state == "dropped"
 end
 
 local function look(self)
@@ -89,12 +89,10 @@ end
 local function take_up(self)
   local id = self.agent.hotfixes.resumed
   if not id or id == self.taken_up then return end
-  for _, row in ipairs(self.agent.device:hotfixes() or {}) do
-    if row.id == id then
-      self.taken_up = id
-      return self:watch_patch(row)
-    end
-  end
+  local row = ledgers.of_id(self.agent.device:hotfixes() or {}, id)
+  if not row then return end
+  self.taken_up = id
+  self:watch_patch(row)
 end
 
 --- A task.

@@ -7,6 +7,7 @@
 -- @module update.engine.hotfix
 
 local heads = require "update.engine.head"
+local ledgers = require "update.engine.ledger"
 local offers = require "update.engine.offer"
 local places = require "update.engine.place"
 local retry = require "update.engine.retry"
@@ -73,11 +74,11 @@ local function take_rest(engine, where, head)
   end
 end
 
+-- The id of its folder, if that very package is in force.
 local function in_force(engine, manifest)
-  for _, row in ipairs(engine.device:hotfixes() or {}) do
-    local is_same = row.id == manifest.digest:sub(1, #row.id)
-    if is_same and (row.state == "applied" or row.state == "fresh") then return row.id end
-  end
+  local fix = manifest.hotfix
+  local row = ledgers.find(engine.device:hotfixes() or {}, fix)
+  return row and ledgers.is_in_force(row) and row.id == manifest.digest:sub(1, #row.id) and row.id or nil
 end
 
 local function take_again(engine, where, head, test)
@@ -113,21 +114,6 @@ function M.test_again(engine, place, test)
   end)
 end
 
--- The newest row of that name in the ledger that is in force.
-local function applied(ledger, name)
-  for i = #ledger, 1, -1 do
-    local row = ledger[i]
-    if row.name == name and (row.state == "applied" or row.state == "fresh") then return row.version end
-  end
-end
-
-local function is_closed(ledger, fix)
-  for _, row in ipairs(ledger) do
-    if row.name == fix.name and row.version == fix.version and row.state == "quarantined" then return true end
-  end
-  return false
-end
-
 --- The rows that policy's choose() is given: one a name, the highest that is not quarantined.
 -- @tparam {table,...} list of a cloud: name, version, size, cloud, security
 -- @tparam {table,...} ledger as device:hotfixes() gives it
@@ -135,11 +121,12 @@ end
 function M.rows(list, ledger)
   local rows, by_name = {}, {}
   for _, fix in ipairs(list) do
-    local known = by_name[fix.name]
-    if not is_closed(ledger, fix) and (not known or version.compare(fix.version, known.version) > 0) then
+    local known, entry, leads = by_name[fix.name], ledgers.find(ledger, fix), ledgers.leading(ledger, fix.name)
+    local is_closed = entry and entry.state == "quarantined"
+    if not is_closed and (not known or version.compare(fix.version, known.version) > 0) then
       local row = known or {}
       for _, field in ipairs { "name", "version", "size", "cloud", "security" } do row[field] = fix[field] end
-      row.applied = applied(ledger, fix.name)
+      row.applied = leads and leads.version
       if not known then rows[#rows + 1] = row end
       by_name[fix.name] = row
     end

@@ -84,8 +84,8 @@ iot_s32 iot_ota_option_set(iot_u32 expect_time, iot_u32 chunk_size, OTA_TYPE typ
  * the list, or something else is under way. */
 iot_s32 iot_patch_req(const char *name, const char *version);
 
-/* Tell the cloud how a patch did that the program itself took. 0; -1: an argument is invalid, or there
- * is no agent. */
+/* Tell the cloud how a patch did that the program itself took. Of one that the agent takes, the agent tells:
+ * DEV_STA_PATCH_FAILED fails its test, or undoes it. 0; -1: an argument is invalid, or there is no agent. */
 iot_s32 iot_patch_end(const char *name, const char *version, DEV_STATUS_T patch_state);
 
 /* Seconds since 1970 by the cloud's clock; 0: not known yet. */
