@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -40,6 +41,7 @@ struct statement {
 struct handle {
     sqlite3 *db;             /* NULL once closed, and while opening */
     struct statement *first; /* those that are not closed */
+    int timeout;             /* ms to wait for a lock */
 };
 
 static int code_of(int rc)
@@ -89,6 +91,19 @@ static sqlite3 *check_open(lua_State *L)
     if (!h->db)
         luaL_error(L, "attempt to use a closed database");
     return h->db;
+}
+
+/* Look every millisecond. SQLite's own handler waits up to 100 ms between two
+ * looks, and would miss the moments in which a busy depot lets others write. */
+static int wait_for_lock(void *arg, int looks)
+{
+    const struct handle *h = arg;
+    const struct timespec pause = {.tv_nsec = 1000000};
+
+    if (looks >= h->timeout)
+        return 0;
+    nanosleep(&pause, NULL);
+    return 1;
 }
 
 static int configure(sqlite3 *db, bool readonly, bool wal)
@@ -152,13 +167,14 @@ static int f_open(lua_State *L)
     }
     h = lua_newuserdatauv(L, sizeof *h, 0);
     memset(h, 0, sizeof *h);
+    h->timeout = (int)timeout;
     luaL_setmetatable(L, DATABASE);
     if (!readonly && strcmp(path, ":memory:") != 0)
         make_private(path);
     rc = sqlite3_open_v2(path, &h->db,
                          readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
     if (rc == SQLITE_OK)
-        rc = sqlite3_busy_timeout(h->db, (int)timeout);
+        rc = sqlite3_busy_handler(h->db, wait_for_lock, h);
     if (rc == SQLITE_OK)
         rc = configure(h->db, readonly, wal);
     if (rc == SQLITE_OK)

@@ -15,11 +15,14 @@ Commits.__index = Commits
 local TOGETHER = 50       -- of changes in one transaction, at most
 local GATHER = 1          -- to wait for more messages before a commit
 local PAUSE = 1000        -- after the store has failed
+local REST = 3            -- between two transactions while there is more to do, so that others can write: a person
+                          -- who pauses a rollout in time
 
---- @tparam table parts store, inbox, on_event (function(event)); offers is set before the first step
+--- @tparam table parts store, inbox, on_event (function(event)), clock (function -> monotonic ms; nil: no rest); offers
+--   is set before the first step
 -- @treturn table commits
 function M.new(parts)
-  parts.told, parts.notes, parts.resume_at = {}, {}, 0
+  parts.told, parts.notes, parts.resume_at, parts.rest_till = {}, {}, 0, 0
   return setmetatable(parts, Commits)
 end
 
@@ -79,6 +82,7 @@ function Commits:step(now, busy)
   end
   self.commit_at = self.commit_at or now + TOGETHER
   if busy and now < self.commit_at and not self.inbox:is_full() then return true end
+  if busy and self.clock then self.rest_till = self.clock() + REST end
   return self:commit()
 end
 
@@ -95,6 +99,9 @@ end
 function Commits:pause(now)
   return math.max(0, self.resume_at - now)
 end
+
+--- Milliseconds in which the store is left to others; 0: none.
+function Commits:rest() return self.clock and math.max(0, self.rest_till - self.clock()) or 0 end
 
 --- Milliseconds until step() has to be called again, or nil.
 function Commits:timeout()

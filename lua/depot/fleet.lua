@@ -46,7 +46,8 @@ local AT_ONCE = 500       -- messages a step, at most
 --   (function -> array of the catalog), link (function(entry, row) -> URL, seconds
 --   of its life), now (function -> ms since 1970), on_event
 --   (function(event): {kind, cloud, product, device, ...}), pace (depot.pace, shared with others; or nil),
---   qinglian (function(remarks, say) -> depot.qinglian; or nil), keep_modes (of depot.registry, or nil)
+--   qinglian (function(remarks, say) -> depot.qinglian; or nil), keep_modes (of depot.registry, or nil), clock (of
+--   depot.commits, or nil)
 -- @tparam[opt] table options pace (offers a second, without parts.pace), settle (ms), auto (boolean: new products are)
 -- @treturn table fleet: fd(), wants_write(), timeout() (ms), step(), look(), close()
 function M.new(parts, options)
@@ -56,7 +57,8 @@ function M.new(parts, options)
     connected = false, granted = 0, next_look = 0, next_prune = 0, silence = silence.new(parts.store, parts.now()),
     inbox = inbox.new(parts.mqtt, AT_ONCE), remarks = remarks.new(parts.on_event),
   }, Fleet)
-  self.commits = commits.new { store = parts.store, inbox = self.inbox, on_event = parts.on_event }
+  self.commits = commits.new { store = parts.store, inbox = self.inbox, on_event = parts.on_event,
+    clock = parts.clock }
   local function tell(kind, row, fields)
     if kind == "offered" then self.commits:note(events.offer(row, self.now())) end
     local event = fields or {}
@@ -147,7 +149,7 @@ local STAGES = { "_refresh", "_receive", "_push", "_sweep", "_prune", "_recount"
 -- @treturn true|nil nil, message, code: the store failed; it will be tried again
 function Fleet:step()
   local now, base = self.now()
-  if self:is_paused() then return true end
+  if self:is_paused() or self.commits:rest() > 0 then return true end
   self.more, self.busy = false, false
   self.digests:step()
   if self.qinglian then self.qinglian:step(now) end
@@ -195,6 +197,8 @@ end
 function Fleet:timeout()
   local now = self.now()
   if self:is_paused() then return self.commits:pause(now) end
+  local rest = math.ceil(self.commits:rest())
+  if rest > 0 then return rest end
   if self.more or self.digests:busy() or self.qinglian and self.qinglian:busy() then return 0 end
   local wait = math.min(LOOK, self.mqtt:remaining(), self.commits:timeout() or LOOK)
   local due = self.connected and self.offers:timeout(now)

@@ -183,7 +183,8 @@ function M.open(natives, options)
   self.fleet = fleet.new({
     mqtt = client, store = kept, digests = digests.new(natives, kept), json = natives.json,
     sha256 = natives.digest.sha256, packages = options.packages, now = now, on_event = options.on_event,
-    pace = options.pace, keep_modes = function(known) keep_modes(natives, options, known) end,
+    pace = options.pace, clock = function() return natives.loop.now() * 1000 end,
+    keep_modes = function(known) keep_modes(natives, options, known) end,
     qinglian = options.qinglian and function(remarks, say)
       return qinglian.new { json = natives.json, aes = natives.cipher, md5 = natives.digest.md5, hmac = hmac,
         secret = secret, products = options.qinglian.products, say = say, remarks = remarks, dir = options.dir,
