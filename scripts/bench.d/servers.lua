@@ -58,6 +58,9 @@ function M.depot(moult, quick, report)
   report(("depot %d open jobs"):format(count), "superseded: %d lines, %.1f rows written a job, the offer to a device in"
     .. " it; withdrawn: %d lines, %.1f rows a job, in %.1f s", f.newer_lines, f.newer_puts / count, f.withdrawn_lines,
     f.withdrawn_puts / count, f.withdrawn_seconds)
+  f = figures(moult, "paused.lua", ("'%s' %d"):format(moult, quick and 20000 or 50000))
+  report(("depot %d paused"):format(quick and 20000 or 50000), "%d offered before a pause, %d while it lasted "
+    .. "(aim: none), %d never, once it was resumed (aim: none)", f.before, f.paused, f.missed)
   count = quick and 10000 or 100000
   f = figures(moult, "rows.lua", count)
   report(("depot %d rows"):format(count), "slowest of five, ms (aim <= 100): status %d; lists: a name %d, a prefix %d, "
