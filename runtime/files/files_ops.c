@@ -221,26 +221,35 @@ static int may_cover(const struct up_files_work *w, const struct at *a, uint32_t
     return !there && waits ? refuse(a, "has appeared", err) : 0;
 }
 
+/* What was deleted may be there again after a cut, whole or empty. Anything else is what a program made since. */
+static int delete_weak(const struct up_files_work *w, const struct at *a, uint32_t n, struct up_error *err)
+{
+    const char *old = a->name[UP_FILES_OLD];
+    struct up_stat st, kept;
+    int there = up_files_tree_look(&a->place, a->op->name, &st, err), moved, same;
+
+    if (there <= 0)
+        return there;
+    moved = up_files_tree_look(&a->place, old, &kept, err);
+    if (moved < 0 || (!moved && up_files_weak_keep(w, &a->place, n, a->op->name, false, err) < 0))
+        return err->code;
+    if (!moved)
+        return up_files_tree_rename(&a->place, a->op->name, old, err);
+    same = up_files_weak_holds(w, &a->place, n, a->op->name, false, err);
+    if (same < 0)
+        return same;
+    return same || up_files_weak_is_cut(&st) ? up_files_tree_unlink(&a->place, a->op->name, err) : 0;
+}
+
 static int go_forward_weak(const struct up_files_work *w, const struct at *a, uint32_t n,
                            struct up_error *err)
 {
-    const char *old = a->name[UP_FILES_OLD];
-    struct up_stat st;
-    int there;
-
     if (a->op->kind == UP_FILES_PUT) {
         if (a->found->there ? keep_old(w, a, n, err) < 0 : may_cover(w, a, n, err) < 0)
             return err->code;
         return up_files_weak_renew(w, &a->place, n, a->name[UP_FILES_NEW], true, err);
     }
-    there = up_files_tree_look(&a->place, a->op->name, &st, err);
-    if (there <= 0)
-        return there;
-    there = up_files_tree_look(&a->place, old, &st, err);
-    if (there < 0 || (!there && up_files_weak_keep(w, &a->place, n, a->op->name, false, err) < 0))
-        return err->code;
-    return there ? up_files_tree_unlink(&a->place, a->op->name, err)
-                 : up_files_tree_rename(&a->place, a->op->name, old, err);
+    return delete_weak(w, a, n, err);
 }
 
 static int go_forward(const struct up_files_work *w, const struct at *a, uint32_t n, struct up_error *err)

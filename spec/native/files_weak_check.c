@@ -107,6 +107,28 @@ static void an_old_file_is_written_anew_wherever_it_was_lost(void **state)
     free(now);
 }
 
+/* Deleted is what was there: a file that a program makes in its place on trial is not. */
+static void what_a_program_makes_of_a_deleted_file_stays(void **state)
+{
+    struct world *w = *state;
+    const char *path = "/app/gone";
+    char *text;
+
+    assert_true(sim_exists(w->sim, path));
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    assert_false(sim_exists(w->sim, path));
+    boot(w);
+    sim_settle(w->sim);
+    sim_put_text(w->sim, path, "made again");
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    boot(w);
+    assert_int_equal(up_files_sweep(&w->files, true, &w->err), 0);
+    text = sim_exists(w->sim, path) ? sim_get(w->sim, path, NULL) : NULL;
+    assert_non_null(text);
+    assert_string_equal(text, "made again");
+    free(text);
+}
+
 /* As a check of the file system would, of a directory with two names. */
 static void empty(struct world *w, const char *dir, const char *const files[], unsigned count)
 {
@@ -203,6 +225,7 @@ int main(void)
         IN_WORLD(a_new_file_is_written_anew_after_a_cut),
         IN_WORLD(without_a_cut_a_new_file_is_left_alone),
         IN_WORLD(an_old_file_is_written_anew_wherever_it_was_lost),
+        IN_WORLD(what_a_program_makes_of_a_deleted_file_stays),
         IN_WORLD(a_new_directory_is_filled_anew_after_a_cut),
         IN_WORLD(a_deleted_directory_comes_back_whole),
         IN_WORLD(what_is_kept_needs_room_in_the_state),
