@@ -85,12 +85,22 @@ bool up_device_note_restart(const struct up_device *d, unsigned number)
     return d->config->boot != UP_BOOT_FILE && note(d, RESTARTS, number);
 }
 
-void up_device_forget_count(const struct up_device *d)
+static void forget(const struct up_device *d, const char *name)
 {
-    static const char *const names[] = {RESTARTS, RESTARTS ".new", COUNTED, COUNTED ".new"};
     char path[UP_PATH_SIZE];
 
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (up_device_has_file(d, names[i]))
-            (void)!d->storage->ops->unlink(d->storage, up_device_path(d, names[i], path, sizeof path));
+    if (up_device_has_file(d, name))
+        (void)!d->storage->ops->unlink(d->storage, up_device_path(d, name, path, sizeof path));
+}
+
+void up_device_forget_count(const struct up_device *d)
+{
+    if (up_device_has_tree(d)) {
+        forget(d, COUNTED);
+        forget(d, COUNTED ".new");
+    }
+    if (d->config->boot != UP_BOOT_FILE) {
+        forget(d, RESTARTS);
+        forget(d, RESTARTS ".new");
+    }
 }

@@ -36,13 +36,13 @@ struct flow {
     }
 
 static const struct flow flows[] = {
-    {FLOW(SCRIPT, FILES), "/packages/script.upd", true, 459, 69},
-    {FLOW(BOTH, FILES), "/packages/both.upd", true, 578, 59},
-    {FLOW(BOTH, FILES), "/packages/both.upd", false, 537, 48},
-    {FLOW(SAME_CORE, BLOCK), "/packages/same-core.upd", true, 491, 69},
-    {FLOW(CORE, NOR), "/packages/core.upd", true, 454, 49},
-    {FLOW(DELTA, NAND), "/packages/delta.upd", true, 501, 57},
-    {FLOW(BOTH_DELTA, UBI), "/packages/both-delta.upd", false, 554, 49},
+    {FLOW(SCRIPT, FILES), "/packages/script.upd", true, 468, 74},
+    {FLOW(BOTH, FILES), "/packages/both.upd", true, 587, 64},
+    {FLOW(BOTH, FILES), "/packages/both.upd", false, 546, 53},
+    {FLOW(SAME_CORE, BLOCK), "/packages/same-core.upd", true, 500, 74},
+    {FLOW(CORE, NOR), "/packages/core.upd", true, 462, 54},
+    {FLOW(DELTA, NAND), "/packages/delta.upd", true, 509, 62},
+    {FLOW(BOTH_DELTA, UBI), "/packages/both-delta.upd", false, 563, 54},
 };
 
 /* The trial of what a start finds armed, and its end. */
