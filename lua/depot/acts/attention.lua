@@ -38,43 +38,38 @@ local function of_rollouts(world, hash, add)
   return true
 end
 
-local function of_jobs(world, hash, add)
-  local states, message, code = world.store:jobs_by_state(hash)
-  if not states then return nil, message, code end
-  for _, row in ipairs(states) do
-    if row.state == "reverted" then add { what = "reverted", count = row.n, filter = "state:reverted" } end
-    if row.state == "failed" then
-      local silent
-      silent, message, code = world.store:silent_count(hash)
-      if not silent then return nil, message, code end
-      if row.n > silent then
-        add { what = "failed", count = row.n - silent, filter = "state:failed -reason:silent" }
-      end
-      if silent > 0 then add { what = "silent", count = silent, filter = "state:failed reason:silent" } end
-    end
+local function of_jobs(world, hash, add, found)
+  local states, silent, message, code = found.states, 0, nil, nil
+  if states.reverted then add { what = "reverted", count = states.reverted, filter = "state:reverted" } end
+  if states.failed then silent, message, code = world.store:silent_count(hash) end
+  if not silent then return nil, message, code end
+  if (states.failed or 0) > silent then
+    add { what = "failed", count = states.failed - silent, filter = "state:failed -reason:silent" }
   end
-  local deaf
-  deaf, message, code = world.store:deaf_count(hash)
-  if not deaf then return nil, message, code end
-  if deaf > 0 then add { what = "not listening", count = deaf } end
+  if silent > 0 then add { what = "silent", count = silent, filter = "state:failed reason:silent" } end
+  if found.deaf > 0 then add { what = "not listening", count = found.deaf } end
   return true
 end
 
 -- What devices run: something that was withdrawn, or that nothing orders.
-local function of_runs(world, hash, add)
-  local rows, message, code = world.store:runs_by_release(hash)
-  if not rows then return nil, message, code end
+local function of_runs(world, hash, add, found)
+  local unordered = {}
   local withdrawn, is_unordered = {}, choice.unordered(world.packages)
   for _, release in ipairs(releases.all(world)) do
     local m = release.manifest
     if m.product_key == hash and release.withdrawn then withdrawn[m.release] = true end
   end
-  for _, row in ipairs(rows) do
+  for _, row in ipairs(found.alike) do
+    if is_unordered { hash = hash, release = row.release, other = row.other, device = "" } then
+      unordered[row.release] = (unordered[row.release] or 0) + row.n
+    end
+  end
+  for _, row in ipairs(found.runs) do
+    local gone, unknown = withdrawn[row.release], unordered[row.release]
     local filter = row.release and ('release:"%s"'):format(row.release:gsub('"', ""))
-    if withdrawn[row.release] then
-      add { what = "withdrawn", count = row.n, release = row.release, filter = filter }
-    elseif is_unordered { hash = hash, release = row.release, device = "" } then
-      add { what = "unordered", count = row.n, release = row.release, filter = filter }
+    if gone or unknown then
+      add { what = gone and "withdrawn" or "unordered", count = gone and row.n or unknown, release = row.release,
+        filter = filter }
     end
   end
   return true
@@ -118,11 +113,14 @@ end
 function M.list(world, hash)
   local items = {}
   local function add(item) items[#items + 1] = item end
+  local found, message, code = world:standing(hash)
+  if not found then return nil, message, code end
+  local ok
   for _, read in ipairs { of_rollouts, of_jobs, of_runs, of_hardware, of_ends } do
-    local ok, message, code = read(world, hash, add)
+    ok, message, code = read(world, hash, add, found)
     if not ok then return nil, message, code end
   end
-  local ok, message, code = of_broker(world, add)
+  ok, message, code = of_broker(world, add)
   if not ok then return nil, message, code end
   return items
 end

@@ -22,6 +22,7 @@ end
 function M.change(world, work, act)
   local ok, message, code = world.store:change()
   if not ok then return nil, message, code end
+  if world.top then world.top.stood = nil end -- what was counted before the change
   local result
   result, message, code = work()
   if result ~= nil and act and not act.idle then

@@ -28,11 +28,11 @@ function M.text(world, counts)
     local name = printable(product.name, 64)
     lines[#lines + 1] = line("moult_devices", { product = name }, product.devices)
     lines[#lines + 1] = line("moult_releases", { product = name }, product.releases)
-    local jobs
-    jobs, message, code = world.store:jobs_by_state(hash)
-    if not jobs then return nil, message, code end
-    for _, row in ipairs(jobs) do
-      lines[#lines + 1] = line("moult_jobs", { product = name, state = row.state }, row.n)
+    local found
+    found, message, code = world:standing(hash)
+    if not found then return nil, message, code end
+    for state, n in pairs(found.states) do
+      lines[#lines + 1] = line("moult_jobs", { product = name, state = state }, n)
     end
   end
   for status, n in pairs(counts.requests) do

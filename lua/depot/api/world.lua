@@ -100,6 +100,19 @@ function World:products()
   return known
 end
 
+--- How a product's devices stand, as depot.store has it; what a page asks twice is counted once. A change of
+-- our own forgets it.
+-- @treturn table|nil nil, message, code
+function World:standing(hash)
+  local now, top = self.natives.loop.now(), self.top
+  local kept = top.stood
+  if kept and kept.hash == hash and kept.at == now and kept.version == self.store:version() then return kept.found end
+  local found, message, code = self.store:standing(hash)
+  if not found then return nil, message, code end
+  top.stood = { hash = hash, at = now, version = self.store:version(), found = found }
+  return found
+end
+
 --- The world for one call: the same, with who acts.
 -- @tparam table fields actor; opts, plan, priority, filter as the acts take them
 function World:with(fields) return setmetatable(fields, { __index = self }) end

@@ -100,17 +100,12 @@ local function search(call)
 end
 
 local function summary(call)
-  local store, hash = call.world.store, call.product
-  local runs, message, code = store:runs_by_release(hash)
-  if not runs then return nil, message, code end
-  local jobs
-  jobs, message, code = store:jobs_by_state(hash)
-  if not jobs then return nil, message, code end
-  local states = {}
-  for _, row in ipairs(jobs) do states[row.state] = row.n end
-  local list = {}
-  for i, row in ipairs(runs) do list[i] = { release = row.release or call.json.null, devices = row.n } end
-  return { product_key = hash, devices = call.objects.P.devices, runs = call.json.array(list), jobs = states }
+  local found, message, code = call.world:standing(call.product)
+  if not found then return nil, message, code end
+  local list, states = {}, {}
+  for i, row in ipairs(found.runs) do list[i] = { release = row.release or call.json.null, devices = row.n } end
+  for state, n in pairs(found.states) do states[state] = n end
+  return { product_key = call.product, devices = call.objects.P.devices, runs = call.json.array(list), jobs = states }
 end
 
 local function needs(call)
