@@ -22,10 +22,11 @@ export async function launch() {
 export class Window {
   static async open(browser, world, shots, options = {}) {
     const self = new Window();
-    Object.assign(self, { world, shots, faults: [], expected: options.expected || /^$/ });
+    Object.assign(self, { world, shots, faults: [], expected: options.expected || /^$/,
+      whole: options.whole !== false });
     self.context = await browser.createBrowserContext();
     self.page = await self.context.newPage();
-    await self.page.setViewport({ width: options.width || 1280, height: 800 });
+    await self.page.setViewport({ width: options.width || 1280, height: options.height || 800 });
     if (options.script === false) await self.page.setJavaScriptEnabled(false);
     self.page.on("request", r => {
       const url = r.url();
@@ -112,7 +113,7 @@ export class Window {
 
   async shot(name) {
     mkdirSync(this.shots, { recursive: true });
-    await this.page.screenshot({ path: join(this.shots, name + ".png"), fullPage: true });
+    await this.page.screenshot({ path: join(this.shots, name + ".png"), fullPage: this.whole });
   }
 
   // axe's findings that are serious or worse.

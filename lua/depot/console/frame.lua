@@ -74,11 +74,11 @@ end
 
 --- How many failures there are beside a limit.
 function M.meter(page, failed, verdicts, limit)
-  local share = verdicts > 0 and failed * 100 // verdicts or 0
-  local text = page.t("of_verdicts", failed, verdicts)
-  local most = limit and limit.percent or 100
-  return { h.meter { min = 0, max = math.max(1, math.ceil(most * 2)), high = math.max(1, math.floor(most)),
-    value = math.min(share, math.ceil(most * 2)), ["aria-label"] = text, text }, " ", text }
+  local text, most = page.t("of_verdicts", failed, verdicts), limit and (limit.count or limit.percent) or 100
+  local value = limit and limit.count and failed or verdicts > 0 and failed * 100 // verdicts or 0
+  local max = math.max(1, math.ceil(most * 2))
+  return { h.meter { min = 0, max = max, high = math.max(1, math.floor(most)), value = math.min(value, max),
+    ["aria-label"] = text, text }, " ", text }
 end
 
 --- Waves as one bar, drawn here.
