@@ -380,6 +380,9 @@ static void check_start(struct life *l)
         if (!h || (h->state != UP_HOTFIX_FRESH && h->state != UP_HOTFIX_APPLIED))
             bad(l->log, "it passed, and is out of force");
     }
+    /* On a mixture nothing starts, and it may wait for a package that replaces it. */
+    if (l->log->excused && up_device_mixed(l->device))
+        return;
     if (l->flow->parts != HOTFIXES_LUA && up_device_state(l->device)->phase <= UP_FETCHING &&
         !sim_is_cut(l->sim))
         check_tree(l->sim, release_of(l), leads(&ledger), false, l->log);
