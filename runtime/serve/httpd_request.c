@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "error.h"
@@ -164,9 +165,9 @@ static enum MHD_Result send_answer(struct request *r)
 static enum MHD_Result turn_away(struct request *r, unsigned status, const char *why)
 {
     char after[32];
-    const char *const headers[] = {"Content-Type: application/json",
-                                   status == MHD_HTTP_SERVICE_UNAVAILABLE ? "Connection: close" : NULL, after,
-                                   NULL};
+    bool closes = status == MHD_HTTP_SERVICE_UNAVAILABLE || status == MHD_HTTP_BAD_REQUEST;
+    const char *const headers[] = {"Content-Type: application/json", after,
+                                   closes ? "Connection: close" : NULL, NULL};
     char body[160];
     int len = snprintf(body, sizeof body, "{\"error\":\"%s\"}\n", why);
     struct MHD_Response *response = MHD_create_response_from_buffer((size_t)len, body, MHD_RESPMEM_MUST_COPY);
@@ -204,6 +205,30 @@ static void hand_out(struct request *r)
     MHD_suspend_connection(r->connection);
 }
 
+struct count {
+    const char *name;
+    unsigned found;
+};
+
+static enum MHD_Result count_header(void *user, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    struct count *count = user;
+
+    (void)kind;
+    (void)value;
+    count->found += strcasecmp(name, count->name) == 0;
+    return MHD_YES;
+}
+
+/* A proxy before us may have taken the other one: where the request ends, or for whom it is, is not certain. */
+static bool says_twice(const struct request *r, const char *name)
+{
+    struct count count = {.name = name};
+
+    MHD_get_connection_values(r->connection, MHD_HEADER_KIND, count_header, &count);
+    return count.found > 1;
+}
+
 static enum MHD_Result begin(struct up_httpd *h, struct request *r, const char *method)
 {
     const struct up_http_connection *c = up_httpd_connection(r->connection);
@@ -222,6 +247,8 @@ static enum MHD_Result begin(struct up_httpd *h, struct request *r, const char *
         return turn_away_from_full(h, r);
     if (!fine)
         return turn_away(r, 400, "bad path in the request");
+    if (says_twice(r, "Content-Length") || says_twice(r, "Host"))
+        return turn_away(r, 400, "Content-Length or Host stands twice");
     if (up_httpd_request_header(r, "Transfer-Encoding"))
         return turn_away(r, 411, "a body needs a Content-Length");
     r->public.expected = length ? strtoull(length, NULL, 10) : 0;

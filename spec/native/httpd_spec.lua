@@ -271,6 +271,9 @@ describe("httpd", function()
       { "endless headers",              "GET / HTTP/1.1\r\n" .. ("X: y\r\n"):rep(5000) .. "\r\n",       431 },
       { "a length that is no number",   "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",      400 },
       { "a negative length",            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",     400 },
+      { "two lengths",                  "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n"
+        .. "Content-Length: 2\r\n\r\nab", 400 },
+      { "two hosts",                    "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",           400 },
       { "a body beyond the limit",      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\n\r\n",  413 },
       { "a huge body",     "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999999999999999999\r\n\r\n", 413 },
       { "a body of unknown length",     "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", 411 },
