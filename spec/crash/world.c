@@ -337,6 +337,17 @@ static bool fits(const struct life *l)
             core_of(l->sim, (unsigned)up_device_running(l->device)) == world_new_core(l->plan->package));
 }
 
+/* A pair starts, and nothing on a tree that the device takes for mixed: that may wait for a package that replaces it. */
+static void check_start(struct life *l)
+{
+    if (!up_device_mixed(l->device)) {
+        check_pair(l, true, true);
+        return;
+    }
+    l->log->mixed = !fits(l);
+    l->log->unsure = true;
+}
+
 /* Something could not be done: what runs all the same is a pair, and the device
  * tries again, which comes to a power-on of its own. */
 static enum world_result degraded(struct life *l, enum up_start_action action)
@@ -346,10 +357,7 @@ static enum world_result degraded(struct life *l, enum up_start_action action)
         return WORLD_CUT;
     if (action == UP_START_RESTART)
         return WORLD_RESTART;
-    if (!up_device_mixed(l->device)) /* else nothing is started */
-        check_pair(l, true, true);
-    else
-        l->log->mixed = !fits(l), l->log->unsure = true;
+    check_start(l);
     l->log->trouble = l->err;
     snprintf(l->log->cause, sizeof l->log->cause, "%.199s", l->err.message);
     return WORLD_DEGRADED;
@@ -448,7 +456,7 @@ static enum world_result trial(struct life *l)
         if (sim_is_cut(l->sim))
             return WORLD_CUT;
         if (action == UP_START_RUN)
-            check_pair(l, true, true);
+            check_start(l);
         return after(action);
     }
     if (rc < 0)
@@ -527,7 +535,7 @@ static enum world_result run(struct life *l, bool online)
     if (sim_is_cut(l->sim))
         return WORLD_CUT;
     if (up_device_state(l->device)->phase != UP_TRIAL)
-        check_pair(l, true, true);
+        check_start(l);
     if (online && up_device_unjudged(l->device) && up_device_judge(l->device, false, &l->err) < 0)
         return sim_is_cut(l->sim) ? WORLD_CUT : failed(l, "judge");
     if (wants_install(l, online) && install(l, package_paths[l->plan->package]) < 0) {
