@@ -22,14 +22,14 @@ static void set_core(lua_State *L, const struct up_pair *pair)
     lua_setfield(L, -2, "core");
 }
 
-static void set_script(lua_State *L, const struct up_device *d, const struct up_pair *pair)
+static void set_script(lua_State *L, const struct up_device *d)
 {
     char damage[512];
 
     if (!up_device_generation(d))
         return;
     lua_createtable(L, 0, 3);
-    up_set_string(L, "version", pair->script_version);
+    up_set_string(L, "version", up_status_script(d)->script_version);
     up_set_integer(L, "generation", up_device_generation(d));
     up_device_damage(d, damage, sizeof damage);
     if (damage[0])
@@ -150,7 +150,7 @@ void up_push_status(lua_State *L, const struct up_device *d)
         up_set_integer(L, "tries", up_device_tries(d));
     }
     lua_pop(L, 1);
-    set_script(L, d, pair);
+    set_script(L, d);
     set_files(L, pair);
     if (up_status_mixed(d, mixed, sizeof mixed))
         up_set_string(L, "mixed", mixed);

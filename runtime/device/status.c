@@ -27,6 +27,22 @@ const struct up_pair *up_status_running(const struct up_device *d)
     return &s->slot[up_device_running(d)];
 }
 
+/* Whether the generation that is to run is this pair's. Pairs with one generation have one script. */
+static bool has_it(const struct up_device *d, const struct up_pair *pair)
+{
+    return pair->present && pair->generation == up_device_generation(d);
+}
+
+const struct up_pair *up_status_script(const struct up_device *d)
+{
+    const struct up_journal_state *s = up_device_state(d);
+
+    for (unsigned i = 0; i < UP_SLOTS; i++)
+        if (has_it(d, &s->slot[i]))
+            return &s->slot[i];
+    return has_it(d, &s->tx.pair) ? &s->tx.pair : up_status_running(d);
+}
+
 bool up_status_mixed(const struct up_device *d, char *path, size_t len)
 {
     const char *state = up_device_config(d)->state;

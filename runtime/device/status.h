@@ -10,8 +10,10 @@
 
 /* The pair in force: the confirmed one, whatever is being fetched, armed or on trial. */
 const struct up_pair *up_status_confirmed(const struct up_device *d);
-/* The pair whose generation is to run now. */
+/* The pair that is to run now. */
 const struct up_pair *up_status_running(const struct up_device *d);
+/* The pair whose script is to run now: another one's if its own is damaged, or does not fit the files as they are. */
+const struct up_pair *up_status_script(const struct up_device *d);
 
 /*
  * Whether the tree of files is mixed, as up_device_mixed() says, and the first path at

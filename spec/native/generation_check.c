@@ -19,6 +19,7 @@
 #include "keyset.h"
 #include "minisign.h"
 #include "stand.h"
+#include "status.h"
 #include "variants.h"
 
 #define SCRIPTS "/device/state/script"
@@ -528,10 +529,12 @@ static void another_of_the_same_core_runs_instead(void **state)
         if (same)
             change(&s, same_core);
         assert_int_equal(up_device_generation(s.device), 2);
+        assert_string_equal(up_status_script(s.device)->script_version, "1.0.2");
         overwrite(&s, SCRIPTS "/2/main.lua");
         drop(s.sim, SCRIPTS "/2.tar");
         assert_int_equal(inspect(&s), UP_CORRUPT);
         assert_int_equal(up_device_generation(s.device), same ? 1 : 2);
+        assert_string_equal(up_status_script(s.device)->script_version, same ? "1.0.1" : "1.0.2");
         stand_free(&s);
     }
 }
