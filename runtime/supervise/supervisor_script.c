@@ -220,7 +220,7 @@ void up_supervisor_rollback(struct up_supervisor *s, bool unreached)
         up_supervisor_say(s, "%s: %s", trial ? "rolled back" : "disarmed", s->why);
     if (action == UP_START_RESTART)
         up_supervisor_leave_to_restart(s, "back to the old release");
-    else if (!trial)
+    else if (!trial && up_supervisor_phase(s) != UP_ARMED) /* else it could not be dropped, and waits for it still */
         up_supervisor_forget_restart(s);
 }
 

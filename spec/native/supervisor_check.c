@@ -1067,6 +1067,27 @@ static void a_device_that_does_not_go_down_is_told_again(void **state)
     assert_int_equal(play_count(play_done(), "agent started"), 2);
 }
 
+/* It is armed still, and nobody else would ask for the restart again. */
+static void a_rollback_that_fails_leaves_the_restart_that_is_due(void **state)
+{
+    static const struct play_step steps[] = {CALLS(install_core),
+                                             SAYS(AGENT, "restart"),
+                                             WAITS(50),
+                                             CALLS(break_writing),
+                                             SAYS(AGENT, "rollback no"),
+                                             CALLS(mend),
+                                             WAITS(90000),
+                                             OVER};
+
+    (void)state;
+    config.restart = UP_RESTART_COMMAND;
+    config.restart_argv[0] = strdup("/sbin/reboot");
+    perform(steps);
+    must_do("agent < answer rollback write ");
+    assert_int_equal(phase(), UP_ARMED);
+    assert_int_equal(sim_restarts(play_sim), 1); /* since its counters were reset */
+}
+
 static void who_was_stopped_for_a_restart_works_on_at_once(void **state)
 {
     static const struct play_step steps[] = {CALLS(install_core), SAYS(AGENT, "restart"), WAITS(50), OVER};
@@ -1556,6 +1577,7 @@ int main(void)
         TEST(a_core_waits_for_the_restart_that_the_configuration_names),
         TEST(a_supervisor_that_cannot_start_over_says_so),
         TEST(a_device_that_does_not_go_down_is_told_again),
+        TEST(a_rollback_that_fails_leaves_the_restart_that_is_due),
         TEST(who_was_stopped_for_a_restart_works_on_at_once),
         TEST(a_restart_that_is_not_wanted_any_more_is_forgotten),
         TEST(whoever_asks_for_a_restart_that_failed_waits_for_its_time),
