@@ -98,7 +98,11 @@ end)]] }
     w:wait_log("device", "executed\na pipe\n\nread in lines\nclosed\t3\nbad argument #1", 60)
     w:wait_log("device", "script gave no sign of life for 2 s", 30)
     assert.equal(1, #world.lines(w:read "device.log", "script gave no sign"))
-    local script = w:status().script
+    local script
+    w:wait("its end in the status", function()
+      script = w:status().script
+      return script.restarts
+    end)
     assert.same({ 1, "gave no sign of life for 2 s; split the long task, or raise heartbeat in the configuration" },
       { script.restarts, script.reason })
     assert.matches("restarts     it ended once; the last time it gave no sign of life", select(2, w:moult "status"))
