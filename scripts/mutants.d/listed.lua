@@ -281,5 +281,7 @@ list("running_image:wants_digest",
   "if (!core || !core->delta || !(up_device_parts(d, m) & 1u << UP_CORE) || !running->present ||",
   "if (!core || !core->delta || !(up_device_parts(d, m) & 1u << UP_CORE) && !running->present ||",
   "a digest that nobody asks for costs time alone")
+list("hotfix_settle:up_hotfix_inspect", "h = n < ledger.count ? &ledger.entry[n] : NULL;",
+  "h = n <= ledger.count ? &ledger.entry[n] : NULL;", "one more is asked for only while there is one")
 
 return listed
