@@ -218,9 +218,10 @@ void up_supervisor_rollback(struct up_supervisor *s, bool unreached)
         up_supervisor_warn("rollback", &err);
     else
         up_supervisor_say(s, "%s: %s", trial ? "rolled back" : "disarmed", s->why);
+    /* What could not be dropped is armed still, and waits for its restart. */
     if (action == UP_START_RESTART)
         up_supervisor_leave_to_restart(s, "back to the old release");
-    else if (!trial && up_supervisor_phase(s) != UP_ARMED) /* else it could not be dropped, and waits for it still */
+    else if (!trial && up_supervisor_phase(s) != UP_ARMED)
         up_supervisor_forget_restart(s);
 }
 
