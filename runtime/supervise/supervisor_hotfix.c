@@ -408,12 +408,19 @@ static bool look_after_tester(struct up_supervisor *s)
     return true;
 }
 
-/* Where there is no script, the programs that it started have to live; why not, if one does not. */
+/* Whether it has lived long enough. */
+static bool has_lived(const struct up_supervisor *s)
+{
+    return s->fix.turn == UP_FIX_ALIVE && up_supervisor_now(s) >= s->fix.alive_at;
+}
+
+/* Where there is no script, the programs that it started have to live; why not, if one does not. Before it passes they
+ * are looked at once more. */
 static bool has_ended(struct up_supervisor *s, char why[UP_HOTFIX_WHY_SIZE])
 {
     struct up_error err;
 
-    if (up_supervisor_has_script(s) || up_supervisor_now(s) < s->fix.look_at)
+    if (up_supervisor_has_script(s) || (up_supervisor_now(s) < s->fix.look_at && !has_lived(s)))
         return false;
     s->fix.look_at = up_supervisor_now(s) + LOOK_EVERY_MS;
     if (up_supervisor_alone_look(s, &err) == 0)
@@ -439,7 +446,7 @@ static void look_after_test(struct up_supervisor *s, bool tester_over)
             live_on(s);
         else
             fail(s, why);
-    } else if (s->fix.turn == UP_FIX_ALIVE && up_supervisor_now(s) >= s->fix.alive_at) {
+    } else if (has_lived(s)) {
         pass(s);
     } else if (up_supervisor_now(s) >= s->fix.until) {
         snprintf(why, sizeof why, "no result within %u s", s->config->hotfix_time);

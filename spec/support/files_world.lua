@@ -9,7 +9,7 @@ local M = {}
 local SOURCE = [[
 #include <unistd.h>
 const char version[] = "version %s";
-int main(void) { if (version[8] == 'b') { sleep(2); return 1; } for (;;) pause(); }
+int main(void) { if (version[8] == 'b') { usleep(2500000); return 1; } for (;;) pause(); }
 ]]
 
 -- The compiled program of a version, as bytes; each is made once.
