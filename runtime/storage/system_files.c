@@ -174,7 +174,7 @@ int up_system_file_truncate(struct up_storage *s, int file, uint64_t size)
 
 static int write_zeros(struct up_storage *s, int file, uint64_t offset, uint64_t len)
 {
-    static const char zeros[ZERO_CHUNK];
+    static char zeros[ZERO_CHUNK]; /* never written; if it were const, they would lie in the program */
 
     while (len > 0) {
         size_t n = len < ZERO_CHUNK ? (size_t)len : ZERO_CHUNK;
