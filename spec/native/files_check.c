@@ -305,6 +305,7 @@ static void begin(struct world *w)
 {
     struct up_files_plan plan;
 
+    free(w->before); /* of a round before */
     w->before = tree_whole(w->sim);
     tree_plan(&flow, &plan);
     assert_int_equal(up_files_begin(&w->files, &plan, &w->err), 0);
