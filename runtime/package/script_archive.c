@@ -49,6 +49,7 @@ static int check_hotfix(struct up_script_archive *a, const struct up_tar_entry *
         a->has_main = a->has_main || !entry->directory;
         return 0;
     }
+    a->has_folder = a->has_folder || strcmp(name, "files") == 0;
     if (strcmp(name, "test.lua") == 0
             ? !entry->directory
             : entry->directory && (strcmp(name, "lua") == 0 || strcmp(name, "files") == 0))
@@ -107,6 +108,8 @@ int up_script_archive_end(const struct up_script_archive *a, struct up_error *er
 {
     if (up_tar_reader_end(&a->tar, err) < 0)
         return err->code;
+    if (a->has_folder && !a->has_files)
+        return up_fail(err, UP_UNTRUSTED, "hotfix: files/ has no " UP_UPDATE_INI);
     if (a->hotfix && !a->has_main && !a->has_files)
         return up_fail(err, UP_UNTRUSTED, "hotfix: has neither a module below lua/ nor files/" UP_UPDATE_INI);
     return a->hotfix || a->has_main ? 0 : up_fail(err, UP_UNTRUSTED, "script: has no main.lua");

@@ -25,7 +25,7 @@ struct up_script_archive {
     struct up_tar_reader tar;
     bool hotfix;
     bool has_main;                  /* of a hotfix: a file below lua/ */
-    bool has_files;                 /* of a hotfix: files/update.ini */
+    bool has_folder, has_files;     /* of a hotfix: files/, and the update.ini in it */
     char last[UP_TAR_NAME_MAX + 1]; /* name of the last member */
     /* Lengths of the prefixes of `last` that are members; and which of them are directories. */
     unsigned starts;

@@ -115,6 +115,14 @@ describe("the folder of a hotfix", function()
       assert.matches("hotfix +clock v2, with files\n", (good("info", { path "fix.upd" })))
     end)
 
+    it("is refused without an update.ini", function()
+      files("conf\t/app/etc\t4\t4\n", "conf")
+      os.remove(path "fix/files/update.ini")
+      refused "files/ has no update.ini"
+      os.remove(path "fix/files/conf")
+      refused "files/ has no update.ini"
+    end)
+
     it("needs no module", function()
       files("conf\t/app/etc\t4\t4\n", "conf")
       os.execute(("rm -r %s"):format(path "fix/lua"))
