@@ -33,15 +33,18 @@ int up_files_found_encode(const struct up_files_found *found, uint32_t count, ui
     return 0;
 }
 
-int up_files_found_decode(struct up_files_found *found, uint32_t count, const uint8_t *data, size_t len,
+int up_files_found_decode(struct up_files_found **out, uint32_t count, const uint8_t *data, size_t len,
                           struct up_error *err)
 {
     const uint8_t *at = data + 8;
 
     if (len != 8 + (size_t)count * ROW || memcmp(data, MAGIC, 8) != 0)
         return up_fail(err, UP_INCOMPATIBLE, "what was found: not of this plan");
-    for (struct up_files_found *f = found; f < found + count; f++, at += ROW) {
-        *f = (struct up_files_found){.there = up_get32(at) != NOTHING};
+    *out = calloc(count, sizeof **out);
+    if (!*out)
+        return up_fail(err, UP_INTERNAL, "what was found: out of memory");
+    for (struct up_files_found *f = *out; f < *out + count; f++, at += ROW) {
+        f->there = up_get32(at) != NOTHING;
         f->st.kind = f->there ? (enum up_node_kind)up_get32(at) : UP_NODE_OTHER;
         f->st.mode = up_get32(at + 4);
         f->st.owner = up_get32(at + 8);

@@ -12,7 +12,10 @@
 
 #include "digest.h"
 #include "error.h"
+#include "files_plan.h"
 #include "storage.h"
+
+#define UP_FILES_FOUND_LIMIT (UP_FILES_OPS * 128u) /* bytes of what is encoded */
 
 struct up_files_found {
     bool there;
@@ -23,8 +26,9 @@ struct up_files_found {
 /* Into a fresh buffer that the caller frees. Errors: UP_INTERNAL. */
 UP_MUST_CHECK int up_files_found_encode(const struct up_files_found *found, uint32_t count, uint8_t **out,
                                         size_t *len, struct up_error *err);
-/* `found` has room for `count`. Errors: UP_INCOMPATIBLE malformed, or of another number of operations. */
-UP_MUST_CHECK int up_files_found_decode(struct up_files_found *found, uint32_t count, const uint8_t *data,
+/* Into a fresh array that the caller frees. Errors: UP_INCOMPATIBLE malformed, or of another number of
+ * operations; UP_INTERNAL. */
+UP_MUST_CHECK int up_files_found_decode(struct up_files_found **out, uint32_t count, const uint8_t *data,
                                         size_t len, struct up_error *err);
 
 #endif

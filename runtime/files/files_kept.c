@@ -11,7 +11,6 @@
 
 #define PLAN "plan"
 #define FOUND "found"
-#define FOUND_LIMIT (UP_FILES_OPS * 128u)
 #define NUMBER_SIZE 12
 
 static int put(const struct up_files_place *to, const char *name, const void *data, size_t len,
@@ -101,13 +100,11 @@ static int read_found(struct up_files_kept *k, struct up_error *err)
 {
     char *bytes;
     size_t len;
-    int rc = read_one(k, FOUND, FOUND_LIMIT, &bytes, &len, err);
+    int rc = read_one(k, FOUND, UP_FILES_FOUND_LIMIT, &bytes, &len, err);
 
     if (rc < 0)
         return rc;
-    k->found = calloc(k->plan.op_count, sizeof *k->found);
-    rc = k->found ? up_files_found_decode(k->found, k->plan.op_count, (const uint8_t *)bytes, len, err)
-                  : up_fail(err, UP_INTERNAL, "files: out of memory");
+    rc = up_files_found_decode(&k->found, k->plan.op_count, (const uint8_t *)bytes, len, err);
     free(bytes);
     return rc;
 }

@@ -12,8 +12,6 @@
 #include "files_here.h"
 #include "files_twin.h"
 
-#define FOUND_LIMIT (UP_FILES_OPS * 128u)
-
 /* UP_STATELOST: neither copy of what the stage names is intact. */
 static int read_plan(struct up_files *f, struct up_error *err)
 {
@@ -32,15 +30,12 @@ static int read_found(struct up_files *f, struct up_error *err)
 {
     char *bytes;
     size_t len;
-    int rc = up_files_twin_read(f->storage, f->folder, f->stage.found, FOUND_LIMIT, &bytes, &len, err);
+    int rc =
+        up_files_twin_read(f->storage, f->folder, f->stage.found, UP_FILES_FOUND_LIMIT, &bytes, &len, err);
 
     if (rc < 0)
         return rc;
-    f->found = calloc(f->plan.op_count, sizeof *f->found);
-    if (!f->found)
-        rc = up_fail(err, UP_INTERNAL, "files: out of memory");
-    else
-        rc = up_files_found_decode(f->found, f->plan.op_count, (const uint8_t *)bytes, len, err);
+    rc = up_files_found_decode(&f->found, f->plan.op_count, (const uint8_t *)bytes, len, err);
     free(bytes);
     return rc;
 }

@@ -1011,7 +1011,7 @@ static void both_copies_are_written_or_it_is_said(void **state)
 static void what_was_found_reads_as_it_was_written(void **state)
 {
     struct up_files_found in[3] = {{.there = true, .digest = {1, 2, 3}}, {.there = false}, {.there = true}},
-                          out[3];
+                          *out;
     struct up_error err;
     uint8_t *bytes;
     size_t len;
@@ -1023,7 +1023,7 @@ static void what_was_found_reads_as_it_was_written(void **state)
     in[2].st = (struct up_stat){.kind = UP_NODE_LINK, .mode = 0777, .inode = UINT64_C(1) << 40};
     in[2].digest[UP_SHA256_SIZE - 1] = 9;
     assert_int_equal(up_files_found_encode(in, 3, &bytes, &len, &err), 0);
-    assert_int_equal(up_files_found_decode(out, 3, bytes, len, &err), 0);
+    assert_int_equal(up_files_found_decode(&out, 3, bytes, len, &err), 0);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(out[i].there, in[i].there);
         assert_int_equal(out[i].st.kind, in[i].st.kind);
@@ -1034,9 +1034,10 @@ static void what_was_found_reads_as_it_was_written(void **state)
         assert_int_equal(out[i].st.inode, in[i].st.inode);
         assert_memory_equal(out[i].digest, in[i].digest, UP_SHA256_SIZE);
     }
-    assert_int_equal(up_files_found_decode(out, 2, bytes, len, &err), UP_INCOMPATIBLE);
+    free(out);
+    assert_int_equal(up_files_found_decode(&out, 2, bytes, len, &err), UP_INCOMPATIBLE);
     bytes[0] ^= 1;
-    assert_int_equal(up_files_found_decode(out, 3, bytes, len, &err), UP_INCOMPATIBLE);
+    assert_int_equal(up_files_found_decode(&out, 3, bytes, len, &err), UP_INCOMPATIBLE);
     free(bytes);
 }
 
