@@ -6,12 +6,14 @@
 #include <string.h>
 
 #include "error.h"
+#include "files_named.h"
 #include "files_tree.h"
 #include "files_weak.h"
 
 #define PLAN "plan"
 #define FOUND "found"
 #define NUMBER_SIZE 12
+#define TARGET_SIZE (2 * UP_PATH_SIZE + UP_FILES_NAME_SIZE)
 
 static int put(const struct up_files_place *to, const char *name, const void *data, size_t len,
                struct up_error *err)
@@ -147,32 +149,23 @@ int up_files_kept_file(const struct up_files_kept *k, uint32_t n)
     return k->storage->ops->open(k->storage, path, UP_READ, 0);
 }
 
-/* Absolute, of what an operation changes; "": it is a part of what another one makes. */
-static void path_of(const struct up_files_plan *plan, uint32_t n, char out[2 * UP_PATH_SIZE])
+/* Of what an operation changes; false: it is a part of what another one makes. */
+static bool path_of(const struct up_files_plan *plan, uint32_t n, char out[TARGET_SIZE])
 {
-    const struct up_files_op *op = &plan->op[n];
-
-    out[0] = '\0';
-    if (up_files_plan_is_step(op))
-        snprintf(out, 2 * UP_PATH_SIZE, "%s/%s%s%s", plan->root[op->root].path, op->dir, *op->dir ? "/" : "",
-                 op->name);
+    return up_files_plan_is_step(&plan->op[n]) && up_files_named_path(plan, n, out, TARGET_SIZE);
 }
 
 bool up_files_kept_touches(const struct up_files_plan *a, const struct up_files_plan *b)
 {
-    char one[2 * UP_PATH_SIZE], other[2 * UP_PATH_SIZE];
+    char one[TARGET_SIZE], other[TARGET_SIZE];
 
     for (uint32_t i = 0; i < a->op_count; i++) {
-        path_of(a, i, one);
-        for (uint32_t n = 0; n < b->op_count; n++) {
-            size_t len;
-
-            path_of(b, n, other);
-            len = strlen(one) < strlen(other) ? strlen(one) : strlen(other);
-            if (len > 0 && strncmp(one, other, len) == 0 && (one[len] == '/' || !one[len]) &&
-                (other[len] == '/' || !other[len]))
+        if (!path_of(a, i, one))
+            continue;
+        for (uint32_t n = 0; n < b->op_count; n++)
+            if (path_of(b, n, other) &&
+                (up_files_named_is_below(one, other) || up_files_named_is_below(other, one)))
                 return true;
-        }
     }
     return false;
 }

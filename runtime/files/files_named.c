@@ -18,7 +18,7 @@ bool up_files_named_path(const struct up_files_plan *plan, uint32_t n, char *out
     return snprintf(out, len, "%s/%s%s%s", above, op->dir, *op->dir ? "/" : "", op->name) < (int)len;
 }
 
-static bool is_at_or_below(const char *path, const char *top)
+bool up_files_named_is_below(const char *path, const char *top)
 {
     size_t len = strlen(top);
 
@@ -32,7 +32,7 @@ static bool is_named(const struct up_update_ini *ini, const char *path)
 
         if (e->operation != UP_FILE_KEEP && strcmp(e->path, path) == 0)
             return true;
-        if (e->operation == UP_FILE_DELETE && is_at_or_below(path, e->path))
+        if (e->operation == UP_FILE_DELETE && up_files_named_is_below(path, e->path))
             return true;
     }
     return false;

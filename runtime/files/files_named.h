@@ -1,6 +1,6 @@
 /*
- * files_named.h -- the paths that the operations of a plan name, for people, and whether an
- * update.ini names all of them, too.
+ * files_named.h -- the paths that the operations of a plan name, and whether an update.ini
+ * names all of them, too.
  */
 #ifndef UP_FILES_NAMED_H
 #define UP_FILES_NAMED_H
@@ -14,6 +14,9 @@
 
 /* The path of the target of operation `n`, also of what lies in a new directory. False: too long. */
 bool up_files_named_path(const struct up_files_plan *plan, uint32_t n, char *out, size_t len);
+
+/* Whether a path is `top`, or lies below it. */
+bool up_files_named_is_below(const char *path, const char *top);
 
 /* Whether lines of `ini` put, make or delete the target of each operation, or delete a directory above it.
  * If not, `first` is the first path that none does. */

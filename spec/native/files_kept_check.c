@@ -33,6 +33,8 @@ static const struct row rows[] = {
     {PUT("a", "b"), "/app", PUT("a", "c"), false},
     {PUT("a", "b"), "/app/a", PUT("", "b"), true},
     {PUT("", "a"), "/card", PUT("", "a"), false},
+    {PUT("", "a"), "/", PUT("app", "a"), true},
+    {PUT("", "a"), "/", PUT("", "app"), true},
     {{.kind = UP_FILES_DELETE, .dir = "", .name = "a"}, "/app", PUT("a", "b"), true},
     {{.kind = UP_FILES_INSIDE, .dir = "", .name = "a"}, "/app", PUT("", "a"), false},
 };
