@@ -189,17 +189,13 @@ static int name_folder(struct up_device *d, const char *id, struct up_error *err
 /* A device without a script takes no modules, of which the manifest says nothing. */
 static int check_script(const struct up_device *d, const struct up_manifest *m, struct up_error *err)
 {
-    char lua[UP_PATH_SIZE];
-    struct up_stat st;
+    int has = d->config->no_script ? up_hotfix_has(d, NEW, "lua", err) : 0;
 
-    if (!d->config->no_script)
-        return 0;
-    if (d->storage->ops->stat(d->storage, place(d, NEW, "tree/lua", lua), &st) == 0)
-        return up_fail(err, UP_INCOMPATIBLE,
-                       "hotfix %s: it has modules, and the configuration says that this device has no script "
-                       "(script = false)",
-                       m->hotfix_name);
-    return errno == ENOENT ? 0 : up_fail(err, UP_WRITE, "%s: %s", lua, strerror(errno));
+    return has > 0 ? up_fail(err, UP_INCOMPATIBLE,
+                             "hotfix %s: it has modules, and the configuration says that this device has no "
+                             "script (script = false)",
+                             m->hotfix_name)
+                   : has;
 }
 
 /* The archive is as the manifest says, and its update.ini one that a device takes. */
@@ -207,16 +203,18 @@ static int check_files(struct up_device *d, const struct up_manifest *m, struct 
 {
     char tree[UP_PATH_SIZE];
     struct up_hotfix_files files;
-    int rc;
+    int rc, has = up_hotfix_has(d, NEW, "files", err);
 
-    if (m->hotfix_files != up_hotfix_files_any(d->storage, place(d, NEW, "tree", tree)))
+    if (has < 0)
+        return has;
+    if (has != m->hotfix_files)
         return up_fail(err, UP_UNTRUSTED, "hotfix %s: whether it has files is not as its manifest says",
                        m->hotfix_name);
     if (!m->hotfix_files)
         return 0;
     rc = check_script(d, m, err);
     if (rc == 0)
-        rc = up_hotfix_files_open(&files, d->storage, tree, err);
+        rc = up_hotfix_files_open(&files, d->storage, place(d, NEW, "tree", tree), err);
     if (rc == 0)
         up_hotfix_files_close(&files);
     return rc;

@@ -112,15 +112,6 @@ static int read_all(struct up_hotfix_files *f, struct up_error *err)
     return rc < 0 ? rc : check_names(f, err);
 }
 
-bool up_hotfix_files_any(struct up_storage *s, const char *hotfix)
-{
-    char path[UP_PATH_SIZE + sizeof "/files"];
-    struct up_stat st;
-
-    snprintf(path, sizeof path, "%s/files", hotfix);
-    return s->ops->stat(s, path, &st) == 0;
-}
-
 int up_hotfix_files_open(struct up_hotfix_files *f, struct up_storage *s, const char *hotfix,
                          struct up_error *err)
 {

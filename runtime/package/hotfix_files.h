@@ -9,7 +9,6 @@
 #ifndef UP_HOTFIX_FILES_H
 #define UP_HOTFIX_FILES_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "error.h"
@@ -26,8 +25,6 @@ struct up_hotfix_files {
     size_t count;
 };
 
-/* Whether the hotfix in that folder has files. */
-bool up_hotfix_files_any(struct up_storage *s, const char *hotfix);
 /* `hotfix` is its folder. Released with up_hotfix_files_close(), unless this fails. Errors: UP_UNTRUSTED, with
  * what is wrong; UP_MISSING no update.ini; UP_WRITE, UP_INTERNAL. */
 UP_MUST_CHECK int up_hotfix_files_open(struct up_hotfix_files *f, struct up_storage *s, const char *hotfix,
