@@ -66,10 +66,8 @@ static void set_hotfix(lua_State *L, const struct up_manifest *m)
     lua_createtable(L, 0, 3);
     up_set_string(L, "name", m->hotfix_name);
     up_set_string(L, "version", m->hotfix_version);
-    if (m->hotfix_files) {
-        lua_pushboolean(L, 1);
-        lua_setfield(L, -2, "files");
-    }
+    if (m->hotfix_files)
+        up_set_boolean(L, "files", 1);
     lua_createtable(L, 0, UP_RELEASE_PARTS);
     for (int kind = 0; kind < UP_RELEASE_PARTS; kind++)
         set_text(L, up_manifest_part_name((enum up_part_kind)kind), m->base[kind]);

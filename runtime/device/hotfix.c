@@ -221,10 +221,12 @@ int up_hotfix_check_in_force(const struct up_device *d, const char *id, struct u
 /* The oldest one of that name in force, or the newest; NULL: there is none. */
 static struct up_hotfix *find_to_undo(struct up_hotfix_ledger *ledger, const char *name, bool oldest)
 {
-    for (uint32_t i = 0; oldest && i < ledger->count; i++)
+    if (!oldest)
+        return up_hotfix_ledger_find_active(ledger, name);
+    for (uint32_t i = 0; i < ledger->count; i++)
         if (up_hotfix_ledger_is_active(&ledger->entry[i]) && strcmp(ledger->entry[i].name, name) == 0)
             return &ledger->entry[i];
-    return oldest ? NULL : up_hotfix_ledger_find_active(ledger, name);
+    return NULL;
 }
 
 /* What lies on one of those that go. The answer of a folder that cannot be read is its error. */

@@ -75,10 +75,10 @@ static int end_hotfixes(const struct up_device *d, struct up_hotfix_set *fixes, 
 }
 
 /* Put the plan on record, and its digest into the journal. */
-static int begin(struct up_device *d, struct up_files *f, const struct up_files_part *part,
+static int begin(struct up_device *d, struct up_files *f, struct up_files_part *part,
                  struct up_hotfix_set *fixes, struct up_error *err)
 {
-    const struct up_files_source own = up_files_part_source((struct up_files_part *)part);
+    const struct up_files_source own = up_files_part_source(part);
     struct up_journal_state next = d->state;
     bool signed_by_nobody = up_manifest_sequence_is_unsigned(next.tx.sequence);
     struct up_files_plan plan;
