@@ -182,7 +182,8 @@ void up_supervisor_rollback(struct up_supervisor *s, bool unreached);
 void up_supervisor_tell_trouble(struct up_supervisor *s);
 /* Retry what did not work, now and then. */
 void up_supervisor_look_after_trouble(struct up_supervisor *s);
-/* <state>/script/<n>, or the script for a device that cannot be opened. Errors: UP_STATELOST there is none. */
+/* <state>/script/<n>, or the script for a device that cannot be opened. Errors: UP_NOTHING the device has none;
+ * those of up_device_last_resort(). */
 UP_MUST_CHECK int up_supervisor_script_path(const struct up_supervisor *s, char *buf, size_t len,
                                             struct up_error *err);
 /* Whether the script was started without being counted as a start on trial. */

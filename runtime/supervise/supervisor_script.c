@@ -117,11 +117,10 @@ static void look_at_script(struct up_supervisor *s)
 
 int up_supervisor_script_path(const struct up_supervisor *s, char *buf, size_t len, struct up_error *err)
 {
-    if (!s->device)
-        return s->config->no_script ? up_fail(err, UP_NOTHING, "this device has no script")
-                                    : up_device_last_resort(s->storage, s->config, buf, len, err);
     if (!up_supervisor_has_script(s))
         return up_fail(err, UP_NOTHING, "this device has no script");
+    if (!s->device)
+        return up_device_last_resort(s->storage, s->config, buf, len, err);
     up_device_generation_path(s->device, up_device_generation(s->device), buf, len);
     return 0;
 }
