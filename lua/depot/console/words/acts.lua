@@ -5,6 +5,7 @@
 -- @module depot.console.words.acts
 
 return {
+  ["d_device.add"] = { "registered devices", "登记设备" },
   ["d_device.forget"] = { "forgot a device", "删除设备记录" },
   ["d_device.note"] = { "wrote a note", "修改备注" },
   ["d_device.set"] = { "changed a device", "修改设备" },
@@ -25,6 +26,8 @@ return {
   ["d_patch.release"] = { "released a hotfix", "正式发布补丁" },
   ["d_patch.trial"] = { "put a hotfix on trial", "试发布补丁" },
   ["d_patch.verify"] = { "had a hotfix verified", "验证补丁" },
+  ["d_product.add"] = { "registered a product", "登记产品" },
+  ["d_product.set"] = { "changed a product", "修改产品" },
   ["d_release.delete"] = { "deleted a release", "删除版本" },
   ["d_release.list"] = { "changed a release's list", "修改升级列表" },
   ["d_release.withdraw"] = { "withdrew a release", "撤回版本" },
@@ -38,7 +41,7 @@ return {
   ["d_rollout.start"] = { "started a rollout", "开始发布" },
   ["d_session.begin"] = { "logged in", "登录" },
   ["d_session.end"] = { "logged out", "退出" },
-  ["d_settings.change"] = { "changed settings", "修改设置" },
+  d_settings = { "changed settings", "修改设置" },
   ["d_store.backup"] = { "made a backup", "备份" },
   ["d_store.restore"] = { "restored a backup", "恢复备份" },
   ["d_token.add"] = { "made a token", "新建令牌" },
@@ -51,8 +54,8 @@ return {
   ["d_user.disable"] = { "let a user in no more", "停用用户" },
   ["d_user.drop"] = { "removed a user", "删除用户" },
   ["d_user.enable"] = { "let a user in again", "启用用户" },
-  ["d_user.link"] = { "made a link for a user", "生成用户链接" },
+  ["d_user.once"] = { "made a link for a user", "生成用户链接" },
   ["d_user.password"] = { "set a password", "设置密码" },
-  ["d_user.role"] = { "changed a role", "修改角色" },
+  ["d_user.roles"] = { "changed roles", "修改角色" },
   ["d_user.settings"] = { "changed own settings", "修改个人设置" },
 }

@@ -179,7 +179,7 @@ return {
   users = { "Users", "用户" },
   roles = { "Roles", "角色" },
   role_all = { "%s of all products", "所有产品的 %s" },
-  role_one = { "%s of %s", "%s 的 %s" },
+  role_one = { "%s of %s", "%s（产品 %s）" },
   add_user = { "Add a user", "添加用户" },
   link_for = { "Link for %s, valid once and for 15 minutes:", "%s 的链接，15 分钟内有效且只能使用一次：" },
   new_link = { "New link", "新链接" },
@@ -210,5 +210,4 @@ return {
   empty_3 = { "Point a device at the depot. It appears here when it reports.", "让设备连接到仓库，设备上报后会显示在这里。" },
   empty_title = { "To the first update in three steps", "三步完成首次升级" },
   changed_meanwhile = { "Something has changed. Reload", "有新变化，点击刷新" },
-  show = { "Show", "查看" },
 }

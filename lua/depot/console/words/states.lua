@@ -91,6 +91,7 @@ return {
   a_deaf = { "Their program has to subscribe to the topic of offers.", "设备程序需要订阅升级推送主题。" },
   a_hardware = { "Their product has releases for several: say which they are.", "产品有多种硬件的版本，请设置设备的硬件型号。" },
   ["b_hardware unknown"] = { "their hardware is not known", "硬件型号未知" },
+  ["b_not on the list"] = { "they are not on the list of the release", "不在该版本的升级列表中" },
   ["b_other hardware"] = { "their hardware is another", "硬件型号不符" },
   b_newer = { "they run it, or something newer", "已运行此版本或更新版本" },
   b_unordered = { "it is not known whether they run something older", "无法判断当前版本新旧" },
