@@ -2,6 +2,8 @@
 --
 -- @module depot.api.pages
 
+local ids = require "depot.api.ids"
+
 local M = {}
 
 --- Rows of a page, unless the request says.
@@ -21,6 +23,29 @@ M.numbered = { cursor = { type = "integer", about = "`next` of the page before" 
 function M.of(call, items, limit)
   local last = #items == limit and items[#items].id
   return { items = call.json.array(items), next = last or call.json.null }
+end
+
+--- The failure of a cursor that no page gave.
+function M.bad_cursor() return nil, "the cursor is not one of this list; begin without it", "usage", "cursor" end
+
+--- The device after which a page begins.
+-- @treturn table|false|nil cloud, product, device; false: it is the first page; nil, message, code, field
+function M.after(call)
+  if not call.args.cursor then return false end
+  local after = ids.read(call.args.cursor)
+  if after then return after end
+  return M.bad_cursor()
+end
+
+--- A page of devices.
+-- @tparam table call
+-- @tparam {table,...} rows
+-- @tparam integer limit
+-- @tparam function show function(call, row) -> object
+function M.of_devices(call, rows, limit, show)
+  local items = {}
+  for i, row in ipairs(rows) do items[i] = show(call, row) end
+  return { items = call.json.array(items), next = #rows == limit and ids.of(rows[limit]) or call.json.null }
 end
 
 local EVENT = { "id", "what", "cloud", "product", "device", "rollout", "actor", "release", "code", "text" }

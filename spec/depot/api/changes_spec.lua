@@ -211,6 +211,22 @@ describe("over the admin server", function()
       assert.equal("released", ask("GET", path).object.stage)
     end)
 
+    it("shows the jobs of its rollout a page at a time", function()
+      verified()
+      local made = ask("POST", ("/products/%s/rollouts"):format(w.pk), { release = release.id })
+      for _, name in ipairs { "dev2", "dev3" } do
+        local row = w.store:get("aliyun", "pk", name)
+        row.rollout, row.wave, row.state, row.target, row.changed = made.object.id, 1, "pending", "1.0.1", 1000
+        assert(w.store:put(row))
+      end
+      local path = ("/rollouts/%d/jobs?limit=1"):format(made.object.id)
+      local first = ask("GET", path).object
+      local second = ask("GET", path .. "&cursor=" .. first.next).object
+      assert.same({ "dev2", "dev3" }, { first.items[1].device, second.items[1].device })
+      local answer = ask("GET", path .. "&cursor=zz")
+      assert.same({ 400, "cursor" }, { answer.status, answer.object.error.field })
+    end)
+
     it("gets back the plan of its rollout", function()
       verified()
       local made = ask("POST", ("/products/%s/rollouts"):format(w.pk), { release = release.id })

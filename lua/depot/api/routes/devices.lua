@@ -18,11 +18,11 @@ local STATES = { pending = true, upgrading = true, succeeded = true, failed = tr
 local ENDED = { succeeded = true, failed = true, reverted = true, superseded = true, cancelled = true }
 
 -- The rows of a product that a filter selects, and the last of them if there are more.
-local function select_rows(call, filter, limit)
+local function select_rows(call, filter, after, limit)
   local store = call.world.store
   local where = store:where(filter, acts.now())
   where:add("hash = ?", call.product)
-  local rows, message, code = store:select(where, limit + 1, call.args.cursor and ids.read(call.args.cursor))
+  local rows, message, code = store:select(where, limit + 1, after)
   if not rows then return nil, message, code end
   local more = #rows > limit
   rows[limit + 1] = nil
@@ -37,11 +37,11 @@ local function list(call)
     filter, message, code = filters.parse(call.args.filter)
     if not filter then return nil, message, code, "filter" end
   end
-  if call.args.cursor and not ids.read(call.args.cursor) then
-    return nil, "the cursor is not one of this list", "usage", "cursor"
-  end
+  local after, field
+  after, message, code, field = pages.after(call)
+  if after == nil then return nil, message, code, field end
   local rows, last
-  rows, last, code = select_rows(call, filter, call.args.limit or pages.LIMIT)
+  rows, last, code = select_rows(call, filter, after, call.args.limit or pages.LIMIT)
   if not rows then return nil, last, code end
   local items = call.json.array {}
   for i, row in ipairs(rows) do items[i] = objects.device(call.world, row) end

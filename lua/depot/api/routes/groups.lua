@@ -60,7 +60,7 @@ end
 local function names(call)
   local limit = call.args.limit or pages.LIMIT
   local cloud, name = (call.args.cursor or "/"):match "^(%l*)/(.*)$"
-  if not cloud then return nil, "the cursor is not one of this list", "usage", "cursor" end
+  if not cloud then return pages.bad_cursor() end
   local rows, message, code = call.world.store:group_page(call.objects.G, { cloud = cloud, name = name }, limit)
   if not rows then return nil, message, code end
   local items = {}

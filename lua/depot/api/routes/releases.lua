@@ -78,7 +78,8 @@ local function device_of(call)
     if row.hash == call.product then found[#found + 1] = row end
   end
   if #found == 1 then return found[1] end
-  return nil, ("%d devices of the product have this name"):format(#found), #found == 0 and "missing" or "conflict",
+  if #found == 0 then return nil, "no device of the product has this name", "missing", "name" end
+  return nil, ("%d devices of the product have this name; give the id of one as device"):format(#found), "conflict",
     "name"
 end
 
@@ -105,19 +106,18 @@ end
 -- The devices whose job is for a release, in one state or any.
 local function jobs(call)
   local store, limit = call.world.store, call.args.limit or pages.LIMIT
-  local after = call.args.cursor and ids.read(call.args.cursor)
-  if call.args.cursor and not after then return nil, "the cursor is not one of this list", "usage", "cursor" end
+  local after, message, code, field = pages.after(call)
+  if after == nil then return nil, message, code, field end
   local digests = {}
   for i, entry in ipairs(call.objects.R.entries) do digests[i] = entry.manifest.digest end
   local where = store:where(nil, acts.now())
   where:add("hash = ?", call.product)
   where:any_of("package", digests)
   if call.args.state then where:add("state = ?", call.args.state) end
-  local rows, message, code = store:select(where, limit, after)
+  local rows
+  rows, message, code = store:select(where, limit, after)
   if not rows then return nil, message, code end
-  local items = {}
-  for i, row in ipairs(rows) do items[i] = job_of(call, row) end
-  return { items = call.json.array(items), next = #rows == limit and ids.of(rows[limit]) or call.json.null }
+  return pages.of_devices(call, rows, limit, job_of)
 end
 
 -- A release as it is after a change of its files.

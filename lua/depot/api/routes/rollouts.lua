@@ -3,7 +3,6 @@
 -- @module depot.api.routes.rollouts
 
 local filters = require "depot.filter"
-local ids = require "depot.api.ids"
 local job_of = require("depot.api.routes.devices").job_of
 local objects = require "depot.api.objects"
 local pages = require "depot.api.pages"
@@ -29,13 +28,13 @@ end
 local function rollout(call) return objects.rollout(call.world, call.objects.X) end
 
 local function rollout_jobs(call)
-  local after = call.args.cursor and ids.read(call.args.cursor) or {}
+  local after, message, code, field = pages.after(call)
+  if after == nil then return nil, message, code, field end
   local limit = call.args.limit or pages.LIMIT
-  local rows, message, code = call.world.store:jobs_after(call.objects.X.id, after, call.args.state, limit)
+  local rows
+  rows, message, code = call.world.store:jobs_after(call.objects.X.id, after or {}, call.args.state, limit)
   if not rows then return nil, message, code end
-  local items = {}
-  for i, row in ipairs(rows) do items[i] = job_of(call, row) end
-  return { items = call.json.array(items), next = #rows == limit and ids.of(rows[limit]) or call.json.null }
+  return pages.of_devices(call, rows, limit, job_of)
 end
 
 local TEXTS = { "waves", "soak", "advance", "limit", "sample", "count_silent", "in_flight", "done", "least", "retries",
