@@ -88,10 +88,12 @@ local function preview(call, world, laid)
     overtakes = call.json.array(ends) }
 end
 
-local function create(call)
+-- Make the rollout that a request describes; kind: batch when absent.
+local function create(call, kind)
   local laid, world, at, field = laid_down(call)
   if not laid then return nil, world, at, field end
   if call.query.dry_run then return preview(call, world, laid) end
+  laid.kind = kind
   local made, message, code = rollouts.create(world, laid, at)
   if not made then return nil, message, code end
   call.objects.X, call.kind = made, "X"
@@ -102,13 +104,7 @@ end
 local function at_once(kind)
   return function(call)
     call.args = { release = call.objects.R.id, waves = "100", devices = call.args.devices, cloud = call.args.cloud }
-    local laid, world, at, field = laid_down(call)
-    if not laid then return nil, world, at, field end
-    laid.kind = kind
-    local made, message, code = rollouts.create(world, laid, at)
-    if not made then return nil, message, code end
-    call.objects.X, call.kind = made, "X"
-    return objects.rollout(call.world, made), { status = 201 }
+    return create(call, kind)
   end
 end
 
