@@ -128,6 +128,13 @@ static void install(struct stand *s, const char *path)
         fail_msg("%s", s->err.message);
 }
 
+/* A new core is to start, by a loader that can be told. */
+static void arm_core(struct stand *s)
+{
+    stand_up(s, &by_uboot);
+    install(s, CORE);
+}
+
 /* What would be started. */
 static void runs(const struct stand *s, int slot, uint32_t generation)
 {
@@ -556,8 +563,7 @@ static void a_loader_that_does_not_name_its_slot_runs_the_confirmed_one(void **s
     char before[UP_BOOT_VALUE_SIZE];
 
     (void)state;
-    stand_up(&s, &by_uboot);
-    install(&s, CORE);
+    arm_core(&s);
     power_off(&s);
     power_on(&s, 'b');
     assert_int_equal(phase_of(&s), UP_TRIAL);
@@ -737,6 +743,17 @@ static void a_core_on_trial_that_cannot_be_counted_is_left_by_one_write(void **s
     stand_free(&s);
 }
 
+/* What is armed starts, and the state takes no write. */
+static void leave_what_cannot_be_noted(struct stand *s)
+{
+    arm_core(s);
+    power_off(s);
+    break_state(s);
+    power_on(s, 'b');
+    assert_int_equal(s->action, UP_START_RESTART);
+    variable(s, "BOOT_ORDER", "a");
+}
+
 /* The restart does not happen, and the state takes writes again: what is then
  * confirmed is also what the loader starts. */
 static void a_core_that_was_left_and_is_confirmed_all_the_same_starts_again(void **state)
@@ -744,13 +761,7 @@ static void a_core_that_was_left_and_is_confirmed_all_the_same_starts_again(void
     struct stand s;
 
     (void)state;
-    stand_up(&s, &by_uboot);
-    install(&s, CORE);
-    power_off(&s);
-    break_state(&s);
-    power_on(&s, 'b');
-    assert_int_equal(s.action, UP_START_RESTART);
-    variable(&s, "BOOT_ORDER", "a");
+    leave_what_cannot_be_noted(&s);
     heals(&s);
     assert_int_equal(up_device_trial_start(s.device, &s.action, &s.err), 0);
     assert_int_equal(up_device_confirm(s.device, &s.err), 0);
@@ -765,13 +776,7 @@ static void what_is_armed_and_cannot_be_noted_is_left_by_one_write(void **state)
     struct stand s;
 
     (void)state;
-    stand_up(&s, &by_uboot);
-    install(&s, CORE);
-    power_off(&s);
-    break_state(&s);
-    power_on(&s, 'b');
-    assert_int_equal(s.action, UP_START_RESTART);
-    variable(&s, "BOOT_ORDER", "a");
+    leave_what_cannot_be_noted(&s);
     for (int i = 0; i < 3; i++) {
         power_off(&s);
         power_on(&s, 'a');
@@ -876,16 +881,20 @@ static void a_loader_that_cannot_be_told_after_a_restart_either(void **state)
     stand_free(&s);
 }
 
+static void disarm_in_vain(struct stand *s)
+{
+    arm_core(s);
+    break_all(s, SIM_BOOT_SET, EIO);
+    assert_int_equal(up_device_rollback(s->device, false, "by hand", &s->action, &s->err), UP_WRITE);
+}
+
 /* What is there starts the new slot first, and cannot be taken back. */
 static void a_loader_that_was_told_and_cannot_be_told_otherwise(void **state)
 {
     struct stand s;
 
     (void)state;
-    stand_up(&s, &by_uboot);
-    install(&s, CORE);
-    break_all(&s, SIM_BOOT_SET, EIO);
-    assert_int_equal(up_device_rollback(s.device, false, "by hand", &s.action, &s.err), UP_WRITE);
+    disarm_in_vain(&s);
     assert_int_equal(phase_of(&s), UP_ROLLING_BACK);
     runs(&s, 0, 1);
     assert_int_equal(world_install(s.device, s.storage, SCRIPT, &s.err), UP_BUSY);
@@ -923,10 +932,7 @@ static void ends_of_the_program_use_up_no_restarts(void **state)
     struct stand s;
 
     (void)state;
-    stand_up(&s, &by_uboot);
-    install(&s, CORE);
-    break_all(&s, SIM_BOOT_SET, EIO);
-    assert_int_equal(up_device_rollback(s.device, false, "by hand", &s.action, &s.err), UP_WRITE);
+    disarm_in_vain(&s);
     for (unsigned boot = 1; boot <= 3; boot++) {
         power_off(&s);
         power_on(&s, 'b');
@@ -954,8 +960,7 @@ static void ends_of_the_program_leave_what_is_armed(void **state)
 
     (void)state;
     for (int known = 0; known < 2; known++) {
-        stand_up(&s, &by_uboot);
-        install(&s, CORE);
+        arm_core(&s);
         if (!known)
             break_all(&s, SIM_BOOT_ID, EIO);
         for (int i = 0; i < 5; i++) {
@@ -980,8 +985,7 @@ static void restarts_that_cannot_be_noted_are_counted(void **state)
     struct stand s;
 
     (void)state;
-    stand_up(&s, &by_uboot);
-    install(&s, CORE);
+    arm_core(&s);
     sim_settle(s.sim);
     sim_put_dir(s.sim, STATE "/restarts.new", 0755);
     for (unsigned i = 1; i <= 3; i++) {
