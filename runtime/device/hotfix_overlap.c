@@ -8,8 +8,8 @@
 
 #include "device_private.h"
 #include "error.h"
-#include "files_kept.h"
 #include "hotfix_private.h"
+#include "hotfix_set.h"
 
 struct compare {
     const struct up_device *d;
@@ -66,12 +66,8 @@ static int compare_lua(const struct up_device *d, const struct up_hotfix *a, con
 static int open_kept(const struct up_device *d, const struct up_hotfix *h, struct up_files_kept *kept,
                      struct up_error *err)
 {
-    char head[UP_PATH_SIZE], path[UP_PATH_SIZE + sizeof "/kept"];
-    int rc = UP_NOTHING;
+    int rc = h->files ? up_hotfix_set_open_kept(kept, d->storage, d->config->state, h, err) : UP_NOTHING;
 
-    snprintf(path, sizeof path, "%s/kept", up_hotfix_head(d, h->id, head));
-    if (h->files)
-        rc = up_files_kept_open(kept, d->storage, path, err);
     return rc == UP_MISSING ? UP_NOTHING : rc;
 }
 

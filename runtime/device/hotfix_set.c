@@ -59,22 +59,29 @@ static void kept_folder(const struct up_hotfix *h, char out[UP_PATH_SIZE])
     snprintf(out, UP_PATH_SIZE, "hotfix/%s/kept", h->id);
 }
 
+int up_hotfix_set_open_kept(struct up_files_kept *out, struct up_storage *storage, const char *state,
+                            const struct up_hotfix *h, struct up_error *err)
+{
+    char folder[UP_PATH_SIZE], path[UP_PATH_SIZE];
+
+    kept_folder(h, folder);
+    if (snprintf(path, sizeof path, "%s/%.200s", state, folder) >= (int)sizeof path)
+        return up_fail(err, UP_USAGE, "%s: path too long", state);
+    return up_files_kept_open(out, storage, path, err);
+}
+
 static int open_kept(struct up_hotfix_set *set, uint32_t i, struct up_error *err)
 {
     const struct up_hotfix *h = &set->ledger.entry[i];
-    char folder[UP_PATH_SIZE], path[UP_PATH_SIZE];
     int rc;
 
     if (!h->files || h->state == UP_HOTFIX_TESTING || h->ends ||
         !(up_hotfix_ledger_is_active(h) || up_hotfix_ledger_is_below(&set->ledger, h)))
         return 0;
-    kept_folder(h, folder);
-    if (snprintf(path, sizeof path, "%s/%.200s", set->state, folder) >= (int)sizeof path)
-        return up_fail(err, UP_USAGE, "%s: path too long", set->state);
     set->kept[i] = malloc(sizeof *set->kept[i]);
     if (!set->kept[i])
         return up_fail(err, UP_INTERNAL, "hotfixes: out of memory");
-    rc = up_files_kept_open(set->kept[i], set->storage, path, err);
+    rc = up_hotfix_set_open_kept(set->kept[i], set->storage, set->state, h, err);
     if (rc == 0)
         return 0;
     free(set->kept[i]);

@@ -28,6 +28,10 @@ struct up_hotfix_set {
     struct up_files_reverse reverse;
 };
 
+/* What the hotfix replaced; see up_files_kept_open(). */
+UP_MUST_CHECK int up_hotfix_set_open_kept(struct up_files_kept *out, struct up_storage *storage,
+                                          const char *state, const struct up_hotfix *h, struct up_error *err);
+
 /* What releases ended follows from `journal`, at `time`, unless it is NULL; a ledger that is lost is empty
  * then. Released with up_hotfix_set_close(), unless this fails; then `set` is NULL. Errors: those of the
  * ledger; UP_WRITE. */
