@@ -4,7 +4,8 @@
  * supervisor_protocol.c (what the children say), supervisor_trouble.c (what updating lacks),
  * supervisor_files.c (the helper that changes the tree of files), supervisor_words.c
  * (arguments of children), supervisor_alone.c (a device without a script),
- * supervisor_hotfix.c (a hotfix while it is tested or undone).
+ * supervisor_hotfix.c (orders about hotfixes), supervisor_hotfix_test.c (a hotfix while it is
+ * tested or undone).
  */
 #ifndef UP_SUPERVISOR_PRIVATE_H
 #define UP_SUPERVISOR_PRIVATE_H
@@ -161,6 +162,18 @@ void up_supervisor_script_words(const struct up_supervisor *s, const char *tree,
 
 /* "hotfix REST" of the agent. */
 void up_supervisor_hear_hotfix(struct up_supervisor *s, const char *rest);
+/* s->fix says which one: have it tested, until s->fix.until. */
+void up_supervisor_fix_begin(struct up_supervisor *s);
+/* The same for one that is in force; the result changes nothing. */
+void up_supervisor_fix_begin_again(struct up_supervisor *s);
+/* It is out of force: its handler takes it out, or the script is started without it. */
+void up_supervisor_fix_take_out(struct up_supervisor *s);
+/* The script's handler has answered. */
+void up_supervisor_fix_handled(struct up_supervisor *s, bool yes);
+/* A task of the script failed, or policy says that it is not healthy: which of them is `what`. */
+void up_supervisor_fix_failed(struct up_supervisor *s, const char *what, const char *message);
+/* A program that looked at it calls it bad. */
+void up_supervisor_fix_condemned(struct up_supervisor *s, const char *why);
 /* No hotfix is tested: what a cut left, and what does not fit the release, goes out of force. */
 void up_supervisor_fix_settle(struct up_supervisor *s);
 /* Which hotfixes lead the script that is started next; that start is counted. */

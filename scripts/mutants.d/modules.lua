@@ -24,7 +24,7 @@ M.checks = {
   hotfix_signed = { "hotfix" }, hotfix_move = { "hotfix" }, hotfix_settle = { "hotfix" },
   hotfix_set = { "hotfix" }, hotfix_overlap = { "hotfix" },
   files_kept = { "hotfix", "files_kept" }, files_reverse = { "hotfix" },
-  supervisor_hotfix = { "hotfix" },
+  supervisor_hotfix = { "hotfix" }, supervisor_hotfix_test = { "hotfix" },
   gates = { "permit", "phase", "time", "device", "delta_install" },
   generation = { "archive", "generation", "phase", "device" },
   generation_kept = { "generation", "phase", "device" },
