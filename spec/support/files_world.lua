@@ -64,6 +64,11 @@ function methods:traces()
   return text
 end
 
+--- Wait until none of them is left: they are removed after the verdict, which the journal has first.
+function methods:wait_tidy()
+  self:wait("the end of its temporary names", function() return self:traces() == "" end)
+end
+
 --- Start the program as an init system would, after some words of shell.
 function methods:boot_program(before)
   assert(self:shell(("cd app/etc && { %s setsid ../bin/meter </dev/null >/dev/null 2>&1 & }"):format(before or "")))

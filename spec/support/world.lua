@@ -205,6 +205,23 @@ function World:pack_fix(o)
   return name
 end
 
+--- Install a package on the device that runs, and expect an exit code (0); what the command says.
+function World:install(name, expected)
+  local code, _, err = self:moult("install -q", name)
+  assert(code == (expected or 0), ("install %s: exit code %d: %s"):format(name, code, err))
+  return err
+end
+
+--- The ledger of hotfixes, an array of "name version state".
+function World:ledger()
+  local _, out = self:moult "hotfix list --json"
+  local rows = {}
+  for i, row in ipairs(require("update.native.json").decode(out).hotfixes) do
+    rows[i] = ("%s %s %s"):format(row.name, row.version, row.state)
+  end
+  return rows
+end
+
 --- Serve packages of the folder `depot`; self.url is its address.
 function World:serve()
   self:start("depot", "depot depot --listen 127.0.0.1:0 --keys keys")

@@ -35,7 +35,7 @@ describe("files that need a restart of the device", function()
     w:factory { fields = 'restart = "exit",' }
     w:run()
     o.sequence, o.version, o.restart = 2, "1.0.1", true
-    assert.equal(4, (w:moult("install -q", w:release(o))))
+    w:install(w:release(o), 4)
     w:wait("the exit", function() return not w:alive "device" end)
     assert.matches("restarting the device: new files wait for it\n", w:read "device.log", 1, true)
     assert.equal("old", w:tree())
@@ -52,6 +52,7 @@ describe("files that need a restart of the device", function()
     assert.equal("new", w:tree())
     w:run()
     w:wait_status { phase = "idle", release = "1.0.1" }
+    w:wait_tidy()
     w:stop "device"
     assert.equal("files: whole, nothing was to be done\n", settle())
     assert.same({ "new", "" }, { w:tree(), w:traces() })
@@ -77,6 +78,7 @@ describe("files that need a restart of the device", function()
     w:run()
     w:wait_last("rolledback", 40)
     w:wait_status { phase = "idle", release = "1.0.0" }
-    assert.same({ "old", "" }, { w:tree(), w:traces() })
+    w:wait_tidy()
+    assert.equal("old", w:tree())
   end)
 end)

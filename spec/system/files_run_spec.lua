@@ -18,15 +18,14 @@ describe("an update of files", function()
   end)
 
   local function install(name)
-    local code, _, err = w:moult("install -q", name)
-    assert.equal(4, code, err)
+    w:install(name, 4)
   end
 
   local function assert_runs(tree)
     assert.equal(tree, w:tree())
     local pids = w:runs "bin/meter"
     assert.equal(1, #pids)
-    assert.equal("", w:traces())
+    w:wait_tidy()
     return pids[1]
   end
 
@@ -96,6 +95,7 @@ describe("an update of files", function()
     end
     w:moult("install -q", package)
     w:wait_status({ phase = "idle", release = "1.0.1" }, 40)
+    w:wait_tidy()
     cut()
     assert.equal("files: whole, nothing was to be done\n", settle())
     assert.equal("new", w:tree())

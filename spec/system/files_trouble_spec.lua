@@ -26,8 +26,7 @@ describe("an update of files", function()
   end
 
   local function arm(o)
-    local code, _, err = w:moult("install -q", w:release(o))
-    assert.equal(4, code, err)
+    w:install(w:release(o), 4)
   end
 
   local function release(sequence, more)
@@ -37,7 +36,7 @@ describe("an update of files", function()
   end
 
   local function assert_tree(tree)
-    w:wait("the end of the sweep", function() return w:traces() == "" end) -- the journal is first
+    w:wait_tidy()
     assert.equal(tree, w:tree())
   end
 

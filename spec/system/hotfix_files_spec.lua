@@ -1,6 +1,5 @@
 -- Hotfixes with files on a device that runs: a program in a tree of files, a script, and what they go through.
 
-local json = require "update.native.json"
 local files_world = require "spec.support.files_world"
 
 describe("a hotfix with files", function()
@@ -23,39 +22,27 @@ describe("a hotfix with files", function()
     return w:files_fix(o)
   end
 
-  local function install(name, expected)
-    local code, _, err = w:moult("install -q", name)
-    assert.equal(expected or 0, code, err)
-    return err
-  end
-
-  local function ledger()
-    local _, out = w:moult "hotfix list --json"
-    local list = {}
-    for i, row in ipairs(json.decode(out).hotfixes) do list[i] = ("%s %s"):format(row.version, row.state) end
-    return table.concat(list, ", ")
-  end
-
   local function found()
+    w:wait_tidy()
     return { w:read "app/bin/meter" == w:program "2" and "new" or "old", w:read "app/etc/conf",
-      w:read "app/etc/gone" or "gone", w:traces() }
+      w:read "app/etc/gone" or "gone" }
   end
 
-  local OLD, NEW = { "old", "old\n", "old\n", "" }, { "new", "new\n", "gone", "" }
+  local OLD, NEW = { "old", "old\n", "old\n" }, { "new", "new\n", "gone" }
 
   it("is switched, tested and applied while the device runs; then undone", function()
     w:boot_program()
     local before = w:runs "bin/meter"[1]
     w:run()
-    install(fix(2, { test = ([[return function()
+    w:install(fix(2, { test = ([[return function()
       return io.open "%s/app/etc/conf":read "l" == "new" end]]):format(w.dir) }))
-    assert.equal("2 applied", ledger())
+    assert.same({ "clock 2 applied" }, w:ledger())
     assert.same(NEW, found())
     local after = w:runs "bin/meter"
     assert.equal(1, #after)
     assert.not_equal(before, after[1])
     assert.equal(0, (w:moult "hotfix undo clock"))
-    assert.equal("2 undone", ledger())
+    assert.same({ "clock 2 undone" }, w:ledger())
     assert.same(OLD, found())
     assert.equal(1, #w:runs "bin/meter")
   end)
@@ -63,8 +50,9 @@ describe("a hotfix with files", function()
   it("is put back when its test fails, and leaves the script alone", function()
     w:boot_program()
     w:run()
-    assert.matches("test.lua exited with code 1", install(fix(2, { test = "return function() return false end" }), 18))
-    assert.equal("2 quarantined", ledger())
+    assert.matches("test.lua exited with code 1",
+      w:install(fix(2, { test = "return function() return false end" }), 18))
+    assert.same({ "clock 2 quarantined" }, w:ledger())
     assert.same(OLD, found())
     assert.equal(1, #w:runs "bin/meter")
     assert.falsy(w:read("device.log"):find("script stopped", 1, true))
@@ -72,57 +60,57 @@ describe("a hotfix with files", function()
 
   it("gives way to a higher version, and goes with it", function()
     w:run()
-    install(fix(2, {}))
-    install(fix(3, { files = { conf = "newer\n" }, ini = "conf\t%s/etc\t4\t4\n" }))
-    assert.equal("2 dropped, 3 applied", ledger())
-    assert.same({ "old", "newer\n", "old\n", "" }, found())
+    w:install(fix(2, {}))
+    w:install(fix(3, { files = { conf = "newer\n" }, ini = "conf\t%s/etc\t4\t4\n" }))
+    assert.same({ "clock 2 dropped", "clock 3 applied" }, w:ledger())
+    assert.same({ "old", "newer\n", "old\n" }, found())
     assert.equal(0, (w:moult "hotfix undo clock"))
     assert.same(OLD, found())
   end)
 
   it("is put back by the release that ends it, before its trial", function()
     w:run()
-    install(fix(2, { lua = { ["clock.lua"] = "return 1" } }))
-    assert.equal("2 fresh", ledger())
+    w:install(fix(2, { lua = { ["clock.lua"] = "return 1" } }))
+    assert.same({ "clock 2 fresh" }, w:ledger())
     assert.same(NEW, found())
     w:pack { sequence = 9, version = "1.2.0", body = ([[print("trial sees " .. io.open "%s/app/etc/conf":read "l")
       update.confirm()]]):format(w.dir) }
-    assert.equal(4, (w:moult "install -q p9.upd"))
+    w:install("p9.upd", 4)
     w:wait_status { phase = "idle", release = "1.2.0" }
     w:wait_log("device", "trial sees old")
     assert.same(OLD, found())
     w:stop "device"
     w:run()
-    assert.equal("2 dropped", ledger())
+    assert.same({ "clock 2 dropped" }, w:ledger())
     assert.same(OLD, found())
   end)
 
   it("is there again when that release goes back", function()
     w:run()
-    install(fix(2, {}))
+    w:install(fix(2, {}))
     w:pack { sequence = 9, version = "1.2.0", body = [[os.exit(3)]] }
-    assert.equal(4, (w:moult "install -q p9.upd"))
+    w:install("p9.upd", 4)
     w:wait_last("rolledback", 60)
     w:wait("the files of the hotfix", function() return w:read "app/etc/conf" == "new\n" end, 30)
     assert.same(NEW, found())
-    assert.equal("2 applied", ledger())
+    assert.same({ "clock 2 applied" }, w:ledger())
   end)
 
   it("is refused where the configuration has no roots, and for a name outside of them", function()
     w:run()
-    assert.matches("lies below none of the roots", install(fix(2, { files = { conf = "x" },
+    assert.matches("lies below none of the roots", w:install(fix(2, { files = { conf = "x" },
       ini = "conf\t/etc\t4\t4\n" }), 15))
     assert.same(OLD, found())
     w:stop "device"
     w:configure "hotfix_time = 12,"
     w:run()
-    assert.matches("has no files.roots", install(fix(3, {}), 15))
+    assert.matches("has no files.roots", w:install(fix(3, {}), 15))
   end)
 
   it("is put back by `moult settle` after a kill in its test", function()
     w:run()
     w:start("install", "install -q " .. fix(2, { test = "return function() while true do end end" }))
-    w:wait("the test", function() return ledger() == "2 testing" and w:read "app/etc/conf" == "new\n" end)
+    w:wait("the test", function() return w:ledger()[1] == "clock 2 testing" and w:read "app/etc/conf" == "new\n" end)
     w:stop("device", "KILL")
     w:stop("install", "KILL")
     local code, _, err = w:moult "settle"

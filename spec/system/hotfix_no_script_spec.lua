@@ -1,6 +1,5 @@
 -- Hotfixes with files on a device without a script, by real processes.
 
-local json = require "update.native.json"
 local files_world = require "spec.support.files_world"
 
 describe("a hotfix on a device without a script", function()
@@ -22,71 +21,59 @@ describe("a hotfix on a device without a script", function()
 
   local function install(o, expected)
     o.base_part, o.base = "files", ">=1"
-    local code, _, err = w:moult("install -q", w:files_fix(o))
-    assert.equal(expected or 0, code, err)
-    return err
-  end
-
-  local function ledger()
-    local _, out = w:moult "hotfix list --json"
-    local list = {}
-    for i, row in ipairs(json.decode(out).hotfixes) do list[i] = ("%s %s"):format(row.version, row.state) end
-    return table.concat(list, ", ")
+    return w:install(w:files_fix(o), expected)
   end
 
   local function assert_has(text, version)
     assert.equal(text, w:read "app/etc/conf")
     assert.is_true(w:read "app/bin/meter" == w:program(version))
     assert.equal(1, #w:runs "bin/meter")
-    assert.equal("", w:traces())
+    w:wait_tidy()
   end
 
   it("is tested, applied, kept over a start, and undone", function()
     install { sequence = 2, test = ([[return function()
       return io.open "%s/app/etc/conf":read "l" == "new" end]]):format(w.dir) }
-    assert.equal("2 applied", ledger())
+    assert.same({ "clock 2 applied" }, w:ledger())
     assert_has("new\n", "2")
     w:stop "device"
     w:run()
-    assert.equal("2 applied", ledger())
+    assert.same({ "clock 2 applied" }, w:ledger())
     assert.equal(0, (w:moult "hotfix undo clock"))
-    assert.equal("2 undone", ledger())
+    assert.same({ "clock 2 undone" }, w:ledger())
     assert_has("old\n", "1")
   end)
 
   it("is put back when its test fails", function()
     assert.matches("test.lua exited with code 1", install({ sequence = 2, test = "return function() end" }, 18))
-    assert.equal("2 quarantined", ledger())
+    assert.same({ "clock 2 quarantined" }, w:ledger())
     assert_has("old\n", "1")
   end)
 
   it("is put back when a program that it started ends", function()
     assert.matches("the program %S+/app/bin/meter has ended",
       install({ sequence = 2, files = { meter = w:program "bad" }, ini = "meter\t%s/bin\t28\t2\n" }, 18))
-    assert.equal("2 quarantined", ledger())
+    assert.same({ "clock 2 quarantined" }, w:ledger())
     assert_has("old\n", "1")
   end)
 
   it("is refused with modules, and without files, with the reason", function()
     assert.matches("it has modules, and the configuration says that this device has no script",
       install({ sequence = 2, lua = { ["clock.lua"] = "return 1" } }, 15))
-    local code, _, err = w:moult("install -q", w:pack_fix { sequence = 3, base_part = "files", base = "1",
-      lua = { ["clock.lua"] = "return 1" } })
-    assert.equal(15, code, err)
-    assert.matches("gate hotfix: it has no files, and the configuration says that this device has no script", err)
-    assert.equal("", ledger())
+    assert.matches("gate hotfix: it has no files, and the configuration says that this device has no script",
+      w:install(w:pack_fix { sequence = 3, base_part = "files", base = "1", lua = { ["clock.lua"] = "return 1" } }, 15))
+    assert.same({}, w:ledger())
     assert_has("old\n", "1")
   end)
 
   it("ends with a release that changes the same files", function()
     install { sequence = 2 }
-    local code, _, err = w:moult("install -q", w:release { sequence = 9, unnamed = true })
-    assert.equal(4, code, err)
+    w:install(w:release { sequence = 9, unnamed = true }, 4)
     w:wait_status { phase = "idle", release = "F9" }
     w:stop "device"
     w:run()
-    assert.equal("2 dropped", ledger())
+    assert.same({ "clock 2 dropped" }, w:ledger())
     assert.equal("new", w:tree())
-    assert.equal("", w:traces())
+    w:wait_tidy()
   end)
 end)

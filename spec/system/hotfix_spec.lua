@@ -1,6 +1,5 @@
 -- Hotfixes on a device that runs: real processes, from `moult install` to the ledger.
 
-local json = require "update.native.json"
 local world = require "spec.support.world"
 
 -- A script that says every moment what its module says.
@@ -44,42 +43,27 @@ describe("a hotfix", function()
       lua = { ["clock.lua"] = o.text or says(o.word or "new") }, test = o.test }
   end
 
-  local function install(name, expected)
-    local code, _, err = w:moult("install -q", name)
-    assert.equal(expected or 0, code, err)
-    return err
-  end
-
-  local function ledger()
-    local _, out = w:moult "hotfix list --json"
-    local list = {}
-    for i, row in ipairs(json.decode(out).hotfixes) do
-      list[i] = ("%s %s %s"):format(row.name, row.version, row.state)
-    end
-    return list
-  end
-
   local function starts() return select(2, w:read("device.log"):gsub("begins\n", "")) end
 
   it("is applied, tested and on the ledger; then undone", function()
     device(PLAIN)
-    install(fix(2, { test = 'return function() return require("clock")() == "new" end' }))
-    assert.same({ "clock 2 fresh" }, ledger())
+    w:install(fix(2, { test = 'return function() return require("clock")() == "new" end' }))
+    assert.same({ "clock 2 fresh" }, w:ledger())
     w:wait_log("device", "clock new")
     assert.matches("hotfix +clock 2, fresh", (select(2, w:moult "status")))
     assert.equal("fresh", w:status().hotfixes[1].state)
     w:write("device.log", "")
     assert.equal(0, (w:moult "hotfix undo clock"))
-    assert.same({ "clock 2 undone" }, ledger())
+    assert.same({ "clock 2 undone" }, w:ledger())
     w:wait_log("device", "clock old")
-    assert.matches("undone by the owner", install("fix2.upd", 15))
+    assert.matches("undone by the owner", w:install("fix2.upd", 15))
   end)
 
   it("that is undone while it is fresh brings the lower version back", function()
     device(PLAIN)
-    install(fix(2, {}))
-    install(fix(3, { word = "newer" }))
-    assert.same({ "clock 2 fresh", "clock 3 fresh" }, ledger())
+    w:install(fix(2, {}))
+    w:install(fix(3, { word = "newer" }))
+    assert.same({ "clock 2 fresh", "clock 3 fresh" }, w:ledger())
     w:wait_log("device", "clock newer")
     local status = select(2, w:moult "status")
     assert.matches("hotfix +clock 3, fresh, replaces 2\n", status)
@@ -87,24 +71,25 @@ describe("a hotfix", function()
     assert.equal(0, (w:moult "hotfix undo clock"))
     w:write("device.log", "")
     w:wait_log("device", "clock new\n")
-    assert.same({ "clock 2 fresh", "clock 3 undone" }, ledger())
+    assert.same({ "clock 2 fresh", "clock 3 undone" }, w:ledger())
   end)
 
   it("is undone and never tried again when its test fails", function()
     device(PLAIN)
-    assert.matches("test.lua exited with code 1", install(fix(2, { test = "return function() return false end" }), 18))
-    assert.same({ "clock 2 quarantined" }, ledger())
+    assert.matches("test.lua exited with code 1",
+      w:install(fix(2, { test = "return function() return false end" }), 18))
+    assert.same({ "clock 2 quarantined" }, w:ledger())
     w:write("device.log", "")
     w:wait_log("device", "clock old")
-    assert.matches("failed on this device", install("fix2.upd", 15))
-    install(fix(3, {}))
-    assert.same({ "clock 2 quarantined", "clock 3 fresh" }, ledger())
+    assert.matches("failed on this device", w:install("fix2.upd", 15))
+    w:install(fix(3, {}))
+    assert.same({ "clock 2 quarantined", "clock 3 fresh" }, w:ledger())
   end)
 
   it("is undone when the script ends with it", function()
     device(PLAIN)
-    assert.matches("the script", install(fix(2, { text = "os.exit(3)" }), 18))
-    assert.same({ "clock 2 quarantined" }, ledger())
+    assert.matches("the script", w:install(fix(2, { text = "os.exit(3)" }), 18))
+    assert.same({ "clock 2 quarantined" }, w:ledger())
     w:write("device.log", "")
     w:wait_log("device", "clock old")
   end)
@@ -114,8 +99,8 @@ describe("a hotfix", function()
       decide = function() return { action = "install", reason = "newer" } end,
       healthy = function(facts) return facts.uptime < 1 and nil, "the meter stands still" end,
     }]])
-    assert.matches("policy: the meter stands still", install(fix(2, {}), 18))
-    assert.same({ "clock 2 quarantined" }, ledger())
+    assert.matches("policy: the meter stands still", w:install(fix(2, {}), 18))
+    assert.same({ "clock 2 quarantined" }, w:ledger())
     w:write("device.log", "")
     w:wait_log("device", "clock old")
   end)
@@ -123,13 +108,13 @@ describe("a hotfix", function()
   it("is taken by the script's handler without a restart, and left again", function()
     device(LIVE)
     w:wait_log("device", "knows of the handler")
-    install(fix(2, { test = 'return function() return require("clock")() == "new" end' }))
+    w:install(fix(2, { test = 'return function() return require("clock")() == "new" end' }))
     w:wait_log("device", "apply clock 2")
     w:wait_log("device", "clock new")
-    install(fix(3, { word = "newer" }))
+    w:install(fix(3, { word = "newer" }))
     w:wait_log("device", "clock newer")
-    assert.same({ "clock 2 fresh", "clock 3 fresh" }, ledger())
-    assert.matches("handler did not take it", install(fix(4, { word = "never" }), 18))
+    assert.same({ "clock 2 fresh", "clock 3 fresh" }, w:ledger())
+    assert.matches("handler did not take it", w:install(fix(4, { word = "never" }), 18))
     w:wait_log("device", "undo clock 4")
     w:wait("the newer one", function() return w:read("device.log"):sub(-60):find "clock newer" end)
     for _, back in ipairs { { "3", "new" }, { "2", "old" } } do
@@ -143,7 +128,7 @@ describe("a hotfix", function()
 
   it("leads the script after a restart of the device, and is dropped by a release", function()
     device(PLAIN)
-    install(fix(2, {}))
+    w:install(fix(2, {}))
     w:stop "device"
     w:write("device.log", "")
     w:run()
@@ -156,38 +141,38 @@ describe("a hotfix", function()
     assert.falsy(w:read("device.log"):match "clock release.*clock new")
     w:stop "device"
     w:run()
-    assert.same({ "clock 2 dropped" }, ledger())
-    assert.matches("it is for script", install(fix(10, {}), 15))
+    assert.same({ "clock 2 dropped" }, w:ledger())
+    assert.matches("it is for script", w:install(fix(10, {}), 15))
   end)
 
   it("is refused for another release, without an agent, and below a sequence that passed", function()
     device(PLAIN)
-    assert.matches("it is for script 2.0, this device has 1.0.0", install(fix(2, { base = "2.0" }), 15))
-    install(fix(5, {}))
-    assert.matches("sequence 4 is not above 5", install(fix(4, {}), 15))
-    assert.matches("is applied already", install("fix5.upd", 3))
+    assert.matches("it is for script 2.0, this device has 1.0.0", w:install(fix(2, { base = "2.0" }), 15))
+    w:install(fix(5, {}))
+    assert.matches("sequence 4 is not above 5", w:install(fix(4, {}), 15))
+    assert.matches("is applied already", w:install("fix5.upd", 3))
     w:stop "device"
-    assert.matches("while the device runs", install(fix(6, {}), 2))
-    assert.same({ "clock 5 fresh" }, ledger())
+    assert.matches("while the device runs", w:install(fix(6, {}), 2))
+    assert.same({ "clock 5 fresh" }, w:ledger())
     assert.equal(0, (w:moult "hotfix undo clock"))
-    assert.same({ "clock 5 undone" }, ledger())
+    assert.same({ "clock 5 undone" }, w:ledger())
   end)
 
   it("is not undone from below, unless all above go, too", function()
     device(PLAIN)
-    install(fix(2, {}))
-    install(fix(3, { name = "other", word = "other" }))
+    w:install(fix(2, {}))
+    w:install(fix(3, { name = "other", word = "other" }))
     local code, _, err = w:moult "hotfix undo clock"
     assert.same({ 5, true }, { code, err:find("other lies on it", 1, true) ~= nil })
     assert.equal(0, (w:moult "hotfix undo clock --all-above"))
-    assert.same({ "clock 2 undone", "other 3 undone" }, ledger())
+    assert.same({ "clock 2 undone", "other 3 undone" }, w:ledger())
   end)
 
   it("that was cut during its test is tried once more, then given up", function()
     device(PLAIN)
     local package = fix(2, { test = "return function() while true do end end" })
     local function wait_for(state)
-      w:wait(state, function() return ledger()[1] == "clock 2 " .. state end)
+      w:wait(state, function() return w:ledger()[1] == "clock 2 " .. state end)
     end
     local function cut()
       wait_for "testing"

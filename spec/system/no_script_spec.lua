@@ -23,15 +23,14 @@ describe("a device without a script", function()
   end
 
   local function install(o)
-    local code, _, err = w:moult("install -q", w:release(o))
-    assert.equal(4, code, err)
+    w:install(w:release(o), 4)
   end
 
   local function assert_runs(tree)
     assert.equal(tree, w:tree())
     local pids = w:runs "bin/meter"
     assert.equal(1, #pids)
-    w:wait("the end of its traces", function() return w:traces() == "" end) -- removed after the verdict
+    w:wait_tidy()
     return pids[1]
   end
 
