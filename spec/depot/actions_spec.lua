@@ -277,6 +277,9 @@ describe("depot actions", function()
     for line, said in pairs { ["status packages --filter imei:7"] = "unknown field imei",
       ["batch packages new.upd --filter state:failed"] = "state changes over time; batches, rollouts and",
       ["verify packages new.upd --device dev1 --filter name:dev1"] = "takes no --filter",
+      ["batch packages new.upd other.upd"] = "takes one package at a time",
+      ["rollout create packages new.upd other.upd"] = "rollout does not take other.upd too",
+      ["patch release packages v1 v2"] = "takes one patch at a time",
       ["patch release packages v1 --device dev1"] = "patch release takes no --device",
       ["patch trial packages v1 --filter name:dev1"] = "patch trial takes no --filter" } do
       code, output = act(line)

@@ -210,13 +210,13 @@ end
 -- What is wrong with the words of an action.
 local function fault_of(action, args)
   local words, opts = args.positional, args.opts
+  if words[5] then return ("moult depot %s does not take %s too"):format(action, words[5]) end
   if MANY[action] and not words[3] then
     return ("usage: moult depot %s VERB DIR [%s]"):format(action, MANY[action])
   elseif action == "rollout" then
     return nil
   end
   if not words[2] then return ("usage: moult depot %s DIR (a folder of that name is ./%s)"):format(action, action) end
-  if words[5] then return ("moult depot %s takes no more than %s"):format(action, words[4]) end
   if words[4] and not MANY[action] then return ("moult depot %s takes one package at a time"):format(action) end
   if action == "pack" and words[3] then return "usage: moult depot pack DIR; the recipe names the packages" end
   if opts.filter and not FILTERED[action] then
