@@ -29,18 +29,13 @@ M.text = [[
 local METHODS = { GET = true, POST = true, PUT = true, PATCH = true, DELETE = true }
 local LOOK = 1000 -- ms between two questions of `wait`
 
-local function first_line(path)
-  local file, why = io.open(path, "rb")
-  if not file then return nil, ("--token-file %s"):format(why), "usage" end
-  local line = file:read "l"
-  file:close()
-  return line or "", nil, nil
-end
-
 local function token_of(opts)
-  local text, message, code = os.getenv "MOULT_TOKEN", nil, nil
-  if opts["token-file"] then text, message, code = first_line(opts["token-file"]) end
-  if not text and message then return nil, message, code end
+  local text = os.getenv "MOULT_TOKEN"
+  if opts["token-file"] then
+    local file <close>, why = io.open(opts["token-file"], "rb")
+    if not file then return nil, "--token-file " .. why, "usage" end
+    text = file:read "l"
+  end
   text = (text or ""):match "^%s*(.-)%s*$"
   if text:find "^moult_%x+$" then return text end
   return nil, "give a token by --token-file or MOULT_TOKEN; the console makes one under Settings", "usage"
@@ -61,7 +56,9 @@ local function value_of(text)
   if not path then return text end
   local file <close>, why = io.open(path, "rb")
   if not file then return nil, why, "usage" end
-  return file:read "a"
+  local value, fault = file:read "a"
+  if not value then return nil, ("%s: %s"):format(path, fault), "usage" end
+  return value
 end
 
 -- {[name] = text} of the words from `first` on; those of a name that comes twice are lines.

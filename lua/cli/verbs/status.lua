@@ -72,13 +72,12 @@ local function hotfix_lines(add, rows)
     if row.state == "testing" or ledgers.is_in_force(row) then newest[row.name] = row end
   end
   for _, row in ipairs(rows) do
-    local lower = newest[row.name] == row and ledgers.leading(rows, row.name, row.id)
     if newest[row.name] == row then
+      local lower = ledgers.leading(rows, row.name, row.id)
       add("hotfix", "%s %s, %s%s", row.name, row.version, row.state, lower and ", replaces " .. lower.version or "")
     end
   end
 end
-
 
 local function when(time)
   return time and time > 0 and os.date("!%Y-%m-%d %H:%M:%S UTC", time) or "at an unknown time"

@@ -61,6 +61,7 @@ describe("moult depot api", function()
     bad("expected NAME=VALUE", "usage", { "/products", "x" })
     bad("usage: moult depot api", "usage", { "products" })
     bad("No such file", "usage", { "/products", "x=@/nowhere" })
+    bad("/: Is a directory", "usage", { "/products", "x=@/" })
   end)
 
   it("says what the server says, with its code", function()
