@@ -13,6 +13,7 @@ local bindings = require "bindings"
 local config_fields = require "update.config.fields"
 local policy_fields = require "update.policy_fields"
 local recipe_fields = require "cli.recipe_fields"
+local route_table = require "depot.api.route_table"
 
 local PAGES = { "moult.1", "moult-config.5", "moult-package.5", "moult-native.7", "moult-policy.7", "moult-script.7",
   "moult-control.7", "moult-depot-api.7", "moult.3" }
@@ -197,13 +198,17 @@ describe("manual pages", function()
 
   it("list every route of a depot's API with its arguments", function()
     local page = pages["moult-depot-api.7"]
-    for _, route in ipairs(require("depot.api.route_table").all()) do
+    local words = page:gsub("%s+", " ")
+    for _, route in ipairs(route_table.all()) do
       local heading = ('.SS "%s %s"\n'):format(route.method, route.path)
       local at = page:find(heading, 1, true)
       assert.truthy(at, heading)
       local text = page:sub(at, (page:find("\n.SS", at + 1, true) or page:find("\n.SH", at + 1, true)))
       for _, rules in ipairs { route.query or {}, route.body or {} } do
         for name in pairs(rules) do assert.truthy(text:find("\\fB" .. name .. "\\fR", 1, true), heading .. name) end
+      end
+      for name in route.path:gmatch "{(%w+)}" do
+        assert.truthy(words:find(("\\fB%s\\fR %s"):format(name, route_table.IDS[name]), 1, true), heading)
       end
     end
   end)

@@ -76,6 +76,16 @@ function READ.map(value)
   return value
 end
 
+--- The names in a table, in order.
+-- @tparam {[name]=rule}|nil rules or others by name
+-- @treturn {string,...}
+function M.names(rules)
+  local names = {}
+  for name in pairs(rules or {}) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
 --- Check arguments.
 -- @tparam {[name]=rule} rules
 -- @tparam table given

@@ -4,11 +4,14 @@
 --
 -- @module depot.api.openapi
 
+local fields = require "depot.api.fields"
+local route_table = require "depot.api.route_table"
+
 local M = {}
 
 local TYPES = {
   string = function(rule)
-    return { type = "string", maxLength = rule.most or 1000, enum = rule.one_of, pattern = nil }
+    return { type = "string", maxLength = rule.most or 1000, enum = rule.one_of }
   end,
   integer = function(rule) return { type = "integer", minimum = rule.least or 0, maximum = rule.most } end,
   boolean = function() return { type = "boolean" } end,
@@ -17,16 +20,6 @@ local TYPES = {
   end,
   map = function() return { type = "object", additionalProperties = { type = "string" } } end,
 }
-
-local NAMES = { P = "hash of the product's key", D = "id of the device", R = "id of the release",
-  X = "number of the rollout", N = "name of the user", U = "id of the upload" }
-
-local function sorted(rules)
-  local names = {}
-  for name in pairs(rules or {}) do names[#names + 1] = name end
-  table.sort(names)
-  return names
-end
 
 local function schema_of(rule)
   local schema = TYPES[rule.type](rule)
@@ -37,10 +30,10 @@ end
 local function parameters(json, route)
   local list = json.array {}
   for name in route.path:gmatch "{(%w+)}" do
-    list[#list + 1] = { name = name, ["in"] = "path", required = true, description = NAMES[name] or name,
+    list[#list + 1] = { name = name, ["in"] = "path", required = true, description = route_table.IDS[name],
       schema = { type = "string" } }
   end
-  for _, name in ipairs(sorted(route.query)) do
+  for _, name in ipairs(fields.names(route.query)) do
     list[#list + 1] = { name = name, ["in"] = "query", required = route.query[name].need or false,
       schema = schema_of(route.query[name]) }
   end
@@ -50,7 +43,7 @@ end
 local function body_of(json, route)
   if not route.body then return nil end
   local properties, required = {}, json.array {}
-  for _, name in ipairs(sorted(route.body)) do
+  for _, name in ipairs(fields.names(route.body)) do
     properties[name] = schema_of(route.body[name])
     if route.body[name].need then required[#required + 1] = name end
   end

@@ -17,6 +17,12 @@ local MODULES = { "people", "products", "devices", "releases", "rollouts", "hotf
 
 M.PREFIX = "/api/v1"
 
+--- What the names in braces stand for.
+M.IDS = { A = "number of a change that can be taken back", D = "id of a device", F = "digest of a package",
+  G = "number of a group", H = "number of a hotfix", N = "name of a user", P = "hash of a product's key",
+  R = "id of a release", T = "id of a task", U = "id of an upload", X = "number of a rollout",
+  session = "id of a session", token = "number of a token" }
+
 --- @treturn {table,...}
 function M.all()
   local list = {}

@@ -1,5 +1,6 @@
 --- moult-depot-api(7): the routes of a depot's admin server, from its table.
 
+local fields = require "depot.api.fields"
 local roff = require "roff"
 
 local BEGIN = [[
@@ -12,13 +13,6 @@ local FAILURE = [[
 
 local WHO = { none = "anybody", self = "whoever is logged in", viewer = "a viewer", operator = "an operator",
   admin = "an admin" }
-
-local function sorted(rules)
-  local names = {}
-  for name in pairs(rules or {}) do names[#names + 1] = name end
-  table.sort(names)
-  return names
-end
 
 -- What a rule takes, in a few words.
 local function type_of(rule)
@@ -34,7 +28,7 @@ local function type_of(rule)
 end
 
 local function put_rules(page, rules, where)
-  for _, name in ipairs(sorted(rules)) do
+  for _, name in ipairs(fields.names(rules)) do
     local rule = rules[name]
     page:item(roff.bold(name), ("%s: %s (%s%s)"):format(rule.about, type_of(rule), where,
       rule.need and ", needed" or ""))
@@ -55,6 +49,13 @@ local function put_route(page, row)
   end
 end
 
+-- "`A` number of a change, `D` ..."
+local function ids(meanings)
+  local parts = {}
+  for i, name in ipairs(fields.names(meanings)) do parts[i] = ("`%s` %s"):format(name, meanings[name]) end
+  return table.concat(parts, ", ")
+end
+
 return function(head)
   local page = roff.page { name = "moult-depot-api", section = 7, title = "the routes of a depot's admin server",
     date = head.date, source = head.source }
@@ -64,18 +65,17 @@ return function(head)
 An admin server, `moult depot DIR --admin HOST:PORT`, answers below `%s` in JSON. `GET /openapi.json` describes the
 same routes as OpenAPI 3.1.]]):format(routes.PREFIX))
   page:verbatim(BEGIN)
-  page:text [[
+  page:text(([[
 Arguments of the query stand behind the path, those of the body in a JSON object. A list has `items` and `next`, the
 `cursor` of the next page or null. PATCH, PUT and DELETE of what has an ETag want `If-Match`. What a session changes
 wants its token in `X-CSRF-Token` and an `Origin` of the server; a request with a token wants neither. `X-Undo` of an
 answer is the number for `POST /undo/{A}`.
 
-A part in braces is an id: P the hash of a product's key, D of a device, R a release, F the digest of a package,
-H a hotfix, X a rollout, G a group, N the name of a user, U an upload, T a task, A a row of the audit. What belongs to a
-product that somebody may not see is not there for him.]]
+A name in braces stands for a part of the path: %s. What belongs to a product that somebody may not see is not there for
+him.]]):format(ids(routes.IDS)))
   page:section "FAILURES"
   page:verbatim(FAILURE)
-  for _, code in ipairs(sorted(errors.STATUS)) do
+  for _, code in ipairs(fields.names(errors.STATUS)) do
     page:item(roff.bold(code), ("status %d%s"):format(errors.STATUS[code], errors.HINTS[code] and "; "
       .. errors.HINTS[code] or ""))
   end
