@@ -7,37 +7,21 @@
 -- value` for each figure: median (ms) of a query alone and in the flood, tries; the slowest GET /me (ms), peak (KiB of
 -- the admin server).
 
+local depot_world = require "spec.support.depot_world"
 local natives = require "update.natives"
-local recipe = require "cli.recipe"
 
 local MOULT, PROGRAM, BYTES, SECONDS = arg[1], arg[2], arg[3], arg[4]
-
-local function write(path, text)
-  local file <close> = assert(io.open(path, "wb"))
-  assert(file:write(text))
-end
 
 local function output(format, ...)
   local pipe <close> = assert(io.popen(format:format(...)))
   return pipe:read "a"
 end
 
-local function prepare(dir)
-  assert(os.execute(("cd '%s' && mkdir -p packages/keys app && '%s' keygen bench -q 2>/dev/null && mv bench.pub "
-    .. "packages/keys"):format(dir, MOULT)))
-  write(dir .. "/app/main.lua", 'PROJECT, VERSION = "BENCH", "1.0.1"\n')
-  write(dir .. "/recipe.lua", [[return { project = "BENCH", product_key = "k", sequence = 2, version = "1.0.1",
-    script = { dir = "app" } }]])
-  local packer <close> = assert(natives.pack.open(assert(recipe.load(dir .. "/recipe.lua")),
-    dir .. "/packages/BENCH.upd", dir .. "/bench.key"))
-  repeat local word = assert(packer:step()) until word == "done"
-end
-
 -- The median of Luat's queries, in ms.
 local function median(port)
-  local query = "'/api/site/firmware_upgrade?project_key=k&imei=866714040000001&firmware_name=BENCH_core"
+  local query = "'/api/site/firmware_upgrade?project_key=k&imei=866714040000001&firmware_name=METER_core"
     .. "&core_version=1&dfota=1&version=1.0.0'"
-  local result = output("'%s' 127.0.0.1 %s 0 /BENCH.upd %s 1 %s %s %s", PROGRAM, port, SECONDS, query, query, query)
+  local result = output("'%s' 127.0.0.1 %s 0 /METER.upd %s 1 %s %s %s", PROGRAM, port, SECONDS, query, query, query)
   return result:match "median ([%d.]+)"
 end
 
@@ -50,10 +34,11 @@ for i in 1 2 3 4 5 6 7 8; do
 done
 wait]]
 
-local function flood(dir, port, url)
+local function flood(folder, port, url)
+  local dir = folder.dir
   local pipe = assert(io.popen(FLOOD:format(dir, url, url, dir)))
   local value = median(port)
-  write(dir .. "/stop", "")
+  folder.write("stop", "")
   pipe:close()
   print("flooded", value)
   print("tries", (output("wc -l <%s/tries", dir):match "%d+"))
@@ -61,11 +46,8 @@ end
 
 -- A token of an admin, by the store.
 local function token_of(dir)
-  local acts, tokens, users = require "depot.acts", require "depot.acts.tokens", require "depot.acts.users"
   local kept = assert(require("depot.store").open(natives, dir .. "/packages", 2000))
-  local world = { natives = natives, store = kept, actor = { name = "bench" } }
-  assert(acts.change(world, function() return users.add(world, "bench", { [""] = "admin" }) end))
-  local secret = assert(tokens.add(world, { account = kept:account "bench".id, name = "bench" }, { name = "bench" }))
+  local secret = depot_world.user(kept, "bench", { [""] = "admin" })
   kept:close()
   return secret
 end
@@ -97,7 +79,8 @@ local function upload(dir, url)
 end
 
 local function run(dir)
-  prepare(dir)
+  local folder = depot_world.folder(dir)
+  folder.pack("METER.upd", "k", 2, "1.0.1")
   assert(os.execute(("'%s' depot '%s/packages' --listen 127.0.0.1:0 --admin 127.0.0.1:0 --pace 100000000 "
     .. "--connections 100 >'%s/log' 2>&1 & echo $! >'%s/pid'"):format(MOULT, dir, dir, dir)))
   local port, url
@@ -108,7 +91,7 @@ local function run(dir)
     port, url = text:match "listening on http://[%d.]+:(%d+)", text:match "admin on (http://[%d.:]+)"
   until port and url
   print("alone", median(port))
-  flood(dir, port, url)
+  flood(folder, port, url)
   upload(dir, url)
 end
 

@@ -8,6 +8,7 @@
 -- open job. Prints a line `name value` for each figure: seconds, lines of the
 -- log besides those of the devices' reports and offers, and rows written.
 
+local accepting_mqtt = require "spec.support.accepting_mqtt"
 local fleet = require "depot.fleet"
 local natives = require "update.natives"
 local store = require "depot.store"
@@ -18,26 +19,8 @@ local dir = os.tmpname()
 os.remove(dir)
 assert(os.execute("mkdir " .. dir))
 
-local now, packages, events, lines, puts = 1000000000, {}, {}, 0, 0
-local next_event = 1
-
-local client = { id = 0 }
-function client.subscribe() end
-function client.step()
-  local event = events[next_event]
-  next_event = next_event + 1
-  if not event then events, next_event = {}, 1 end
-  return event
-end
-function client:publish()
-  self.id = self.id + 1
-  events[#events + 1] = { kind = "published", id = self.id }
-  return self.id
-end
-function client.fd() return 1 end
-function client.wants_write() return false end
-function client.remaining() return 60000 end
-function client.close() end
+local now, packages, lines, puts = 1000000000, {}, 0, 0
+local client = accepting_mqtt()
 
 local function entry(release, sequence)
   return { name = release .. ".upd", size = 1, tag = "t", manifest = { digest = release, release = release,
@@ -63,12 +46,7 @@ local function open()
   }, { pace = 1000000, auto = true, settle = 0 })
 end
 
-local function report_all()
-  for i = 1, COUNT do
-    events[#events + 1] = { kind = "message", topic = "/ota/device/inform/pk/d" .. i, qos = 1, retain = false,
-      payload = '{"id":"1","params":{"version":"1.0.0"}}' }
-  end
-end
+local function report_all() client:say(COUNT, "inform", '{"id":"1","params":{"version":"1.0.0"}}') end
 
 -- Step until the depot has been idle for ten seconds of its clock.
 local function run(depot)
@@ -79,7 +57,7 @@ local function run(depot)
     worst = math.max(worst, natives.loop.now() - t)
     now = now + 100
     local due = kept:next_due()
-    quiet = (#events > 0 or due and due <= now + 1000 or kept.changing) and 0 or quiet + 1
+    quiet = (not client:is_idle() or due and due <= now + 1000 or kept.changing) and 0 or quiet + 1
   end
   return natives.loop.now() - begun, worst
 end
@@ -96,7 +74,7 @@ end
 packages = { entry("2.0.0", 2) }
 local depot = open()
 depot:look()
-events[1] = { kind = "connected", session = true }
+client.events[1] = { kind = "connected", session = true }
 report_all()
 figures("first", depot)
 
@@ -108,10 +86,10 @@ figures("newer", depot)
 
 depot:close()
 kept:close()
-packages, events, next_event = {}, {}, 1
+packages, client = {}, accepting_mqtt()
 depot = open()
 depot:look()
-events[1] = { kind = "connected", session = false }
+client.events[1] = { kind = "connected", session = false }
 figures("withdrawn", depot)
 depot:close()
 kept:close()

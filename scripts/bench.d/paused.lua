@@ -8,77 +8,50 @@
 -- resume all have to be offered the release. Prints a line `name value` for each: offers before the pause, while it is
 -- paused, and in all; and how many devices got none.
 
+local accepting_mqtt = require "spec.support.accepting_mqtt"
 local catalog = require "depot.catalog"
+local depot_world = require "spec.support.depot_world"
 local fleet = require "depot.fleet"
 local natives = require "update.natives"
 local plans = require "depot.rollout.plan"
-local recipe = require "cli.recipe"
 local store = require "depot.store"
 
 local MOULT, COUNT = arg[1], math.tointeger(tonumber(arg[2]))
 
 local dir = os.tmpname()
 os.remove(dir)
-assert(os.execute(("mkdir -p '%s/keys' '%s/app' && cd '%s' && '%s' keygen bench -q 2>/dev/null && mv bench.pub keys")
-  :format(dir, dir, dir, MOULT)))
-
-local function write(name, text)
-  local file <close> = assert(io.open(dir .. "/" .. name, "wb"))
-  assert(file:write(text))
-end
+local folder = depot_world.folder(dir)
+local packages = dir .. "/packages"
 
 -- The package of the rollout, as the folder's catalog has it.
 local function pack()
-  write("app/main.lua", 'PROJECT, VERSION = "METER", "2.0.0"\n')
-  write("recipe.lua", [[return { project = "METER", product_key = "pk", sequence = 2, version = "2.0.0",
-    script = { dir = "app" } }]])
-  local packer <close> = assert(natives.pack.open(assert(recipe.load(dir .. "/recipe.lua")), dir .. "/new.upd",
-    dir .. "/bench.key"))
-  repeat local word = assert(packer:step()) until word == "done"
-  local known = catalog.new(natives, dir)
+  folder.pack("new.upd", "pk", 2, "2.0.0")
+  local known = catalog.new(natives, packages)
   assert(known:refresh())
   return assert(known:packages()[1])
 end
 
 local package = pack()
 local manifest = package.manifest
-local offset, events, next_event = 0, {}, 1
-local kept = assert(store.open(natives, dir))
-local seen = assert(store.open(natives, dir)) -- what is committed
+local offset = 0
+local kept = assert(store.open(natives, packages))
+local seen = assert(store.open(natives, packages)) -- what is committed
 local offers = { before = 0, paused = 0, all = 0 }
 local offered = {}
 
 local base = os.time() * 1000 - natives.loop.now() * 1000 // 1
 local function now() return math.tointeger(base + natives.loop.now() * 1000 // 1) + offset end
 
-local client = { id = 0 }
-function client.subscribe() end
-function client.step()
-  local event = events[next_event]
-  next_event = next_event + 1
-  if not event then events, next_event = {}, 1 end
-  return event
-end
+local client = accepting_mqtt()
+local accept = client.publish
 function client:publish(topic)
-  self.id = self.id + 1
-  events[#events + 1] = { kind = "published", id = self.id }
   local name = topic:match "^/ota/device/upgrade/pk/(.+)$"
-  if not name then return self.id end
-  offered[name], offers.all = true, offers.all + 1
-  local phase = assert(seen:rollout(1)).state == "paused" and "paused" or "before"
-  offers[phase] = offers[phase] + 1
-  return self.id
-end
-function client.fd() return 1 end
-function client.wants_write() return false end
-function client.remaining() return 60000 end
-function client.close() end
-
-local function say(kind, params)
-  for i = 1, COUNT do
-    events[#events + 1] = { kind = "message", topic = ("/ota/device/%s/pk/d%d"):format(kind, i), qos = 1,
-      retain = false, payload = params }
+  if name then
+    offered[name], offers.all = true, offers.all + 1
+    local phase = assert(seen:rollout(1)).state == "paused" and "paused" or "before"
+    offers[phase] = offers[phase] + 1
   end
+  return accept(self)
 end
 
 local depot = fleet.new({
@@ -104,15 +77,15 @@ local function settle()
     step()
     local due = kept:next_due()
     offset = offset + 20
-    quiet = (next_event <= #events or kept.changing or due and due <= now()) and 0 or quiet + 1
+    quiet = (not client:is_idle() or kept.changing or due and due <= now()) and 0 or quiet + 1
   end
 end
 
 -- What a person does by the command, while the depot goes on.
 local function act(verb)
   local mark = dir .. "/" .. verb
-  assert(os.execute(("{ '%s' depot rollout %s '%s' 1 >%s.log 2>&1; echo $? >%s; } &"):format(MOULT, verb, dir, mark,
-    mark)))
+  assert(os.execute(("{ '%s' depot rollout %s '%s' 1 >%s.log 2>&1; echo $? >%s; } &"):format(MOULT, verb,
+    packages, mark, mark)))
   while true do
     step()
     local file = io.open(mark)
@@ -131,13 +104,13 @@ local function run()
   assert(kept:roll_out({ package = manifest.digest, target = manifest.release, hash = manifest.product_key, plan = plan,
     wave_at = now() }, now()))
   depot:look()
-  events[1] = { kind = "connected", session = true }
-  say("inform", '{"id":"1","params":{"version":"1.0.0"}}')
+  client.events[1] = { kind = "connected", session = true }
+  client:say(COUNT, "inform", '{"id":"1","params":{"version":"1.0.0"}}')
   while offers.all < COUNT // 3 do step() end
   act "pause"
   assert(offers.all < COUNT, "all were offered the release before the pause; take more devices")
   settle()
-  say("request", '{"id":"2","params":{"version":"1.0.0"}}')
+  client:say(COUNT, "request", '{"id":"2","params":{"version":"1.0.0"}}')
   settle()
   print("before", offers.before)
   print("paused", offers.paused)
@@ -153,7 +126,7 @@ local ok, why = xpcall(run, debug.traceback)
 depot:close()
 kept:close()
 seen:close()
-os.execute("rm -rf " .. dir)
+folder.remove()
 if not ok then
   io.stderr:write(why, "\n")
   os.exit(1)

@@ -2,12 +2,9 @@
 --
 -- @module spec.support.admin_process
 
-local acts = require "depot.acts"
 local depot_world = require "spec.support.depot_world"
 local natives = require "update.natives"
 local store = require "depot.store"
-local tokens = require "depot.acts.tokens"
-local users = require "depot.acts.users"
 
 local M = {}
 
@@ -58,10 +55,7 @@ end
 -- @treturn string path
 -- @treturn string token
 function Process:token(name, roles, wanted)
-  local world = { natives = natives, store = self.store, actor = { name = "spec" } }
-  assert(acts.change(world, function() return users.add(world, name, roles) end))
-  local secret = assert(tokens.add(world, { account = self.store:account(name).id, name = name },
-    wanted or { name = "spec" }))
+  local secret = depot_world.user(self.store, name, roles, wanted)
   local path = ("%s/../%s.token"):format(self.dir, name)
   local file <close> = assert(io.open(path, "wb"))
   file:write(secret, "\n")

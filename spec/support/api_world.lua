@@ -47,12 +47,7 @@ function World:step() assert(self.api:step(1)) end
 --- A user with roles, and a token of his.
 -- @treturn string token
 function World:user(name, roles, token)
-  local world = { natives = natives, store = self.store, actor = { name = "spec" } }
-  assert(acts.change(world, function() return users.add(world, name, roles) end))
-  local row = self.store:account(name)
-  local secret = assert(require("depot.acts.tokens").add(world, { account = row.id, name = name }, token
-    or { name = "spec" }))
-  return secret, row
+  return depot_world.user(self.store, name, roles, token)
 end
 
 --- Send a request as it is, and wait for the answer.

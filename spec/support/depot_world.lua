@@ -2,9 +2,12 @@
 --
 -- @module spec.support.depot_world
 
+local acts = require "depot.acts"
 local folders = require "spec.support.folder"
 local natives = require "update.natives"
 local recipe = require "cli.recipe"
+local tokens = require "depot.acts.tokens"
+local users = require "depot.acts.users"
 
 local M = {}
 
@@ -49,6 +52,20 @@ function M.folder(dir)
       sequence, version))
   end
   return folder
+end
+
+--- A user with roles, and a token of his.
+-- @tparam table kept store
+-- @tparam string name
+-- @tparam {[hash]=role} roles
+-- @tparam[opt] table token as for depot.acts.tokens
+-- @treturn string token
+-- @treturn table his row
+function M.user(kept, name, roles, token)
+  local world = { natives = natives, store = kept, actor = { name = "spec" } }
+  assert(acts.change(world, function() return users.add(world, name, roles) end))
+  local row = kept:account(name)
+  return assert(tokens.add(world, { account = row.id, name = name }, token or { name = "spec" })), row
 end
 
 --- Take what came for clients: {mqtt, inbox (array), subscribed (set when the broker said so)}.
