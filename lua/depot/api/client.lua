@@ -6,6 +6,7 @@
 -- @module depot.api.client
 
 local fields = require "depot.api.fields"
+local form = require "depot.console.form"
 local route_table = require "depot.api.route_table"
 local router = require "depot.api.router"
 
@@ -51,17 +52,6 @@ function Client:pause(ms)
   if loop then loop:poll(ms) end
 end
 
-local function encode(text)
-  return (tostring(text):gsub("[^%w%-._~]", function(c) return ("%%%02X"):format(c:byte()) end))
-end
-
-local function query_of(args)
-  local parts = {}
-  for name, value in pairs(args) do parts[#parts + 1] = ("%s=%s"):format(encode(name), encode(value)) end
-  table.sort(parts)
-  return #parts > 0 and "?" .. table.concat(parts, "&") or ""
-end
-
 -- Read an answer, or write what is given to `sink`.
 local function read_all(loop, fetch, sink)
   local parts, size = {}, 0
@@ -89,7 +79,7 @@ end
 function Client:_send(method, path, with)
   local headers = { Authorization = self.token and "Bearer " .. self.token, Accept = "application/json" }
   for name, value in pairs(with.headers or {}) do headers[name] = value end
-  local url = self.server .. route_table.PREFIX .. path .. query_of(with.query or {})
+  local url = self.server .. route_table.PREFIX .. path .. form.query(with.query or {})
   local fetch, message, code = self.natives.fetch.open(self.loop, url, { method = method, body = with.body,
     headers = headers, ca_file = self.ca, connect_timeout = 10, low_speed_time = 60, low_speed_limit = 1 })
   if not fetch then return nil, message, code end

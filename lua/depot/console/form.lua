@@ -4,6 +4,8 @@
 --
 -- @module depot.console.form
 
+local links = require "depot.links"
+
 local M = {}
 
 local FIELDS = 200 -- at most
@@ -31,12 +33,7 @@ function M.query(fields)
   local names, parts = {}, {}
   for name in pairs(fields) do names[#names + 1] = name end
   table.sort(names)
-  for _, name in ipairs(names) do
-    local function encode(text)
-      return (tostring(text):gsub("[^%w%-._~]", function(c) return ("%%%02X"):format(c:byte()) end))
-    end
-    parts[#parts + 1] = encode(name) .. "=" .. encode(fields[name])
-  end
+  for i, name in ipairs(names) do parts[i] = links.escape(name) .. "=" .. links.escape(tostring(fields[name])) end
   return #parts > 0 and "?" .. table.concat(parts, "&") or ""
 end
 
