@@ -139,6 +139,12 @@ function M.parse(text, lasting)
   return { terms = terms }
 end
 
+--- The text of a term for a value from outside. A quote cannot be written in a filter and is left out.
+-- @tparam string field
+-- @tparam string value
+-- @treturn string
+function M.term(field, value) return ('%s:"%s"'):format(field, (value:gsub('"', ""))) end
+
 local function holds(term, row, now, about)
   local given = row[term.of]
   if given == nil and about and about[term.of] then given = about[term.of](row) end

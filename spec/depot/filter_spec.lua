@@ -36,6 +36,13 @@ describe("depot.filter", function()
     end
   end)
 
+  it("has terms for values from outside, whatever they hold", function()
+    for _, value in ipairs { "1.0.10", "", "a b", 'x" state:failed "', "-:<", "\n" } do
+      local terms = assert(filters.parse(filters.term("release", value))).terms
+      assert.same({ 1, "release", (value:gsub('"', "")) }, { #terms, terms[1].of, terms[1].wanted })
+    end
+  end)
+
   local wrong = {
     { "failed", 'filter: "failed" is not of the form field:value' },
     { "state:failed oops", 'filter: "oops" is not of the form field:value' },

@@ -6,6 +6,7 @@
 
 local acts = require "depot.acts"
 local choice = require "depot.choice"
+local filters = require "depot.filter"
 local releases = require "depot.acts.releases"
 
 local M = {}
@@ -66,7 +67,7 @@ local function of_runs(world, hash, add, found)
   end
   for _, row in ipairs(found.runs) do
     local gone, unknown = withdrawn[row.release], unordered[row.release]
-    local filter = row.release and ('release:"%s"'):format(row.release:gsub('"', ""))
+    local filter = row.release and filters.term("release", row.release)
     if gone or unknown then
       add { what = gone and "withdrawn" or "unordered", count = gone and row.n or unknown, release = row.release,
         filter = filter }

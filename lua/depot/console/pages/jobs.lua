@@ -3,6 +3,7 @@
 -- @module depot.console.pages.jobs
 
 local devices = require "depot.console.pages.devices"
+local filters = require "depot.filter"
 local frame = require "depot.console.frame"
 local html = require "depot.console.html"
 local inputs = require "depot.console.inputs"
@@ -14,9 +15,12 @@ local h = html.h
 local TABS = { "pending", "upgrading", "succeeded", "failed", "reverted" }
 local AGAIN = { failed = true, reverted = true }
 
+-- The devices whose job is for a release, in one state.
+local function filter_of(release, state) return filters.term("target", release.release) .. " state:" .. state end
+
 -- Those that failed try again, all of them; the others cannot.
 local function retry(page, release, state)
-  local filter = ('target:"%s" state:%s'):format(release.release:gsub('"', ""), state)
+  local filter = filter_of(release, state)
   local path = ("/products/%s/jobs/bulk"):format(release.product_key)
   local found = page:ask(path, { dry_run = "1" }, { act = "retry", filter = filter })
   if not found or found.total == 0 then return false end
@@ -42,9 +46,8 @@ function M.of_release(page, release)
     tabs[i] = h.li { h.a { href = page.path .. page.query { state = name } .. "#devices", page.t("s_" .. name),
       ["aria-current"] = name == state and "page" or false } }
   end
-  local filter = ('target:"%s" state:%s'):format(release.release:gsub('"', ""), state:gsub("%W", ""))
-  local found, message = page:ask(("/products/%s/devices"):format(release.product_key), { filter = filter,
-    cursor = page.args.cursor })
+  local found, message = page:ask(("/products/%s/devices"):format(release.product_key), {
+    filter = filter_of(release, (state:gsub("%W", ""))), cursor = page.args.cursor })
   return h.section { id = "devices", h.h2 { page.t "devices" }, task(page), frame.part("jobs", {
     h.nav { ["aria-label"] = page.t "jobs", h.ul { class = "tabs", tabs } },
     not found and h.p { class = "bad", message } or #found.items == 0 and h.p { page.t "no_devices" }

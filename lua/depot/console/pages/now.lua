@@ -2,6 +2,7 @@
 --
 -- @module depot.console.pages.now
 
+local filters = require "depot.filter"
 local frame = require "depot.console.frame"
 local html = require "depot.console.html"
 local records = require "depot.console.pages.records"
@@ -48,7 +49,7 @@ local function runs(page, summary)
   for i, run in ipairs(summary.runs) do
     local release = page.text(run.release)
     rows[i] = { frame.outside(release), h.a { href = ("/p/%s/devices"):format(page.product.product_key)
-      .. page.query { filter = ('release:"%s"'):format((release or ""):gsub('"', "")) }, frame.number(run.devices) },
+      .. page.query { filter = filters.term("release", release or "") }, frame.number(run.devices) },
       h.meter { min = 0, max = math.max(1, summary.devices), value = run.devices, ["aria-label"] = page.t "share" } }
   end
   return frame.table({ page.t "release", page.t "count", page.t "share" }, rows, page.t "runs")

@@ -2,6 +2,7 @@
 --
 -- @module depot.console.pages.releases
 
+local filters = require "depot.filter"
 local frame = require "depot.console.frame"
 local html = require "depot.console.html"
 local inputs = require "depot.console.inputs"
@@ -99,7 +100,7 @@ function M.one(page)
   page.title = page.t "release"
   page.body = { h.p { class = "big", frame.outside(release.release) }, frame.part("stages", stages(page, release)),
     frame.list { { page.t "sequence", tostring(release.sequence) }, { page.t "count", h.a { href =
-      ("/p/%s/devices"):format(release.product_key) .. page.query { filter = ('release:"%s"'):format(release.release) },
+      ("/p/%s/devices"):format(release.product_key) .. page.query { filter = filters.term("release", release.release) },
       tostring(release.runs) } } },
     h.section { h.h2 { page.t "files" }, frame.table({ page.t "name", page.t "size", page.t "source_core" }, rows,
       page.t "files") }, acts(page, release), jobs.of_release(page, release),

@@ -3,6 +3,7 @@
 -- @module depot.console.pages.search
 
 local devices = require "depot.console.pages.devices"
+local filters = require "depot.filter"
 local frame = require "depot.console.frame"
 local html = require "depot.console.html"
 
@@ -26,7 +27,7 @@ end
 local function devices_of(page, product, text, list)
   local path = ("/products/%s/devices"):format(product.product_key)
   for _, star in ipairs { "", "*" } do
-    local found = page:ask(path, { filter = ('name:"%s%s"'):format(text, star), limit = tostring(FOUND) })
+    local found = page:ask(path, { filter = filters.term("name", text .. star), limit = tostring(FOUND) })
     for _, device in ipairs(found and found.items or {}) do list[#list + 1] = device end
     if found and #found.items > 0 then return end
   end
