@@ -5,6 +5,7 @@
 local acts = require "depot.acts"
 local device_list = require "depot.device_list"
 local into_folder = require "depot.actions.into_folder"
+local releases = require "depot.acts.releases"
 
 local M = {}
 
@@ -72,13 +73,10 @@ local function put_back(world, release, before, written)
   for entry, text in pairs(texts_of(world, release)) do
     if text ~= written[entry] then return nil, "the list was changed meanwhile", "conflict" end
   end
-  local act = { verb = "release.list", object = M.object(release), product = release.manifest.product_key,
+  local act = { verb = "release.list", object = releases.name(release), product = release.manifest.product_key,
     after = "as before" }
   return acts.change(world, function() return put_all(world, release, before) end, act)
 end
-
---- A release as the audit names it.
-function M.object(release) return ("release %s %d"):format(release.manifest.release, release.manifest.sequence) end
 
 --- Say which devices a release is for.
 -- @tparam table world
@@ -89,7 +87,7 @@ function M.set(world, release, names)
   local text, message, code = text_of(names)
   if not text then return nil, message, code end
   local old = M.names(release)
-  local act = { verb = "release.list", object = M.object(release), product = release.manifest.product_key,
+  local act = { verb = "release.list", object = releases.name(release), product = release.manifest.product_key,
     before = old and ("%d devices"):format(#old) or "every device",
     after = names and ("%d devices"):format(#names) or "every device" }
   return acts.change(world, function()

@@ -22,6 +22,10 @@ end
 --- What names a release in paths: it stays the same.
 function M.id(world, manifest) return world.natives.digest.sha256(key_of(manifest)):sub(1, 16) end
 
+--- A release as the audit names it.
+-- @tparam table release of all()
+function M.name(release) return ("release %s %d"):format(release.manifest.release, release.manifest.sequence) end
+
 --- The releases of the folder, the newest first: {id, manifest, entries, withdrawn}.
 function M.all(world)
   local list, seen = {}, {}
@@ -155,12 +159,11 @@ end
 --- Withdraw a release that nothing runs or waits for, and remove its files.
 -- @treturn true|nil nil, message, code
 function M.delete(world, release)
-  local m = release.manifest
   local deleted, message, code = acts.change(world, function()
     local ok, why, word = is_idle(world, release)
     if ok then ok, why, word = withdraw(world, release) end
     return ok, why, word
-  end, { verb = "release.delete", object = ("release %s %d"):format(m.release, m.sequence), product = m.product_key })
+  end, { verb = "release.delete", object = M.name(release), product = release.manifest.product_key })
   if not deleted then return nil, message, code end
   -- Withdrawn before its files go: a copy of them that comes back is not offered.
   for _, entry in ipairs(release.entries) do
@@ -174,9 +177,8 @@ end
 -- @treturn integer|nil how many jobs ended; nil, message, code
 function M.withdraw(world, release)
   if release.withdrawn then return 0 end
-  local m = release.manifest
   return acts.change(world, function() return withdraw(world, release) end, { verb = "release.withdraw",
-    object = ("release %s %d"):format(m.release, m.sequence), product = m.product_key })
+    object = M.name(release), product = release.manifest.product_key })
 end
 
 return M

@@ -91,7 +91,7 @@ M.kinds = {
       return missing "release"
     end,
     product = function(release) return release.manifest.product_key end,
-    name = function(release) return ("release %s %d"):format(release.manifest.release, release.manifest.sequence) end,
+    name = releases.name,
     etag = function(world, release)
       local names = lists.names(release)
       return tag_of(world, { withdrawn = release.withdrawn or false, list = table.concat(names or { "*" }, "\n") })
