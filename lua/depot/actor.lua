@@ -2,14 +2,13 @@
 --
 -- @module depot.actor
 
+local files = require "depot.files"
+
 local M = {}
 
-local function text_of(path)
-  local file <close> = io.open(path, "rb")
-  return file and file:read "a" or ""
-end
-
 local name
+
+local function text_of(path) return files.read(path) or "" end
 
 --- @treturn string
 function M.name()

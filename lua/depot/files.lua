@@ -11,4 +11,11 @@ function M.exists(path)
   return file ~= nil
 end
 
+--- All of a file.
+-- @treturn string|nil nil: it cannot be read
+function M.read(path)
+  local file <close> = io.open(path, "rb")
+  return file and file:read "a"
+end
+
 return M

@@ -7,6 +7,7 @@
 --
 -- @module depot.http_devices
 
+local files = require "depot.files"
 local rescue = require "depot.rescue"
 
 local M = {}
@@ -135,9 +136,7 @@ end
 -- @tparam table row product, device
 -- @treturn true|nil nil, message, code
 function M.forget(natives, dir, row)
-  local file = io.open(path_of(dir), "rb")
-  if not file then return true end
-  file:close()
+  if not files.exists(path_of(dir)) then return true end
   local db <close>, message, code = natives.database.open(path_of(dir))
   if not db then return nil, message, code end
   local done
@@ -150,9 +149,7 @@ end
 -- @treturn {table,...}|nil cloud ("luat"), product, device, release, target, state ("given", "succeeded" or nil),
 --   heard, changed (ms), asked (how often); nil, message, code
 function M.read(natives, dir)
-  local file = io.open(path_of(dir), "rb")
-  if not file then return {} end
-  file:close()
+  if not files.exists(path_of(dir)) then return {} end
   local db <close>, message, code = natives.database.open(path_of(dir), { readonly = true })
   if not db then return nil, message, code end
   local rows

@@ -4,6 +4,7 @@
 
 local acts = require "depot.acts"
 local device_list = require "depot.device_list"
+local files = require "depot.files"
 local into_folder = require "depot.actions.into_folder"
 local releases = require "depot.acts.releases"
 
@@ -11,15 +12,10 @@ local M = {}
 
 local function path_of(world, entry) return ("%s/%s.devices"):format(world.dir, entry.name) end
 
-local function read(path)
-  local file <close> = io.open(path, "rb")
-  return file and file:read "a"
-end
-
 -- The lists of a release as they are: {[entry] = text}; without a list nothing.
 local function texts_of(world, release)
   local texts = {}
-  for _, entry in ipairs(release.entries) do texts[entry] = read(path_of(world, entry)) end
+  for _, entry in ipairs(release.entries) do texts[entry] = files.read(path_of(world, entry)) end
   return texts
 end
 

@@ -4,6 +4,8 @@
 --
 -- @module depot.api.certificate
 
+local files = require "depot.files"
+
 local M = {}
 
 local LOOK = 5 -- seconds between two looks
@@ -17,18 +19,13 @@ function M.new(parts)
   return setmetatable(parts, Certificate)
 end
 
-local function read(path)
-  local file <close> = io.open(path, "rb")
-  return file and file:read "a"
-end
-
 --- A pair that is to be served from now on; nil: the one of before.
 -- @treturn table|nil {cert, key}
 function Certificate:changed()
   local now = self.natives.loop.now()
   if now < self.next_look then return nil end
   self.next_look = now + LOOK
-  local cert, key = read(self.files.cert), read(self.files.key)
+  local cert, key = files.read(self.files.cert), files.read(self.files.key)
   if not cert or not key or cert == self.seen.cert and key == self.seen.key then return nil end
   self.seen = { cert = cert, key = key }
   -- While one of both files is new and the other one is not yet, they do not fit.
