@@ -81,15 +81,12 @@ function Incoming:public_keys()
   return list
 end
 
---- Check every byte of an upload, in a child at low priority; call it in a coroutine.
--- @treturn true|nil nil, message, code
-function Incoming:check(id)
-  local path = self:path(id)
-  local result = path .. ".result"
-  local program = require("update.native.host").program
-  local child, message, code = self.natives.command.start { "nice", "-n", "10", "sh", "-c",
-    'PROGRAM=$1; "$PROGRAM" verify "$2" -k "$3" --progress none >"$4" 2>&1 && sync "$2"', "sh", program, path,
-    self:_keys(), result }
+--- Run a shell script in a child at low priority, and wait for it; call it in a coroutine.
+-- @tparam string script
+-- @tparam string ... its arguments, from $1 on
+-- @treturn integer|nil how it ended, 0: well; nil, message, code: it did not begin
+function Incoming:run(script, ...)
+  local child, message, code = self.natives.command.start { "nice", "-n", "10", "sh", "-c", script, "sh", ... }
   if not child then return nil, message, code end
   local status
   repeat
@@ -99,6 +96,18 @@ function Incoming:check(id)
     end)
   until status
   child:close()
+  return status
+end
+
+--- Check every byte of an upload; call it in a coroutine.
+-- @treturn true|nil nil, message, code
+function Incoming:check(id)
+  local path = self:path(id)
+  local result = path .. ".result"
+  local program = require("update.native.host").program
+  local status, message, code = self:run('"$1" verify "$2" -k "$3" --progress none >"$4" 2>&1 && sync "$2"', program,
+    path, self:_keys(), result)
+  if not status then return nil, message, code end
   local text = said(result):gsub("%s+$", "")
   os.remove(result)
   if status == 0 then return true end

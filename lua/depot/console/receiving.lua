@@ -30,19 +30,11 @@ local function read(path, boundary)
   return fields, found
 end
 
--- Bytes of one file to another, by a child; in the coroutine of the call.
-local function cut(natives, from, file, to)
-  local child, message, code = natives.command.start { "nice", "-n", "10", "sh", "-c",
-    'tail -c "+$2" "$1" | head -c "$3" >"$4"', "sh", from, tostring(file.from), tostring(file.size), to }
-  if not child then return nil, message, code end
-  local status
-  repeat
-    coroutine.yield(function()
-      status = child:poll()
-      return status ~= nil
-    end)
-  until status
-  child:close()
+-- The file of a form to where the bytes of an upload are, by a child.
+local function cut(incoming, from, file, id)
+  local status, message, code = incoming:run('tail -c "+$2" "$1" | head -c "$3" >"$4"', from, tostring(file.from),
+    tostring(file.size), incoming:path(id))
+  if not status then return nil, message, code end
   if status == 0 then return true end
   return nil, "the package could not be written", "write"
 end
@@ -55,9 +47,8 @@ local function hand_over(console, ask, tag, path, boundary)
   local upload, message, code = ask("POST", "/uploads", { name = file.name ~= "" and file.name or "package",
     size = file.size }, headers)
   if not upload then return nil, message, code, fields end
-  local answers = console.answers
   local ok
-  ok, message, code = cut(answers.natives, path, file, answers.incoming:path(upload.id))
+  ok, message, code = cut(console.answers.incoming, path, file, upload.id)
   os.remove(path)
   if not ok then return nil, message, code, fields end
   headers["upload-offset"] = tostring(file.size)
