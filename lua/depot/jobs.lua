@@ -26,6 +26,9 @@ local TRIES = 3
 -- Offers of one release to one device that never reports it.
 local OFFERS = 10
 
+--- The states of a job.
+M.STATES = { "pending", "upgrading", "succeeded", "failed", "reverted", "superseded", "cancelled" }
+
 local ACTIVE = { pending = true, upgrading = true }
 
 --- Whether a row has a job that is not decided yet.

@@ -3,6 +3,7 @@
 -- @module depot.api.pages
 
 local ids = require "depot.api.ids"
+local jobs = require "depot.jobs"
 
 local M = {}
 
@@ -12,8 +13,7 @@ M.LIMIT = 100
 --- Rules of the arguments of lists.
 M.limit = { type = "integer", least = 1, most = 1000, about = "rows at most (100)" }
 M.cursor = { type = "string", most = 4096, about = "`next` of the page before" }
-M.state = { type = "string", one_of = { "pending", "upgrading", "succeeded", "failed", "reverted", "superseded",
-  "cancelled" }, about = "only jobs in this state" }
+M.state = { type = "string", one_of = jobs.STATES, about = "only jobs in this state" }
 M.numbered = { cursor = { type = "integer", about = "`next` of the page before" }, limit = M.limit }
 
 --- A page of rows with rising or falling numbers.

@@ -2,13 +2,12 @@
 --
 -- @module depot.rollout.view
 
+local jobs = require "depot.jobs"
 local life = require "depot.rollout.life"
 
 local M = {}
 
 local LISTED = 1000 -- rollouts at most
-
-local STATES = { "pending", "upgrading", "succeeded", "failed", "reverted", "superseded", "cancelled" }
 
 -- How many jobs are in which state: of all waves, and of each.
 local function counts_of(store, rollout)
@@ -50,7 +49,7 @@ end
 
 local function sum(counts)
   local parts = {}
-  for _, state in ipairs(STATES) do
+  for _, state in ipairs(jobs.STATES) do
     if (counts[state] or 0) > 0 then parts[#parts + 1] = ("%d %s"):format(counts[state], state) end
   end
   return #parts > 0 and table.concat(parts, ", ") or "no jobs"

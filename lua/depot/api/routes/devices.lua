@@ -13,9 +13,8 @@ local tags = require "depot.tags"
 
 local M = {}
 
-local STATES = { pending = true, upgrading = true, succeeded = true, failed = true, reverted = true,
-  superseded = true, cancelled = true }
-local ENDED = { succeeded = true, failed = true, reverted = true, superseded = true, cancelled = true }
+local STATES = {}
+for _, state in ipairs(jobs.STATES) do STATES[state] = true end
 
 -- The rows of a product that a filter selects, and the last of them if there are more.
 local function select_rows(call, filter, after, limit)
@@ -73,7 +72,7 @@ local function past_jobs(call, rows)
   for i = #rows, 1, -1 do
     local row = rows[i]
     local old = known[row.release or ""]
-    if row.what == "pending" and not (old and not ENDED[old.state]) then
+    if row.what == "pending" and not (old and jobs.is_open(old)) then
       old = { target = row.release or null, began = row.at // 1000, rollout = row.rollout or null }
       known[row.release or ""] = old
       table.insert(past, 1, old)

@@ -5,6 +5,7 @@
 local frame = require "depot.console.frame"
 local html = require "depot.console.html"
 local inputs = require "depot.console.inputs"
+local jobs = require "depot.jobs"
 
 local M = {}
 
@@ -103,15 +104,13 @@ function M.new(page)
     label = page.t "start", fields = fields, back = ("/p/%s/rollouts"):format(page.product.product_key) }) }
 end
 
-local STATES = { "pending", "upgrading", "succeeded", "failed", "reverted", "superseded", "cancelled" }
-
 function M.one(page)
   local rollout = page:need("/rollouts/" .. page.params.id)
   page:of_product(rollout.product_key)
   local state = page.args.state
   local found = page:need(("/rollouts/%d/jobs"):format(rollout.id), { state = state, cursor = page.args.cursor })
   local tabs, rows = {}, {}
-  for i, name in ipairs(STATES) do
+  for i, name in ipairs(jobs.STATES) do
     tabs[i] = h.li { h.a { href = page.path .. "?state=" .. name, ["aria-current"] = name == state and "page" or false,
       page.t("s_" .. name), (" (%d)"):format(rollout.jobs[name] or 0) } }
   end
