@@ -4,6 +4,7 @@
 
 local acts = require "depot.acts"
 local http_devices = require "depot.http_devices"
+local products = require "depot.acts.products"
 
 local M = {}
 
@@ -109,12 +110,9 @@ function M.forget(world, which)
   end, act)
 end
 
--- Clouds that call a product by its key.
-local BY_KEY = { aliyun = true, tencent = true, qinglian = true }
-
 -- What a cloud calls a product: as it was said, or as its devices have reported.
 local function name_of(world, place)
-  if place.product and BY_KEY[place.cloud] and world.store.sha256(place.product) ~= place.hash then
+  if place.product and products.BY_KEY[place.cloud] and world.store.sha256(place.product) ~= place.hash then
     return nil, "product: this is not the key of the product", "usage", "product"
   elseif place.product then
     return place.product

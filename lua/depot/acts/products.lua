@@ -12,11 +12,22 @@ local M = {}
 
 local LONGEST = 64 -- bytes of a name or a key
 
---- The modes that a product can have.
-M.modes = { auto = true, staged = true }
+--- The modes that a person can choose for a product.
+M.MODES = { "auto", "staged" }
 
--- Clouds that name a product by its key. Luat's key is a secret of the devices; terminals are told by their project.
-local BY_KEY = { aliyun = true, tencent = true, qinglian = true }
+--- The clouds that devices of a product can speak to.
+M.CLOUDS = { "aliyun", "tencent", "qinglian", "luat", "terminal" }
+
+--- Those that name a product by its key. Luat's key is a secret of the devices; terminals are told by their project.
+M.BY_KEY = { aliyun = true, tencent = true, qinglian = true }
+
+-- Why a product cannot have a mode; nil: it can.
+local function fault_of_mode(mode)
+  for _, known in ipairs(M.MODES) do
+    if mode == known then return nil end
+  end
+  return ("mode %s: expected %s"):format(mode, table.concat(M.MODES, " or "))
+end
 
 --- The products, by name: as depot.store.products has them, with `devices` (how many).
 -- @treturn {table,...}|nil nil, message, code
@@ -77,7 +88,7 @@ local function add(world, wishes, hash, key)
   ok, message, code = is_new(world, wishes.name, hash)
   if ok then product, message, code = world.store:add_product(hash, wishes.name, wishes.mode, acts.now()) end
   if not product then return nil, message, code end
-  if BY_KEY[wishes.cloud] then ok, message, code = world.store:name_product(wishes.cloud, key, hash) end
+  if M.BY_KEY[wishes.cloud] then ok, message, code = world.store:name_product(wishes.cloud, key, hash) end
   if ok then ok, message, code = keep(world) end
   return ok and product, message, code
 end
@@ -89,10 +100,11 @@ end
 -- @treturn string|nil the key, if it was made; it is not kept
 function M.add(world, wishes)
   wishes.mode = wishes.mode or "staged"
-  if not is_name(wishes.name) then
+  local fault = fault_of_mode(wishes.mode)
+  if fault then
+    return nil, fault, "usage"
+  elseif not is_name(wishes.name) then
     return nil, ("the name of a product has 1 to %d bytes of UTF-8, without '/'"):format(LONGEST), "usage"
-  elseif not M.modes[wishes.mode] then
-    return nil, ("mode %s: expected auto or staged"):format(wishes.mode), "usage"
   elseif wishes.key and not is_name(wishes.key) then
     return nil, ("the key of a product has 1 to %d bytes, without '/'"):format(LONGEST), "usage"
   end
@@ -139,9 +151,8 @@ end
 -- @tparam table wishes mode, enabled (boolean); nil: as before
 -- @treturn table|nil the product; nil, message, code
 function M.set(world, which, wishes)
-  if wishes.mode and not M.modes[wishes.mode] then
-    return nil, ("mode %s: expected auto or staged"):format(wishes.mode), "usage"
-  end
+  local fault = wishes.mode and fault_of_mode(wishes.mode)
+  if fault then return nil, fault, "usage" end
   local act = { verb = "product.set" }
   return acts.change(world, function()
     local product, message, code = which()

@@ -6,6 +6,7 @@ local acts = require "depot.acts"
 local groups = require "depot.acts.groups"
 local objects = require "depot.api.objects"
 local pages = require "depot.api.pages"
+local products = require "depot.acts.products"
 
 local M = {}
 
@@ -89,7 +90,7 @@ local function drop(call)
   return {}
 end
 
-local CLOUD = { type = "string", one_of = { "", "aliyun", "tencent", "qinglian", "luat", "terminal" },
+local CLOUD = { type = "string", one_of = { "", table.unpack(products.CLOUDS) },
   about = "of the names; any cloud if absent" }
 
 M.routes = {

@@ -60,9 +60,8 @@ local function register(call)
   return { added = count }, { status = 201 }
 end
 
-local MODE = { type = "string", one_of = { "auto", "staged" }, about = "how devices get packages" }
-local CLOUD = { type = "string", one_of = { "aliyun", "tencent", "qinglian", "luat", "terminal" },
-  about = "the cloud whose dialect they speak" }
+local MODE = { type = "string", one_of = acts.MODES, about = "how devices get packages" }
+local CLOUD = { type = "string", one_of = acts.CLOUDS, about = "the cloud whose dialect they speak" }
 
 M.routes = {
   { "GET", "/products", "viewer", list, verb = "read", scope = "any", about = "The products that you may see" },
