@@ -13,7 +13,6 @@ local M = {}
 local h = html.h
 
 local STAGES = { "uploaded", "verified", "trial", "released" }
-local RANK = { uploaded = 1, verified = 2, trial = 3, released = 4, deleted = 0 }
 local TIMEOUTS = { 60, 120, 300, 600, 1800 } -- seconds
 
 local function on_trial(hotfix)
@@ -44,12 +43,7 @@ end
 
 local function stages(page, fix)
   if fix.stage == "deleted" then return h.p { class = "bad", page.t "g_deleted" } end
-  local items = {}
-  for i, stage in ipairs(STAGES) do
-    items[i] = h.li { class = i < RANK[fix.stage] and "good" or "",
-      ["aria-current"] = stage == fix.stage and "step" or false, page.t("g_" .. stage) }
-  end
-  return h.ol { class = "stages", items }
+  return steps.life(page, STAGES, fix.stage)
 end
 
 -- Those that try it now, each with its four stages; and who has tried it.
@@ -81,7 +75,7 @@ end
 local function verify(page, fix, base)
   local choices = {}
   for i, seconds in ipairs(TIMEOUTS) do choices[i] = { tostring(seconds), page.t("minutes", seconds // 60) } end
-  return h.section { h.h2 { page.t(RANK[fix.stage] > 1 and "verify_again" or "verify") },
+  return h.section { h.h2 { page.t(fix.stage == "uploaded" and "verify" or "verify_again") },
     inputs.form(page, { route = base .. "/verify", label = page.t "verify_now", fields = {
       inputs.field { name = "device", label = page.t "mac", required = true, hint = page.t "mac_hint",
         autocomplete = "off" },
@@ -93,7 +87,7 @@ end
 local function acts(page, fix)
   if fix.stage == "deleted" then return false end
   local base = ("/hotfixes/%d"):format(fix.id)
-  local early = RANK[fix.stage] < 2
+  local early = fix.stage == "uploaded"
   local function grey(label) return h.p { h.button { type = "button", disabled = true, label }, " ",
     page.t "verify_first" } end
   local released = fix.stage == "released"

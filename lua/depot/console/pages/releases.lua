@@ -43,17 +43,11 @@ function M.list(page)
 end
 
 local STAGES = { "uploaded", "verified", "released" }
-local RANK = { uploaded = 1, verified = 2, released = 3 }
 
 -- The life of a release as a row of stages.
 local function stages(page, release)
-  local items = {}
   if release.stage == "withdrawn" then return h.p { class = "bad", page.t "g_withdrawn" } end
-  for i, stage in ipairs(STAGES) do
-    items[i] = h.li { class = i < RANK[release.stage] and "good" or "",
-      ["aria-current"] = stage == release.stage and "step" or false, page.t("g_" .. stage) }
-  end
-  return h.ol { class = "stages", items }
+  return steps.life(page, STAGES, release.stage)
 end
 
 -- The device that a form on this page let try the release.

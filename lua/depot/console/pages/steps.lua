@@ -1,4 +1,5 @@
---- How far one device is with what it tries: four stages, as the vendors' consoles show them.
+--- Rows of stages: the life of what was uploaded, and how far one device is with what it tries, in four stages as the
+-- vendors' consoles show them.
 --
 -- @module depot.console.pages.steps
 
@@ -8,6 +9,20 @@ local html = require "depot.console.html"
 local M = {}
 
 local h = html.h
+
+--- The life of a release or a hotfix.
+-- @tparam table page
+-- @tparam {string,...} stages in their order
+-- @tparam string stage the one of now
+function M.life(page, stages, stage)
+  local items, is_before = {}, true
+  for i, name in ipairs(stages) do
+    is_before = is_before and name ~= stage
+    items[i] = h.li { class = is_before and "good" or "", ["aria-current"] = name == stage and "step" or false,
+      page.t("g_" .. name) }
+  end
+  return h.ol { class = "stages", items }
+end
 
 local STEPS = { "prepare", "download", "test", "done" }
 -- Of a hotfix, and of a job.
