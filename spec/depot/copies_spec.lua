@@ -1,6 +1,7 @@
 -- Backups, restored stores, and devices that are forgotten.
 
 local devices = require "depot.actions.device"
+local folders = require "spec.support.folder"
 local lock = require "depot.lock"
 local natives = require "update.natives"
 local store = require "depot.store"
@@ -8,6 +9,7 @@ local store = require "depot.store"
 local HASH = natives.digest.sha256 "pk"
 
 describe("a copy of the store", function()
+  local folder = folders.new()
   local dir, printed, s
 
   -- Run `moult depot ACTION DIR [NAME]`.
@@ -27,15 +29,13 @@ describe("a copy of the store", function()
   local function open() s = assert(store.open(natives, dir)) end
 
   before_each(function()
-    dir = os.tmpname()
-    os.remove(dir)
-    assert(os.execute("mkdir -p " .. dir .. "/keys"))
+    dir = folder.make "keys"
     open()
   end)
 
   after_each(function()
     s:close()
-    os.execute("rm -r " .. dir)
+    folder.remove()
   end)
 
   it("is written while another process writes, and is its owner's alone", function()

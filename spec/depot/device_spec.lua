@@ -1,10 +1,12 @@
 -- What people write about devices: the actions on a store, without a depot.
 
 local actions = require "depot.actions.device"
+local folders = require "spec.support.folder"
 local natives = require "update.natives"
 local store = require "depot.store"
 
 describe("depot device", function()
+  local folder = folders.new()
   local dir, printed
 
   -- Run `moult depot device VERB DIR [NAME]`.
@@ -31,9 +33,7 @@ describe("depot device", function()
   end
 
   before_each(function()
-    dir = os.tmpname()
-    os.remove(dir)
-    assert(os.execute("mkdir -p " .. dir .. "/keys"))
+    dir = folder.make "keys"
     local s = assert(store.open(natives, dir))
     for _, name in ipairs { "dev1", "dev2", "dev3" } do
       assert(s:put { cloud = "aliyun", product = "pk", device = name, hash = "h", release = "1.0.0", heard = 5000 })
@@ -41,7 +41,7 @@ describe("depot device", function()
     s:close()
   end)
 
-  after_each(function() os.execute("rm -r " .. dir) end)
+  after_each(folder.remove)
 
   it("gives tags and takes them away, and filters ask for them", function()
     assert.equal(0, act("tag", "dev1", { tag = { "Lab", "eu" } }))

@@ -3,6 +3,7 @@
 local actions = require "depot.actions.group"
 local devices = require "depot.actions.device"
 local filters = require "depot.filter"
+local folders = require "spec.support.folder"
 local grants = require "depot.grants"
 local natives = require "update.natives"
 local store = require "depot.store"
@@ -10,6 +11,7 @@ local store = require "depot.store"
 local HASH = natives.digest.sha256 "pk"
 
 describe("depot group", function()
+  local folder = folders.new()
   local dir, printed, s
 
   local function run(action, verb, name, opts, as_json)
@@ -34,9 +36,7 @@ describe("depot group", function()
   local function row(name) return assert(s:get("aliyun", "pk", name)) end
 
   before_each(function()
-    dir = os.tmpname()
-    os.remove(dir)
-    assert(os.execute("mkdir -p " .. dir .. "/keys"))
+    dir = folder.make "keys"
     s = assert(store.open(natives, dir))
     for _, name in ipairs { "dev1", "dev2", "dev3" } do
       assert(s:put { cloud = "aliyun", product = "pk", device = name, hash = HASH, release = "1.0.0", heard = 5000 })
@@ -45,7 +45,7 @@ describe("depot group", function()
 
   after_each(function()
     s:close()
-    os.execute("rm -r " .. dir)
+    folder.remove()
   end)
 
   it("has a list, also of names that were never heard of", function()

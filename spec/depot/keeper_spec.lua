@@ -1,5 +1,6 @@
 -- A depot's database in trouble: devices are heard later, and nothing is lost that can be kept.
 
+local folders = require "spec.support.folder"
 local keeper = require "depot.keeper"
 local natives = require "update.natives"
 local store = require "depot.store"
@@ -7,6 +8,7 @@ local store = require "depot.store"
 local json = natives.json
 
 describe("depot.keeper", function()
+  local home = folders.new()
   local dir, events, told, said, reports, now, wall, kept
 
   -- The natives, with a clock of ours and a client of the broker that only pretends.
@@ -68,16 +70,13 @@ describe("depot.keeper", function()
   end
 
   before_each(function()
-    dir = os.tmpname()
-    os.remove(dir)
-    assert(os.execute("mkdir " .. dir))
+    dir = home.make()
     events, told, said, reports, now, wall = {}, {}, {}, 0, 1000, 1767225600
   end)
 
   after_each(function()
     kept:close()
-    os.execute("rm -r " .. dir)
-    collectgarbage()
+    home.remove()
   end)
 
   it("sets a damaged database aside, says so, and begins a new one", function()

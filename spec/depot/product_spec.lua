@@ -5,6 +5,7 @@ local catalog = require "depot.catalog"
 local depot_world = require "spec.support.depot_world"
 local fake_mqtt = require "spec.support.fake_mqtt"
 local fleet = require "depot.fleet"
+local folders = require "spec.support.folder"
 local modes = require "depot.modes"
 local natives = require "update.natives"
 local site = require "depot.site"
@@ -13,6 +14,7 @@ local store = require "depot.store"
 local PK, OTHER = natives.digest.sha256 "pk", natives.digest.sha256 "other"
 
 describe("a product", function()
+  local home = folders.new()
   local dir, s, printed
 
   local function act(verb, name, opts, as_json)
@@ -28,16 +30,13 @@ describe("a product", function()
   end
 
   before_each(function()
-    dir = os.tmpname()
-    os.remove(dir)
-    assert(os.execute("mkdir -p " .. dir .. "/keys"))
+    dir = home.make "keys"
     s = assert(store.open(natives, dir))
   end)
 
   after_each(function()
     s:close()
-    os.execute("rm -r " .. dir)
-    collectgarbage()
+    home.remove()
   end)
 
   describe("on the command line", function()

@@ -1,6 +1,7 @@
 -- Who changed what, what happened, and how long both are kept.
 
 local csv = require "depot.csv"
+local folders = require "spec.support.folder"
 local natives = require "update.natives"
 local store = require "depot.store"
 
@@ -8,6 +9,7 @@ local DAY = 86400000
 local NOW = 2000 * DAY
 
 describe("the depot's records", function()
+  local folder = folders.new()
   local dir, s, printed
 
   -- Run `moult depot ACTION [VERB] DIR`.
@@ -32,15 +34,13 @@ describe("the depot's records", function()
   end
 
   before_each(function()
-    dir = os.tmpname()
-    os.remove(dir)
-    assert(os.execute("mkdir -p " .. dir .. "/keys"))
+    dir = folder.make "keys"
     s = assert(store.open(natives, dir))
   end)
 
   after_each(function()
     s:close()
-    os.execute("rm -r " .. dir)
+    folder.remove()
   end)
 
   describe("audit", function()

@@ -1,10 +1,12 @@
 local depot = require "depot"
+local folders = require "spec.support.folder"
 local luat = require "update.cloud.luat"
 local natives = require "update.natives"
 local raw = require "spec.support.raw_http"
 local recipe = require "cli.recipe"
 
 describe("depot", function()
+  local folder = folders.new()
   local dir, served, changes, requests
 
   local function write(name, text)
@@ -68,9 +70,7 @@ describe("depot", function()
   end
 
   before_each(function()
-    dir = os.tmpname()
-    os.remove(dir)
-    assert(os.execute(("mkdir -p %s/packages/keys %s/app"):format(dir, dir)))
+    dir = folder.make("packages/keys", "app")
     assert(natives.minisign.keygen(dir .. "/release"))
     assert(os.rename(dir .. "/release.pub", dir .. "/packages/keys/release.pub"))
     write("core.img", ("core 22"):rep(20000))
@@ -81,8 +81,7 @@ describe("depot", function()
       served:close()
       served = nil
     end
-    os.execute("rm -r " .. dir)
-    collectgarbage()
+    folder.remove()
   end)
 
   it("answers the 724U's query with the package, in ranges as it comes", function()
