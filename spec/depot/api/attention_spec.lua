@@ -79,6 +79,51 @@ describe("what needs a person", function()
     assert.same({ 1, "blue", { "a" } }, { found.count, found.release, listed(found.filter) })
   end)
 
+  it("is a rollout that is paused, or waits for a person", function()
+    local digest = w.api.world.packages[1].manifest.digest
+    local id = assert(w.store:roll_out({ package = digest, target = "1.0.1", hash = w.pk }, 1))
+    local rollout = w.store:rollout(id)
+    for what, state in pairs { paused = "paused", waiting = "waiting" } do
+      rollout.state, rollout.reason = state, state == "paused" and "limit" or nil
+      assert(w.store:save_rollout(rollout))
+      local found = kinds()
+      assert.same({ id, rollout.reason }, { found[what].rollout, found[what].reason })
+      found[what] = nil
+      assert.same({}, found)
+    end
+  end)
+
+  it("are devices that do not listen to their offers", function()
+    put("a", { state = "pending", deaf = 1 })
+    put("b", { state = "pending" })
+    assert.equal(1, kinds()["not listening"].count)
+  end)
+
+  it("are devices of unknown hardware, once there are releases for several", function()
+    put("a", { hardware = "B" })
+    local packages = w.api.world.packages
+    packages[1].manifest.hardware = { "A" }
+    assert.is_nil(kinds()["hardware unknown"])
+    w.folder.pack("METER_1.0.2.upd", "pk", 3, "1.0.2")
+    w.api.world.next_look = 0
+    w.api.world:refresh()
+    packages = w.api.world.packages
+    packages[1].manifest.hardware, packages[2].manifest.hardware = { "A" }, { "B" }
+    local found = kinds()["hardware unknown"]
+    assert.same({ 3, { "dev1", "dev2", "dev3" } }, { found.count, listed(found.filter) })
+  end)
+
+  it("is a release that ends within a month, unless it was withdrawn", function()
+    local manifest = w.api.world.packages[1].manifest
+    manifest.not_after = os.time() + 40 * 86400
+    assert.is_nil(kinds().ends)
+    manifest.not_after = os.time() + 20 * 86400
+    local found = kinds().ends
+    assert.same({ "1.0.1", manifest.not_after }, { found.release, found.at })
+    assert.equal(200, w:ask("POST", ("/releases/%s/withdraw"):format(found.id), { token = token }).status)
+    assert.is_nil(kinds().ends)
+  end)
+
   it("is a broker that cannot be reached", function()
     assert(w.store:change())
     assert(w.store:note_event { at = 5000, what = "connection", code = "disconnected", text = "refused" })
