@@ -198,7 +198,10 @@ function Client:_send_pieces(file, upload, size, progress)
     local piece = file:read(PIECE) or ""
     local answer, message, code = self:ask("PUT", path, { body = piece,
       headers = { ["Upload-Offset"] = ("%d"):format(offset), ["Content-Type"] = "application/octet-stream" } })
-    if answer and answer.status ~= 202 then return answer.object end
+    if answer and answer.status ~= 202 then
+      progress(size, size)
+      return answer.object
+    end
     if not answer then
       failures = failures + 1
       if not AGAIN[code] or failures == TRIES then return nil, message, code end
