@@ -95,6 +95,21 @@ function M.waves(page, rollout)
     class = "waves", role = "img", ["aria-label"] = text, bars }
 end
 
+--- Tabs by the state of jobs.
+-- @tparam table page
+-- @tparam {string,...} states
+-- @tparam string|nil current
+-- @tparam[opt] table counts {[state] = n}, shown behind each
+function M.tabs(page, states, current, counts)
+  local tabs = {}
+  for i, state in ipairs(states) do
+    tabs[i] = h.li { h.a { href = page.path .. form.query { state = state } .. "#devices",
+      ["aria-current"] = state == current and "page" or false, page.t("s_" .. state),
+      counts and (" (%d)"):format(counts[state] or 0) } }
+  end
+  return h.nav { ["aria-label"] = page.t "jobs", h.ul { class = "tabs", tabs } }
+end
+
 --- A page of a list has a next one.
 function M.next_page(page, cursor, fields)
   if not cursor then return false end

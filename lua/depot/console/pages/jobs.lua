@@ -41,15 +41,11 @@ end
 
 --- The section of a release.
 function M.of_release(page, release)
-  local state, tabs = page.args.state or "pending", {}
-  for i, name in ipairs(TABS) do
-    tabs[i] = h.li { h.a { href = page.path .. page.query { state = name } .. "#devices", page.t("s_" .. name),
-      ["aria-current"] = name == state and "page" or false } }
-  end
+  local state = page.args.state or "pending"
   local found, message = page:ask(("/products/%s/devices"):format(release.product_key), {
     filter = filter_of(release, (state:gsub("%W", ""))), cursor = page.args.cursor })
   return h.section { id = "devices", h.h2 { page.t "devices" }, task(page), frame.part("jobs", {
-    h.nav { ["aria-label"] = page.t "jobs", h.ul { class = "tabs", tabs } },
+    frame.tabs(page, TABS, state),
     not found and h.p { class = "bad", message } or #found.items == 0 and h.p { page.t "no_devices" }
       or devices.jobs(page, found.items),
     found and frame.next_page(page, page.text(found.next), { state = state }) }, state == "upgrading"),

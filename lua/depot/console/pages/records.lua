@@ -9,6 +9,12 @@ local M = {}
 
 local h = html.h
 
+-- The same as a file.
+local function exports(path)
+  local base = ("/api/v1/%s/export?format="):format(path)
+  return h.p { h.a { href = base .. "csv", "CSV" }, " ", h.a { href = base .. "jsonl", "JSON Lines" } }
+end
+
 function M.events(page)
   local found = page:need("/events", { product = page.product.product_key, cursor = page.args.cursor })
   local rows = {}
@@ -20,9 +26,7 @@ function M.events(page)
   end
   page.title = page.t "events"
   page.body = { frame.table({ page.t "time", page.t "who", page.t "what", page.t "release", page.t "details" }, rows,
-    page.t "events"), frame.next_page(page, page.number(found.next)),
-    h.p { h.a { href = "/api/v1/events/export?format=csv", "CSV" }, " ",
-      h.a { href = "/api/v1/events/export?format=jsonl", "JSON Lines" } } }
+    page.t "events"), frame.next_page(page, page.number(found.next)), exports "events" }
 end
 
 -- What goes on by itself, or only says who is there.
@@ -48,9 +52,7 @@ end
 function M.audit(page)
   local found = page:need("/audit", { cursor = page.args.cursor })
   page.title = page.t "audit"
-  page.body = { M.acts(page, found.items), frame.next_page(page, page.number(found.next)),
-    h.p { h.a { href = "/api/v1/audit/export?format=csv", "CSV" }, " ",
-      h.a { href = "/api/v1/audit/export?format=jsonl", "JSON Lines" } } }
+  page.body = { M.acts(page, found.items), frame.next_page(page, page.number(found.next)), exports "audit" }
 end
 
 return M

@@ -109,11 +109,7 @@ function M.one(page)
   page:of_product(rollout.product_key)
   local state = page.args.state
   local found = page:need(("/rollouts/%d/jobs"):format(rollout.id), { state = state, cursor = page.args.cursor })
-  local tabs, rows = {}, {}
-  for i, name in ipairs(jobs.STATES) do
-    tabs[i] = h.li { h.a { href = page.path .. "?state=" .. name, ["aria-current"] = name == state and "page" or false,
-      page.t("s_" .. name), (" (%d)"):format(rollout.jobs[name] or 0) } }
-  end
+  local rows = {}
   for i, job in ipairs(found.items) do
     local reason = page.text(job.reason)
     rows[i] = { h.a { href = "/devices/" .. job.id, frame.outside(job.device) }, page.t("s_" .. job.state),
@@ -124,8 +120,8 @@ function M.one(page)
   page.body = { h.p { class = "big", ("%d: "):format(rollout.id), frame.outside(rollout.release) },
     frame.part("state", { h.p { state_of(page, rollout) }, frame.waves(page, rollout),
       h.p { frame.meter(page, rollout.failed, rollout.verdicts, rollout.limit) } }), acts(page, rollout),
-    h.section { h.h2 { page.t "devices" }, frame.part("jobs", {
-      h.nav { ["aria-label"] = page.t "jobs", h.ul { class = "tabs", tabs } },
+    h.section { id = "devices", h.h2 { page.t "devices" }, frame.part("jobs", {
+      frame.tabs(page, jobs.STATES, state, rollout.jobs),
       frame.table({ page.t "name", page.t "state", "%", page.t "wave", page.t "why" }, rows, page.t "jobs"),
       frame.next_page(page, page.text(found.next), { state = state }) }, (rollout.jobs.upgrading or 0) > 0) } }
 end
