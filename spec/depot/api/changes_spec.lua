@@ -69,6 +69,20 @@ describe("over the admin server", function()
     end)
   end)
 
+  it("devices are found by their name, ignoring case, and a MAC in any spelling", function()
+    local mac = "00:0c:29:4b:5b:1f"
+    assert(w.store:put { cloud = "qinglian", product = "pk", device = mac, hash = w.pk, heard = 1 })
+    local function found(q)
+      local names = {}
+      for i, item in ipairs(ask("GET", "/search?q=" .. q).object.items) do names[i] = item.device end
+      return names
+    end
+    for q, names in pairs { dev1 = { "dev1" }, DEV1 = { "dev1" }, dev = {}, far = {}, [mac] = { mac },
+      ["000C294B5B1F"] = { mac }, ["00-0c-29-4b-5b-1f"] = { mac } } do
+      assert.same(names, found(q), q)
+    end
+  end)
+
   describe("a group", function()
     local function make(body) return ask("POST", ("/products/%s/groups"):format(w.pk), body) end
 

@@ -4,6 +4,7 @@
 
 local attention = require "depot.acts.attention"
 local audit = require "depot.actions.audit"
+local filters = require "depot.filter"
 local forms = require("depot.actions.events").forms
 local may = require "depot.api.may"
 local objects = require "depot.api.objects"
@@ -91,8 +92,11 @@ local function take_back(call)
 end
 
 local function search(call)
-  local rows, message, code = call.world.store:devices_named(call.args.q, FOUND)
-  if rows then rows, message, code = call.world.store:tag_rows(rows) end
+  local store = call.world.store
+  local where = store:where()
+  where:any_of("device COLLATE NOCASE", filters.spellings(call.args.q))
+  local rows, message, code = store:select(where, FOUND)
+  if rows then rows, message, code = store:tag_rows(rows) end
   if not rows then return nil, message, code end
   local items = {}
   for i, row in ipairs(visible(call, rows)) do items[i] = objects.device(call.world, row) end
@@ -122,7 +126,7 @@ M.routes = {
   { "GET", "/products/{P}/summary", "viewer", summary, verb = "read", about = "What the devices run, and their jobs" },
   { "GET", "/products/{P}/attention", "viewer", needs, verb = "read", about = "What needs a person" },
   { "GET", "/search", "viewer", search, verb = "read", scope = "any", about = "Devices of a name", query = {
-    q = { type = "string", need = true, most = 256, about = "name of a device, as its IMEI or MAC" } } },
+    q = { type = "string", need = true, most = 256, about = "name or IMEI of a device, or a MAC in any spelling" } } },
   { "GET", "/events", "viewer", events, verb = "read", scope = "any", about = "What happened, the newest first",
     query = { cursor = pages.numbered.cursor, limit = pages.limit,
       product = { type = "string", most = 64, about = "hash of a product's key" },
