@@ -138,11 +138,9 @@ local function allow(_, call)
     "forbidden"
 end
 
-local CHANGES = { PATCH = true, PUT = true, DELETE = true }
-
 local function match(_, call)
   local kind = objects.kinds[call.kind or ""]
-  if not CHANGES[call.request.method] or not kind or not kind.etag then return true end
+  if not route_table.MATCHED[call.request.method] or not kind or not kind.etag then return true end
   local wanted = call.request.headers["if-match"]
   if not wanted then return nil, "If-Match is missing", "precondition" end
   if wanted == kind.etag(call.world, call.objects[call.kind]) then return true end

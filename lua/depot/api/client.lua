@@ -167,8 +167,6 @@ function Client:_etag(path)
   return false
 end
 
-local CHANGES = { PATCH = true, PUT = true, DELETE = true }
-
 --- Do what a route does; what is changed is read before, for its ETag.
 -- @tparam string method
 -- @tparam string path
@@ -179,7 +177,7 @@ function Client:call(method, path, given, sink)
   local wanted, message, code = self:prepare(method, path, given)
   if not wanted then return nil, message, code end
   local headers = {}
-  if CHANGES[method] then
+  if route_table.MATCHED[method] then
     local etag
     etag, message, code = self:_etag(path)
     if etag == nil then return nil, message, code end

@@ -17,6 +17,9 @@ local MODULES = { "people", "products", "devices", "releases", "rollouts", "hotf
 
 M.PREFIX = "/api/v1"
 
+--- The methods that want If-Match where the object has an ETag.
+M.MATCHED = { PATCH = true, PUT = true, DELETE = true }
+
 --- What the names in braces stand for.
 M.IDS = { A = "number of a change that can be taken back", D = "id of a device", F = "digest of a package",
   G = "number of a group", H = "number of a hotfix", N = "name of a user", P = "hash of a product's key",
