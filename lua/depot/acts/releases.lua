@@ -146,7 +146,7 @@ local function is_idle(world, release)
   if runs > 0 then return nil, ("%d devices run this release"):format(runs), "refused" end
   local digests = {}
   for i, entry in ipairs(release.entries) do digests[i] = entry.manifest.digest end
-  local where = world.store:where(nil, acts.now())
+  local where = world.store:where()
   where:any_of("package", digests)
   where:add "state IN ('pending', 'upgrading')"
   local rows

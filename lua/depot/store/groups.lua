@@ -116,7 +116,7 @@ function Methods:touch_product(hash, now) return self.statements.touch_product:r
 
 --- A condition for select() and count(), which a filter is part of.
 -- @tparam[opt] table filter of depot.filter
--- @tparam integer now ms
+-- @tparam[opt] integer now ms, for a filter
 -- @treturn table of depot.store.where
 function Methods:where(filter, now)
   if not filter then return wheres.new() end

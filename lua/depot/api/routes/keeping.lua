@@ -65,7 +65,7 @@ local function deltas(call)
     local source = releases.source_core(entry.manifest)
     if source then files[source] = entry.name end
   end
-  local where = world.store:where(nil, acts.now())
+  local where = world.store:where()
   where:add("hash = ?", call.product)
   where:add("core IS NOT NULL AND core <> ?", target.core_version or -1)
   where:add("release IS NOT ?", target.release)

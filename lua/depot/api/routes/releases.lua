@@ -110,7 +110,7 @@ local function jobs(call)
   if after == nil then return nil, message, code, field end
   local digests = {}
   for i, entry in ipairs(call.objects.R.entries) do digests[i] = entry.manifest.digest end
-  local where = store:where(nil, acts.now())
+  local where = store:where()
   where:add("hash = ?", call.product)
   where:any_of("package", digests)
   if call.args.state then where:add("state = ?", call.args.state) end
