@@ -50,7 +50,10 @@ local function hand_over(console, ask, tag, path, boundary)
   local ok
   ok, message, code = cut(console.answers.incoming, path, file, upload.id)
   os.remove(path)
-  if not ok then return nil, message, code, fields end
+  if not ok then
+    ask("DELETE", "/uploads/" .. upload.id, nil, headers) -- nobody could go on with it
+    return nil, message, code, fields
+  end
   headers["upload-offset"] = tostring(file.size)
   local done
   done, message, code = ask("PUT", "/uploads/" .. upload.id, nil, headers)

@@ -280,6 +280,21 @@ describe("the console", function()
     assert.same({}, natives.folder.list(w.dir .. "/.incoming"))
   end)
 
+  it("leaves no upload behind when the package of a form cannot be written", function()
+    w.folder.pack("new.upd", "pk", 3, "1.0.2")
+    local bytes = folder.read "packages/new.upd"
+    assert(os.remove(folder.path "packages/new.upd"))
+    local incoming = w.api.answers.incoming
+    incoming.run = function() return 1 end
+    for _ = 1, 3 do -- more than a user may have open at once
+      local failed = send("a.upd", bytes)
+      assert.is_truthy(failed.body:find("the package could not be written", 1, true), failed.body)
+    end
+    incoming.run = nil
+    assert.equal(303, send("a.upd", bytes).status)
+    assert.same({}, natives.folder.list(w.dir .. "/.incoming"))
+  end)
+
   it("takes a hotfix from the dialog to its release", function()
     local mac, other = "00:0c:29:4b:5b:1f", "00:0c:29:4b:5b:20"
     w.folder.pack_hotfix("fix.upd", "pk", 10, "v1")
