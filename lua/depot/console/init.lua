@@ -134,10 +134,13 @@ local function after(path, result, headers)
   return base .. (base:find("?", 1, true) and "&" or "?") .. "undo=" .. id .. mark
 end
 
+-- The page that answers a form leads to where that stood.
+local function answer_to(page, back) page.params, page.path, page.here = {}, back, back end
+
 -- A form with a package.
 function Console:_upload(request)
   local page = pages.new(self, request, {})
-  page.params, page.path = {}, "/"
+  answer_to(page, "/")
   if not page.actor then return failure(page, page.t "session_ended", "login") end
   if not self.answers:is_own(request) then
     return failure(page, "the form does not come from this server's pages (Origin)", "forbidden")
@@ -145,7 +148,7 @@ function Console:_upload(request)
   local done, message, code, fields = receiving.take(self, request, function(method, path, body, headers)
     return pages.ask(self, request, method, path, {}, body, headers)
   end, function(path) return page:ask(path) end)
-  page.path = back_of(fields and fields.back)
+  answer_to(page, back_of(fields and fields.back))
   if not done then return failure(page, message, code) end
   return redirect(on(page.path, done))
 end
@@ -154,8 +157,7 @@ function Console:_do(request)
   local fields, fault = fields_of(request)
   local route = request.path:sub(4)
   local page = pages.new(self, request, {})
-  page.params, page.path = {}, back_of(fields and fields.back)
-  page.here = page.path
+  answer_to(page, back_of(fields and fields.back))
   if not fields then return failure(page, fault, "usage") end
   if fields.expect and fields.expect ~= fields.confirm then
     return failure(page, page.t "type_name", "usage")
