@@ -128,7 +128,7 @@ int up_files_switch(struct up_files *f, struct up_error *err)
         if (up_files_op_forward(&w, n, err) < 0)
             return err->code;
     }
-    if (*f->plan.keep && up_files_kept_write(&w, f->state, err) < 0)
+    if (up_files_plan_keeps(&f->plan) && up_files_kept_write(&w, f->state, err) < 0)
         return err->code;
     return enter(f, UP_FILES_SWITCHED, err);
 }

@@ -78,7 +78,7 @@ int up_files_op_find(const struct up_files_work *w, uint32_t n, bool digest, str
         rc = up_files_tree_look(&a.place, a.op->name, &out->st, err);
     out->there = rc > 0;
     if (out->there)
-        rc = may_touch(&a, &out->st, w->plan->keep && *w->plan->keep, err);
+        rc = may_touch(&a, &out->st, up_files_plan_keeps(w->plan), err);
     if (rc == 0 && digest && out->there && out->st.kind == UP_NODE_FILE)
         rc = up_files_tree_digest(&a.place, a.op->name, out->digest, err);
     up_files_tree_close(&a.place);

@@ -9,8 +9,9 @@
 #include "storage.h"
 #include "update_ini.h"
 
-#define MAGIC "MOULTFP3"
-#define HEAD (8 + UP_FILES_ID_SIZE + 16)                     /* and where the old content stays */
+#define MAGIC "MOULTFP2"
+#define MAGIC_KEEPS "MOULTFP3" /* the old content stays, and where is said after the head */
+#define HEAD (8 + UP_FILES_ID_SIZE + 12)
 #define ROOT_SIZE (UP_FILES_HERE_SIZE + 4 + 4)               /* and the path */
 #define OP_SIZE (4 + 4 + 4 + 4 + 4 + 8 + UP_SHA256_SIZE + 8) /* and two strings */
 #define PROGRAM_SIZE (4 + 4 + 8)                             /* and two strings */
@@ -144,17 +145,12 @@ static int check_apart(const struct up_files_plan *plan, struct up_error *err)
     return 0;
 }
 
-static const char *keep_of(const struct up_files_plan *plan)
-{
-    return plan->keep ? plan->keep : "";
-}
-
 static int check(const struct up_files_plan *plan, struct up_error *err)
 {
     if (plan->root_count == 0 || plan->root_count > UP_FILES_ROOTS || plan->op_count == 0 ||
         plan->op_count > UP_FILES_OPS || plan->program_count > UP_FILES_PROGRAMS)
         return wrong(err, "too few or too many roots, operations or programs");
-    if (!dir_fits(keep_of(plan)))
+    if (up_files_plan_keeps(plan) && !dir_fits(plan->keep))
         return wrong(err, "the old content stays at no place below the state");
     for (uint32_t i = 0; i < plan->root_count; i++)
         if (check_root(plan, i, err) < 0)
@@ -170,7 +166,7 @@ static int check(const struct up_files_plan *plan, struct up_error *err)
 
 static size_t encoded_size(const struct up_files_plan *plan)
 {
-    size_t size = HEAD + strlen(keep_of(plan)) + 1;
+    size_t size = HEAD + (up_files_plan_keeps(plan) ? 4 + strlen(plan->keep) + 1 : 0);
 
     for (uint32_t i = 0; i < plan->root_count; i++)
         size += ROOT_SIZE + strlen(plan->root[i].path) + 1;
@@ -197,6 +193,14 @@ static uint8_t *put_place(uint8_t *at, const char *dir, const char *name)
     up_put32(at, (uint32_t)strlen(dir) + 1);
     up_put32(at + 4, (uint32_t)strlen(name) + 1);
     return put_text(put_text(at + 8, dir), name);
+}
+
+static uint8_t *put_root(uint8_t *at, const struct up_files_root *root)
+{
+    at = put_bytes(at, root->here, UP_FILES_HERE_SIZE);
+    up_put32(at, (root->weak ? WEAK : 0) | (root->plain ? PLAIN : 0));
+    up_put32(at + 4, (uint32_t)strlen(root->path) + 1);
+    return put_text(at + 8, root->path);
 }
 
 static uint8_t *put_op(uint8_t *at, const struct up_files_op *op)
@@ -230,18 +234,18 @@ int up_files_plan_encode(const struct up_files_plan *plan, uint8_t **out, size_t
     *out = malloc(*len);
     if (!*out)
         return up_fail(err, UP_INTERNAL, "plan of files: out of memory");
-    at = put_bytes(put_bytes(*out, MAGIC, 8), plan->id, UP_FILES_ID_SIZE);
+    at = put_bytes(*out, up_files_plan_keeps(plan) ? MAGIC_KEEPS : MAGIC, 8);
+    at = put_bytes(at, plan->id, UP_FILES_ID_SIZE);
     up_put32(at, plan->root_count);
     up_put32(at + 4, plan->op_count);
     up_put32(at + 8, plan->program_count);
-    up_put32(at + 12, (uint32_t)strlen(keep_of(plan)) + 1);
-    at = put_text(at + 16, keep_of(plan));
-    for (uint32_t i = 0; i < plan->root_count; i++) {
-        at = put_bytes(at, plan->root[i].here, UP_FILES_HERE_SIZE);
-        up_put32(at, (plan->root[i].weak ? WEAK : 0) | (plan->root[i].plain ? PLAIN : 0));
-        up_put32(at + 4, (uint32_t)strlen(plan->root[i].path) + 1);
-        at = put_text(at + 8, plan->root[i].path);
+    at += 12;
+    if (up_files_plan_keeps(plan)) {
+        up_put32(at, (uint32_t)strlen(plan->keep) + 1);
+        at = put_text(at + 4, plan->keep);
     }
+    for (uint32_t i = 0; i < plan->root_count; i++)
+        at = put_root(at, &plan->root[i]);
     for (uint32_t i = 0; i < plan->op_count; i++)
         at = put_op(at, &plan->op[i]);
     for (uint32_t i = 0; i < plan->program_count; i++)
@@ -319,18 +323,30 @@ static bool take_program(struct reader *r, struct up_files_program *p)
     return p->name != NULL;
 }
 
+/* What keeps nothing has the form that a Moult without hotfixes of files reads and writes. */
+static bool take_keep(struct reader *r, const uint8_t *magic, const char **keep)
+{
+    const uint8_t *len;
+
+    *keep = "";
+    if (memcmp(magic, MAGIC, 8) == 0)
+        return true;
+    len = memcmp(magic, MAGIC_KEEPS, 8) == 0 ? take(r, 4) : NULL;
+    *keep = len ? take_text(r, up_get32(len)) : NULL;
+    return *keep && **keep;
+}
+
 static bool take_all(struct up_files_plan *plan, struct reader *r)
 {
     const uint8_t *head = take(r, HEAD);
 
-    if (!head || memcmp(head, MAGIC, 8) != 0)
+    if (!head || !take_keep(r, head, &plan->keep))
         return false;
     memcpy(plan->id, head + 8, UP_FILES_ID_SIZE);
-    plan->root_count = up_get32(head + HEAD - 16);
-    plan->op_count = up_get32(head + HEAD - 12);
-    plan->program_count = up_get32(head + HEAD - 8);
-    plan->keep = take_text(r, up_get32(head + HEAD - 4));
-    if (!plan->keep || plan->root_count > UP_FILES_ROOTS || plan->op_count > UP_FILES_OPS ||
+    plan->root_count = up_get32(head + HEAD - 12);
+    plan->op_count = up_get32(head + HEAD - 8);
+    plan->program_count = up_get32(head + HEAD - 4);
+    if (plan->root_count > UP_FILES_ROOTS || plan->op_count > UP_FILES_OPS ||
         plan->program_count > UP_FILES_PROGRAMS)
         return false;
     for (uint32_t i = 0; i < plan->root_count; i++)

@@ -67,13 +67,19 @@ struct up_files_program {
 struct up_files_plan {
     uint8_t id[UP_FILES_ID_SIZE]; /* random */
     const char
-        *keep; /* folder below the state in which the old content stays (files_kept.h); NULL, "": it goes */
+        *keep; /* folder below the state where the old content stays (files_kept.h); "", NULL: it goes */
     uint32_t root_count, op_count, program_count;
     struct up_files_root root[UP_FILES_ROOTS];
     struct up_files_op *op;
     struct up_files_program *program;
     char *text; /* of a plan that was read: what its strings point into */
 };
+
+/* Whether the old content stays. */
+static inline bool up_files_plan_keeps(const struct up_files_plan *plan)
+{
+    return plan->keep && *plan->keep;
+}
 
 /* Into a fresh buffer that the caller frees. Whatever is encoded can be read.
  * Errors: UP_INCOMPATIBLE it breaks a rule; UP_NOSPACE too large; UP_INTERNAL no memory. */

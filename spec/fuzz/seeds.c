@@ -370,7 +370,6 @@ static void state_seeds(void)
     save("journal", "trial", bytes, up_journal_encode(&s, bytes));
 }
 
-/* What an image of `len` bytes is against delta_image(). */
 /* A plan with each kind of operation. */
 static void files_seeds(void)
 {
@@ -383,13 +382,20 @@ static void files_seeds(void)
     tree_plan(&flow, &plan);
     FUZZ_REQUIRE(up_files_plan_encode(&plan, &bytes, &len, &err) == 0);
     save("files_plan", "each-kind", bytes, len);
-    plan.op_count = plan.root_count = 1;
     free(bytes);
+    plan.keep = "hotfix/0123456789abcdef/kept";
+    FUZZ_REQUIRE(up_files_plan_encode(&plan, &bytes, &len, &err) == 0);
+    save("files_plan", "kept", bytes, len);
+    free(bytes);
+    plan.keep = "";
+    plan.op_count = plan.root_count = 1;
+    plan.program_count = 0;
     FUZZ_REQUIRE(up_files_plan_encode(&plan, &bytes, &len, &err) == 0);
     save("files_plan", "one", bytes, len);
     free(bytes);
 }
 
+/* What an image of `len` bytes is against delta_image(). */
 static void delta_seed(const char *name, const uint8_t *fresh, size_t len)
 {
     static uint8_t old[DELTA_IMAGE_SIZE], stored[UP_BLOCK_MIN];

@@ -32,15 +32,18 @@ static const struct files_flow flow = {.name = "check"};
 
 /* Plans. */
 
-static void a_plan_reads_as_it_was_written(void **state)
+/* A plan that keeps nothing, and one that does. */
+static const char *const keeps[] = {"", "hotfix/0123456789abcdef/kept"};
+
+static void reads_as_it_was_written(const char *keep)
 {
     struct up_files_plan plan, again;
     struct up_error err;
     uint8_t *bytes, *other;
     size_t len, other_len;
 
-    (void)state;
     tree_plan(&flow, &plan);
+    plan.keep = keep;
     assert_int_equal(up_files_plan_encode(&plan, &bytes, &len, &err), 0);
     assert_int_equal(up_files_plan_decode(&again, bytes, len, &err), 0);
     assert_int_equal(again.op_count, plan.op_count);
@@ -49,6 +52,7 @@ static void a_plan_reads_as_it_was_written(void **state)
     assert_true(again.program[0].stop && again.program[0].start && !again.program[1].stop);
     assert_string_equal(again.program[0].dir, "bin");
     assert_string_equal(again.program[1].name, "fresh");
+    assert_string_equal(again.keep, keep);
     assert_int_equal(again.op[0].size, plan.op[0].size);
     assert_int_equal(up_files_plan_encode(&again, &other, &other_len, &err), 0);
     assert_int_equal(other_len, len);
@@ -60,8 +64,27 @@ static void a_plan_reads_as_it_was_written(void **state)
     free(other);
 }
 
+static void a_plan_reads_as_it_was_written(void **state)
+{
+    (void)state;
+    for (int kept = 0; kept < 2; kept++)
+        reads_as_it_was_written(keeps[kept]);
+}
+
+/* A release is staged by one Moult and switched by the next: that form does not change. */
+static void a_plan_is_written_as_ever(void **state)
+{
+    char hex[2 * UP_SHA256_SIZE + 1];
+    uint8_t digest[UP_SHA256_SIZE];
+
+    (void)state;
+    tree_plan_digest(&flow, digest);
+    up_hex(digest, sizeof digest, hex);
+    assert_string_equal(hex, "ac1ecfd59851381c168d1341e78ec105c49b0fc6196b1bdd1be78c6a30180686");
+}
+
 /* Bytes of a stranger: what is taken is written as it was read. */
-static void a_plan_with_a_changed_byte_is_refused_or_the_same(void **state)
+static void a_changed_byte_is_refused_or_the_same(const char *keep)
 {
     struct up_files_plan plan, again;
     struct up_error err;
@@ -69,8 +92,8 @@ static void a_plan_with_a_changed_byte_is_refused_or_the_same(void **state)
     size_t len, other_len;
     unsigned taken = 0;
 
-    (void)state;
     tree_plan(&flow, &plan);
+    plan.keep = keep;
     assert_int_equal(up_files_plan_encode(&plan, &bytes, &len, &err), 0);
     for (size_t i = 0; i < len * 3; i++) {
         uint8_t was = bytes[i / 3];
@@ -88,6 +111,13 @@ static void a_plan_with_a_changed_byte_is_refused_or_the_same(void **state)
     }
     assert_true(taken > 0 && taken < len * 3);
     free(bytes);
+}
+
+static void a_plan_with_a_changed_byte_is_refused_or_the_same(void **state)
+{
+    (void)state;
+    for (int kept = 0; kept < 2; kept++)
+        a_changed_byte_is_refused_or_the_same(keeps[kept]);
 }
 
 static const struct {
@@ -1452,6 +1482,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_plan_reads_as_it_was_written),
+        cmocka_unit_test(a_plan_is_written_as_ever),
         cmocka_unit_test(a_plan_with_a_changed_byte_is_refused_or_the_same),
         cmocka_unit_test(a_plan_that_breaks_a_rule_is_refused),
         cmocka_unit_test(names_that_only_begin_alike_do_not_meet),
