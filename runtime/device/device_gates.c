@@ -79,10 +79,9 @@ int up_device_gates(const struct up_device *d, const struct up_manifest *m, stru
     struct up_hotfix_ledger ledger;
     const char *slot = d->config->slot[d->provisioning ? d->boot_state.running : !d->boot_state.running];
 
-    if (up_manifest_part(m, UP_HOTFIX)) {
-        if (up_hotfix_ledger_read(&ledger, d->storage, d->config->state, &facts.ledger_why) == 0)
-            facts.ledger = &ledger;
-    }
+    if (up_manifest_part(m, UP_HOTFIX) &&
+        up_hotfix_ledger_read(&ledger, d->storage, d->config->state, &facts.ledger_why) == 0)
+        facts.ledger = &ledger;
     facts.core_left_out = !(up_device_parts(d, m) & 1u << UP_CORE);
     facts.files_left_out = !(up_device_parts(d, m) & 1u << UP_FILES);
     if (((up_manifest_part(m, UP_FILES) && !facts.files_left_out) || m->hotfix_files) &&
