@@ -192,6 +192,27 @@ describe("Qinglian's patches", function()
     w:wait_log("device", "clock old")
   end)
 
+  it("stay when a program calls a lower version failed", function()
+    c:serve()
+    device(nil, nil, ([[
+      local qinglian = require "update.qinglian"
+      sys.taskInit(function()
+        while not io.open "%s/flag" do sys.wait(500) end
+        qinglian.iot_patch_end("clock", "v1", qinglian.DEV_STA_PATCH_FAILED)
+        print "it was said"
+      end)]]):format(w.dir))
+    for i, version in ipairs { "v1", "v2" } do
+      add(i + 1, version)
+      patch(("verify depot %s --device %s"):format(version, MAC))
+    end
+    w:wait_log("device", "clock v3")
+    w:write("flag", "")
+    w:wait_log("device", "it was said")
+    assert.same({ "v1 fresh", "v2 fresh" }, ledger())
+    patch(("verify depot v2 --device %s"):format(MAC)) -- an order after that
+    assert.same({ "v1 fresh", "v2 fresh" }, ledger())
+  end)
+
   it("are not taken if policy defers them", function()
     c:serve()
     device(nil, { ["policy.lua"] = [[

@@ -69,16 +69,16 @@ function Hotfixes:erred(message)
   if self.testing then self.agent.supervisor:send("hotfix erred " .. message:match "^[^\n]*") end
 end
 
---- A program that takes its patches itself, too, says that this one is bad: it fails with its test, and what is in
--- force already is undone. Nothing of the ledger is changed for one that has ended.
+--- A program that takes its patches itself, too, says that this one failed: its test fails, and what leads its name
+-- already is undone. Nothing is changed for one that has ended, or that a higher version has taken the place of.
 -- @tparam table item name, version
-function Hotfixes:condemned(item)
+function Hotfixes:called_failed(item)
   local agent = self.agent
   local rows = agent.device:hotfixes() or {}
   local row, tested = ledgers.find(rows, item), self.testing and ledgers.of_id(rows, self.testing.id)
   if self.testing and (not tested or ledgers.is_same(tested, item)) then
     agent.supervisor:send "hotfix bad a program called it failed"
-  elseif row and ledgers.is_in_force(row) then
+  elseif row and ledgers.leading(rows, row.name) == row then
     agent.tasks:spawn("hotfix " .. row.name, function()
       local ok, message, code = self:undo(row.name)
       agent.log(("hotfix %s %s: a program called it failed: %s"):format(row.name, row.version,

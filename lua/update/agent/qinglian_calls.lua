@@ -50,7 +50,7 @@ function calls.patch_end(self, request)
   if not is_under_way and not self:knows(ended) then
     self:drive { type = "patch_result", name = ended.name, version = ended.version, ok = request.ok }
   elseif not request.ok then
-    self.agent.hotfixes:condemned(ended)
+    self.agent.hotfixes:called_failed(ended)
   end
   return { value = 0 }
 end

@@ -94,7 +94,8 @@ returned, or after 5 s. `iot_patches_list_cb(count, list)`, or `iot_patchs_list_
 the patches that the cloud offers: `name`, `version` and `total_len` of each. What policy chooses of them is taken and
 tested without a call; `iot_patch_req(name, version)` asks for another. `iot_patch_end(name, version, state)` tells the
 cloud of one that the script itself took, with `DEV_STA_PATCH_SUCCESS` or `DEV_STA_PATCH_FAILED`. Of one that the agent
-takes the agent tells the cloud: `DEV_STA_PATCH_FAILED` fails its test, and undoes it if it is in force already.
+takes the agent tells the cloud: `DEV_STA_PATCH_FAILED` fails its test, and undoes it if it is in force already and no
+higher version leads.
 `iot_chunk_cb(stat, offset, size, data)` gets the bytes of a package in order, for a script that keeps a copy, and the
 last when every digest is right; if it returns anything but `ACK_OK` the copy ends, and the update goes on.
 `IOT_CHUNK_TYPE(stat)` is `IOT_CHUNK_OTA` for firmware and `IOT_CHUNK_PATCH` for a patch, and `IOT_CHUNK_IS_LAST(stat)`
