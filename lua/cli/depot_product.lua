@@ -23,11 +23,4 @@ rollouts grant, wants a signed link for /NAME and lists nothing at /. New produc
 else automatic; later the mode is the product's own, whatever the options say. A product is registered by this command,
 by a package in DIR, and in an automatic depot by its first device. Devices of other products are answered "nothing".]]
 
---- The first of the options that only products take.
-function M.given(opts)
-  for _, option in ipairs(M.options) do
-    if opts[option.name] then return option.name end
-  end
-end
-
 return M

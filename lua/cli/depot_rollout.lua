@@ -61,11 +61,4 @@ function M.read(opts)
   return { plan = plan, priority = priority }
 end
 
---- The first of the options that only rollouts take.
-function M.given(opts)
-  for _, option in ipairs(M.options) do
-    if opts[option.name] then return option.name end
-  end
-end
-
 return M

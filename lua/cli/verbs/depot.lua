@@ -181,12 +181,19 @@ Until all are made, a depot on this machine asks devices that would get one of t
     .. "moult depot pack packages -k release.key",
 }
 
+-- The first of the options that only rollouts, or products, take.
+local function given(module, opts)
+  for _, option in ipairs(module.options) do
+    if opts[option.name] then return option.name end
+  end
+end
+
 local function run_patch(args, env)
   local _, action, dir, name = table.unpack(args.positional, 1, 4)
   if args.positional[5] then return nil, "moult depot patch takes one patch at a time", "usage" end
   if not dir then return nil, "usage: moult depot patch ACTION DIR (a folder of that name is ./patch)", "usage" end
   -- What would choose fewer devices is never overlooked.
-  local other = args.opts.filter and "filter" or rollout.given(args.opts)
+  local other = args.opts.filter and "filter" or given(rollout, args.opts)
     or action ~= "verify" and action ~= "trial" and args.opts.device and "device"
   if other then return nil, ("patch %s takes no --%s"):format(action, other), "usage" end
   return require("depot.actions.patch").run { action = action, dir = dir, name = name, opts = args.opts, env = env,
@@ -222,7 +229,7 @@ local function fault_of(action, args)
   if opts.filter and not FILTERED[action] then
     return action .. " takes no --filter; status, batch, retry, cancel, rollout and device do"
   end
-  local other = rollout.given(opts)
+  local other = given(rollout, opts)
   return other and ("%s takes no --%s; rollout does"):format(action, other) or nil
 end
 
@@ -253,7 +260,7 @@ function M.run(args, env)
     return serve.run(action, args.opts, env)
   end
   local fault = fault_of(action, args)
-  local extra = action ~= "product" and product.given(args.opts)
+  local extra = action ~= "product" and given(product, args.opts)
   if extra then fault = fault or ("%s takes no --%s; product does"):format(action, extra) end
   if fault then return nil, fault, "usage" end
   if action == "pack" then return require("cli.depot_pack").run(args.positional[2], args.opts, env) end
