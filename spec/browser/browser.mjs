@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import puppeteer from "puppeteer-core";
+import { until } from "./world.mjs";
 
 const require = createRequire(import.meta.url);
 const axeSource = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
@@ -71,12 +72,25 @@ export class Window {
   async press(route) {
     const button = await this.button(route);
     // A form that asks first is shown by its summary.
-    const opened = await button.evaluate(b => {
+    await button.evaluate(b => {
       const box = b.closest("details");
       if (box && !box.open) box.querySelector("summary").click();
-      return true;
     });
-    return opened && this.leads(() => button.click());
+    return this.leads(() => button.click());
+  }
+
+  // Send the file that was chosen in the form for uploads.
+  upload() { return this.leads(() => this.page.click("form[data-upload] button")); }
+
+  // The path of the first object of a list: link("/releases/").
+  link(below) { return this.page.$eval(`main a[href^='${below}']`, a => a.getAttribute("href")); }
+
+  // Wait until a release is verified.
+  verified(release, patience) {
+    return until("the verification", async () => {
+      await this.go(release);
+      return (await this.text()).includes("Verify again");
+    }, patience);
   }
 
   // Fill in fields of the page, or of the form for a route.

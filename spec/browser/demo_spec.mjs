@@ -18,14 +18,11 @@ export async function run(t) {
   const window = await t.window({ width: 1000, height: 640, whole: false });
   await window.enter(link);
   await window.go(`${BASE}/releases`);
-  const release = await window.page.$eval("main a[href^='/releases/']", a => a.getAttribute("href"));
+  const release = await window.link("/releases/");
   await window.go(release);
   await window.fill({ name: "meter-001" }, release + "/verify");
   await window.press(release + "/verify");
-  await t.until("the verification", async () => {
-    await window.go(release);
-    return (await window.text()).includes("Verify again");
-  });
+  await window.verified(release);
   await window.go(`${BASE}/rollouts/new?release=${release.slice(10)}`);
   await window.fill({ waves: "10,50,100", soak: "5s", limit: "5" });
   await window.press(`/products/${hash(PRODUCT)}/rollouts`);

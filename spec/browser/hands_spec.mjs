@@ -49,9 +49,9 @@ async function withoutScript(t, link) {
   world.pack("new.upd", PRODUCT, 2, "1.0.1");
   await window.go(`${BASE}/releases`);
   await window.fill({ file: world.path("new.upd") });
-  t.same(200, await window.leads(() => window.page.click("form[data-upload] button")));
+  t.same(200, await window.upload());
   await window.shows("1.0.1");
-  const release = await window.page.$eval("main a[href^='/releases/']", a => a.getAttribute("href"));
+  const release = await window.link("/releases/");
   await window.go(release);
   await window.shows("Verify it on a device first.");
   await window.fill({ name: "meter-1" }, release + "/verify");
@@ -59,10 +59,7 @@ async function withoutScript(t, link) {
   await window.shows("waits for the device to ask");
   says(world, PRODUCT, "meter-1", 100);
   runs(world, PRODUCT, "meter-1", "1.0.1");
-  await t.until("the verification", async () => {
-    await window.go(release);
-    return (await window.text()).includes("Verify again");
-  });
+  await window.verified(release);
   return release;
 }
 

@@ -23,16 +23,13 @@ async function prepare(t) {
 async function fill(t, window, base) {
   const { world } = t;
   await window.go(`${base}/releases`);
-  const release = await window.page.$eval("main a[href^='/releases/']", a => a.getAttribute("href"));
+  const release = await window.link("/releases/");
   await window.go(release);
   await window.fill({ name: "meter-1" }, release + "/verify");
   await window.press(release + "/verify");
   says(world, PRODUCT, "meter-1", 100);
   runs(world, PRODUCT, "meter-1", "1.0.1");
-  await t.until("the verification", async () => {
-    await window.go(release);
-    return (await window.text()).includes("Verify again");
-  });
+  await window.verified(release);
   await window.go(`${base}/rollouts/new?release=${release.slice(10)}`);
   await window.fill({ waves: "100" });
   await window.press(`/products/${hash(PRODUCT)}/rollouts`);
@@ -45,10 +42,10 @@ async function fill(t, window, base) {
   world.copy("fix.zip", "\"'><img src=x onerror=alert(1)>.zip");
   await window.go(`${base}/hotfixes`);
   await window.fill({ about: HOSTILE, file: world.path("\"'><img src=x onerror=alert(1)>.zip") });
-  await window.leads(() => window.page.click("form[data-upload] button"));
+  await window.upload();
   await window.shows("alert(2)");
   await window.go(`${base}/devices`);
-  const device = await window.page.$eval("main td a[href^='/devices/']", a => a.getAttribute("href"));
+  const device = await window.link("/devices/");
   return { now: base, devices: `${base}/devices`, device, releases: `${base}/releases`, release: release + "?state=failed",
     hotfixes: `${base}/hotfixes`, hotfix: "/hotfixes/1", rollouts: `${base}/rollouts`, rollout: "/rollouts/1",
     "rollout-new": `${base}/rollouts/new?release=${release.slice(10)}`, events: `${base}/events`,

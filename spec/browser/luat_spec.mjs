@@ -28,10 +28,10 @@ export async function run(t) {
   for (const file of ["old.upd", "new.upd"]) {
     await window.go(file === "old.upd" ? "/" : `${BASE}/releases`);
     await window.fill({ file: world.path(file) });
-    await window.leads(() => window.page.click("form[data-upload] button"));
+    await window.upload();
   }
   await window.shows("1.0.1");
-  const release = await window.page.$eval("main a[href^='/releases/']", a => a.getAttribute("href"));
+  const release = await window.link("/releases/");
   await device(world);
   await t.until("the device", async () => {
     await window.go(`/search?q=${IMEI}`);
@@ -44,10 +44,7 @@ export async function run(t) {
   await window.fill({ name: IMEI }, release + "/verify");
   await window.press(release + "/verify");
   await window.shot("verifying");
-  await t.until("the verification", async () => {
-    await window.go(release);
-    return (await window.text()).includes("Verify again");
-  }, 120000);
+  await window.verified(release, 120000);
   t.same("1.0.1", JSON.parse(world.moult("status", "--json", "-c", "device/config.lua")).release);
   await window.go(`/search?q=${IMEI}`);
   await window.shows("1.0.1");

@@ -37,7 +37,7 @@ export async function run(t) {
   world.hotfix("fix.zip", PRODUCT, 2, "v00000001", "01.00");
   await window.go(`${BASE}/hotfixes?lang=zh`);
   await window.fill({ about: "热补丁测试文件", file: world.path("fix.zip") });
-  await window.leads(() => window.page.click("form[data-upload] button"));
+  await window.upload();
   await window.shows("热补丁测试文件");
   await window.fill({ device: MAC, timeout: "120" }, "/hotfixes/1/verify");
   await window.press("/hotfixes/1/verify");

@@ -11,7 +11,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 export const moult = join(process.env.MOULT_BUILD || join(root, "build"), "moult");
 const PATIENCE = 60000; // ms, after which something is broken, not slow
 
-export const sleep = ms => new Promise(done => setTimeout(done, ms));
+const sleep = ms => new Promise(done => setTimeout(done, ms));
 
 // Wait until done() gives something; it may fail meanwhile.
 export async function until(what, done, patience = PATIENCE) {
@@ -75,26 +75,26 @@ export class World {
     });
   }
 
-  async stop(name, signal = "SIGTERM") {
+  async stop(name) {
     const child = this.running.get(name);
     if (!child) return;
     this.running.delete(name);
     const ended = new Promise(done => child.once("exit", done));
     if (child.exitCode === null && child.signalCode === null) {
-      child.kill(signal);
+      child.kill();
       await ended;
     }
   }
 
-  // A release of a product: script only, or with more of the recipe.
-  pack(file, product, sequence, version, body = "", more = "") {
+  // A release of a product.
+  pack(file, product, sequence, version, body = "sys.taskInit(function() while true do sys.wait(1000) end end)") {
     this.write("app/main.lua", `PROJECT, VERSION, PRODUCT_KEY = "METER", "${version}", "${product}"
 local sys = require "sys"
-${body || "sys.taskInit(function() while true do sys.wait(1000) end end)"}
+${body}
 sys.run()
 `);
     this.write("recipe.lua", `return { project = "METER", product_key = "${product}", hardware = { "rev-a" },
-  sequence = ${sequence}, version = "${version}", script = { dir = "app" }, ${more} }`);
+  sequence = ${sequence}, version = "${version}", script = { dir = "app" } }`);
     this.moult("pack", "recipe.lua", "-o", file, "-k", "release.key", "-q");
     return this.path(file);
   }
