@@ -32,7 +32,7 @@ console() {
   admin=$(sed -n 's/.*admin on \(http[^ ]*\).*/\1/p' "$work/depot.out")
   "$moult" "$here/scripts/demo.d/crowd.lua" "$broker_port" "$product" 60 1.0.0 >>"$work/author.log" 2>&1 &
   crowd_pid=$!
-  link_pid="$crowd_pid $broker_pid"
+  other_pids="$crowd_pid $broker_pid"
   until_true 20 "60 devices have reported" reported 60
   say
   say "Open this in a browser of this machine, and set a password:"

@@ -8,7 +8,7 @@ steps=0
 told=1
 link_port=
 depot_pid=
-link_pid=
+other_pids= # besides device and depot
 device_pid=
 core_bytes=$((28 << 20))
 
@@ -52,7 +52,7 @@ broken() {
 
 leave() {
   local code=$?
-  for pid in $device_pid $depot_pid $link_pid $(relay_pid); do
+  for pid in $device_pid $depot_pid $other_pids $(relay_pid); do
     kill "$pid" 2>/dev/null || true
     wait "$pid" 2>/dev/null || true
   done
@@ -136,7 +136,7 @@ start_depot() {
 # Three MiB a second to the device, counted.
 start_link() {
   lua5.4 scripts/demo.d/slowlink.lua "$depot_port" $((3 << 20)) "$work/passed" >"$work/link.out" 2>>"$work/author.log" &
-  link_pid=$!
+  other_pids=$!
   until_true 10 "the network is up, at 3 MiB a second" test -s "$work/link.out"
   link_port=$(cat "$work/link.out")
 }
