@@ -4,7 +4,7 @@
 -- (depot.rollout.records); tags and notes (depot.tags); people and what they
 -- have changed (depot.accounts, depot.audit); what happened (depot.store.events);
 -- which packages are verified; digests of files, so that they are not hashed at every start; and
--- the secret that links are signed with. SQLite uses a write-ahead log, so the
+-- settings (depot.store.settings). SQLite uses a write-ahead log, so the
 -- actions of the command line can read and write while the depot runs.
 --
 -- change() begins a transaction if none is open, commit() ends it. Call change()
@@ -189,83 +189,9 @@ function Store:put_md5(name, tag, md5)
   return self.statements.put_file:run(name, tag, md5)
 end
 
---- The secret that links are signed with, made on the first call.
--- @tparam function random function() -> unpredictable string
--- @treturn string|nil nil, message, code
-function Store:secret(random)
-  local done, message, code = self.statements.set:run("secret", random())
-  if not done then return nil, message, code end
-  local row
-  row, message, code = self.statements.setting:first "secret"
-  if not row then return nil, message, code end
-  return row.value
-end
-
---- Set a setting, or change it.
--- @treturn integer|nil nil, message, code
-function Store:set_setting(name, value)
-  local ok, message, code = self.statements.unset:run(name)
-  if ok then ok, message, code = self.statements.set:run(name, value) end
-  return ok, message, code
-end
-
---- Whether this database is in the folder and on the machine where it was made; else it was restored or copied.
--- @tparam string folder tells the folder from a copy
--- @tparam string machine tells the machine from others
--- @tparam boolean adopt from now on it belongs here; the caller commits
--- @treturn boolean|string|nil "adopted": it was restored or copied, and belongs here now; nil, message, code
-function Store:belongs(folder, machine, adopt)
-  local place = machine == "" and folder or folder .. " " .. machine
-  local row, message, code = self.statements.setting:first "place"
-  if row == nil then return nil, message, code end
-  local known = row and row.value:gsub("%s+$", "")
-  -- A machine without a name is told by the folder alone, and takes the place of no name that is known.
-  if known and (known == place or machine == "" and known:match "^%S+" == folder) then return true end
-  local is_ours = not known or known == folder
-  if not is_ours and not adopt then return false end
-  local ok
-  ok, message, code = self:set_setting("place", place)
-  if not ok then return nil, message, code end
-  return is_ours or "adopted"
-end
-
---- The database will belong to the folder in which a depot opens it next.
-function Store:forget_place()
-  return self.statements.unset:run "place"
-end
-
---- What tells this store from the one that it was copied from; "" if it never was.
--- @treturn string|nil nil, message, code
-function Store:fleet()
-  local row, message, code = self.statements.setting:first "fleet"
-  if row == nil then return nil, message, code end
-  return row and row.value or ""
-end
-
---- Record whether a depot runs. A depot that starts and finds the mark knows that the last one was killed.
--- @treturn boolean|nil whether this changed anything; nil, message, code
-function Store:set_running(running)
-  local changed, message, code
-  if running then
-    changed, message, code = self.statements.set:run("running", "1")
-  else
-    changed, message, code = self.statements.unset:run "running"
-  end
-  if not changed then return nil, message, code end
-  return changed > 0
-end
-
 --- Keep everything in the one file from now on, so that it can be renamed once it is closed.
 -- @treturn true|nil nil, message, code
 function Store:gather() return self.db:execute "PRAGMA journal_mode = DELETE" end
-
---- A setting of the depot.
--- @treturn string|false|nil false: it is not set; nil, message, code
-function Store:setting(name)
-  local row, message, code = self.statements.setting:first(name)
-  if row == nil then return nil, message, code end
-  return row and row.value
-end
 
 function Store:close() self.db:close() end
 

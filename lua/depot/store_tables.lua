@@ -12,6 +12,7 @@ local products = require "depot.store.products"
 local records = require "depot.rollout.records"
 local releases = require "depot.releases"
 local retention = require "depot.store.retention"
+local settings = require "depot.store.settings"
 local tags = require "depot.tags"
 local uploads = require "depot.store.uploads"
 
@@ -19,7 +20,7 @@ local M = {}
 
 --- What has tables in the database: statements and methods of depot.store.
 M.modules = { accounts, audit, events, forgetting, groups, pages, products, records, releases, retention,
-  tags, uploads }
+  settings, tags, uploads }
 
 local COLUMNS = {
   "cloud", "product", "device", "hash", "release", "other", "module", "package", "target", "kind", "state", "step",
@@ -151,9 +152,6 @@ local STATEMENTS = {
   verified = "SELECT * FROM verified WHERE package = ?",
   file = "SELECT md5 FROM file WHERE name = ? AND tag = ?",
   put_file = "INSERT OR REPLACE INTO file VALUES (?, ?, ?)",
-  setting = "SELECT value FROM setting WHERE name = ?",
-  set = "INSERT OR IGNORE INTO setting VALUES (?, ?)",
-  unset = "DELETE FROM setting WHERE name = ?",
   version = "PRAGMA data_version",
 }
 for _, module in ipairs(M.modules) do

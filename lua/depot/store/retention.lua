@@ -54,9 +54,9 @@ end
 function Methods:kept_days()
   local days = {}
   for name, default in pairs(DAYS) do
-    local row, message, code = self.statements.setting:first(name .. "_days")
-    if row == nil then return nil, message, code end
-    days[name] = row and math.tointeger(tonumber(row.value)) or default
+    local text, message, code = self:setting(name .. "_days")
+    if text == nil then return nil, message, code end
+    days[name] = text and math.tointeger(tonumber(text)) or default
   end
   return days
 end
@@ -99,9 +99,9 @@ end
 --- The last audit row that was removed for its age.
 -- @treturn table|false|nil id, hash; false: none was; nil, message, code
 function Methods:audit_kept()
-  local row, message, code = self.statements.setting:first "audit_kept"
-  if not row then return row, message, code end
-  local id, hash = row.value:match "^(%d+) (%x+)$"
+  local text, message, code = self:setting "audit_kept"
+  if not text then return text, message, code end
+  local id, hash = text:match "^(%d+) (%x+)$"
   if not id then return nil, "the mark of the removed audit rows is damaged", "corrupt" end
   return { id = math.tointeger(tonumber(id)), hash = hash }
 end
