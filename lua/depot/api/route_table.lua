@@ -12,8 +12,8 @@
 
 local M = {}
 
-local MODULES = { "people", "products", "devices", "releases", "rollouts", "hotfixes", "groups", "bulk", "records",
-  "keeping", "uploads", "meta" }
+local MODULES = { "people", "users", "products", "devices", "releases", "rollouts", "hotfixes", "groups", "bulk",
+  "records", "keeping", "uploads", "meta" }
 
 M.PREFIX = "/api/v1"
 
