@@ -86,7 +86,7 @@ UP_MUST_CHECK int up_record_tend(struct up_record *r, struct up_error *err);
 struct up_record_view {
     char path[UP_RECORD_PATH];
     const char *state; /* "whole", "absent", "broken", "unreadable" */
-    bool noted;        /* it could not be read when the record was tended last */
+    bool noted;        /* one of the two could not be read when the record was tended last */
     uint64_t size;     /* of the file */
 };
 
