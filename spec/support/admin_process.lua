@@ -4,7 +4,6 @@
 
 local depot_world = require "spec.support.depot_world"
 local natives = require "update.natives"
-local store = require "depot.store"
 
 local M = {}
 
@@ -23,15 +22,8 @@ end
 -- @tparam[opt] string words further options
 -- @treturn table folder, dir (of the packages), store, url, pk (hash of the product's key)
 function M.start(dir, words)
-  local self = setmetatable({ folder = depot_world.folder(dir), dir = dir .. "/packages" }, Process)
+  local self = setmetatable(depot_world.with_devices(dir), Process)
   self.log = dir .. "/log"
-  self.folder.pack("METER_1.0.1.upd", "pk", 2, "1.0.1")
-  self.pk = natives.digest.sha256 "pk"
-  self.store = assert(store.open(natives, self.dir))
-  for _, name in ipairs { "dev1", "dev2", "dev3" } do
-    assert(self.store:put { cloud = "aliyun", product = "pk", device = name, hash = self.pk, release = "1.0.0",
-      heard = 5000 })
-  end
   local program = require("update.native.host").program
   self.command = assert(natives.command.start { "sh", "-c",
     ("exec %s depot admin %s --admin 127.0.0.1:0 %s >%s 2>&1"):format(program, self.dir, words or "", self.log) })

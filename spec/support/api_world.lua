@@ -7,7 +7,6 @@ local acts = require "depot.acts"
 local depot_world = require "spec.support.depot_world"
 local natives = require "update.natives"
 local raw = require "spec.support.raw_http"
-local store = require "depot.store"
 local users = require "depot.acts.users"
 
 local M = {}
@@ -19,14 +18,8 @@ World.__index = World
 -- @tparam string dir
 -- @tparam[opt] table options of depot.api
 function M.open(dir, options)
-  local self = setmetatable({ folder = depot_world.folder(dir), dir = dir .. "/packages", requests = {} }, World)
-  self.folder.pack("METER_1.0.1.upd", "pk", 2, "1.0.1")
-  self.pk, self.other = natives.digest.sha256 "pk", natives.digest.sha256 "other"
-  self.store = assert(store.open(natives, self.dir))
-  for _, name in ipairs { "dev1", "dev2", "dev3" } do
-    assert(self.store:put { cloud = "aliyun", product = "pk", device = name, hash = self.pk, release = "1.0.0",
-      heard = 5000 })
-  end
+  local self = setmetatable(depot_world.with_devices(dir), World)
+  self.requests, self.other = {}, natives.digest.sha256 "other"
   assert(self.store:put { cloud = "aliyun", product = "other", device = "far", hash = self.other, heard = 5000 })
   self:serve(options)
   return self

@@ -6,6 +6,7 @@ local acts = require "depot.acts"
 local folders = require "spec.support.folder"
 local natives = require "update.natives"
 local recipe = require "cli.recipe"
+local store = require "depot.store"
 local tokens = require "depot.acts.tokens"
 local users = require "depot.acts.users"
 
@@ -52,6 +53,20 @@ function M.folder(dir)
       sequence, version))
   end
   return folder
+end
+
+--- A folder with the package METER_1.0.1.upd of product "pk", and three of its devices.
+-- @tparam string dir
+-- @treturn table folder, dir (of the packages), store, pk (hash of the product's key)
+function M.with_devices(dir)
+  local self = { folder = M.folder(dir), dir = dir .. "/packages", pk = natives.digest.sha256 "pk" }
+  self.folder.pack("METER_1.0.1.upd", "pk", 2, "1.0.1")
+  self.store = assert(store.open(natives, self.dir))
+  for _, name in ipairs { "dev1", "dev2", "dev3" } do
+    assert(self.store:put { cloud = "aliyun", product = "pk", device = name, hash = self.pk, release = "1.0.0",
+      heard = 5000 })
+  end
+  return self
 end
 
 --- A user with roles, and a token of his.
