@@ -53,9 +53,9 @@ void up_hotfix_waiting(const struct up_device *d, char id[UP_HOTFIX_ID_SIZE]);
 /* Put the hotfix in that folder in force, to be tested. Errors: gates; UP_UNTRUSTED, UP_MISSING; UP_WRITE. */
 UP_MUST_CHECK int up_hotfix_test(struct up_device *d, const char *id, struct up_error *err);
 /* Put its files in place, if it has any; a lower version's go in the same plan. Errors: those of
- * up_hotfix_set_stage() and up_files_program_go_on(); *blame: it is the hotfix's fault, because a program
+ * up_hotfix_set_stage() and up_files_program_go_on(); *failed: it is the hotfix's fault, because a program
  * did not start. Either way its test is to be ended. */
-UP_MUST_CHECK int up_hotfix_switch(struct up_device *d, bool *blame, struct up_error *err);
+UP_MUST_CHECK int up_hotfix_switch(struct up_device *d, bool *failed, struct up_error *err);
 /* The test was passed: with Lua it is fresh, without it is applied. It leads in the place of a lower
  * version, which comes back if a fresh one is undone. started: the script that runs was started with it,
  * which counts as its first start. Errors: UP_NOTHING none is tested; UP_WRITE. */

@@ -121,14 +121,14 @@ static int switch_tree(struct up_device *d, enum up_files_outcome *outcome, stru
     return up_hotfix_tree_back(d, err) < 0 ? err->code : up_fail(err, why.code, "%s", why.message);
 }
 
-int up_hotfix_switch(struct up_device *d, bool *blame, struct up_error *err)
+int up_hotfix_switch(struct up_device *d, bool *failed, struct up_error *err)
 {
     struct up_hotfix_ledger ledger;
     const struct up_hotfix *h;
     enum up_files_outcome outcome;
     int rc;
 
-    *blame = false;
+    *failed = false;
     if (up_hotfix_ledger(d, &ledger, err) < 0)
         return err->code;
     h = up_hotfix_gate_tested(&ledger);
@@ -139,7 +139,7 @@ int up_hotfix_switch(struct up_device *d, bool *blame, struct up_error *err)
     rc = up_hotfix_tree_back(d, err); /* what an earlier one left */
     if (rc == 0)
         rc = switch_tree(d, &outcome, err);
-    *blame = rc < 0 && outcome == UP_FILES_NOT_STARTED;
+    *failed = rc < 0 && outcome == UP_FILES_NOT_STARTED;
     return rc < 0 ? rc : 0;
 }
 

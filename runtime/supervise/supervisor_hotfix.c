@@ -45,17 +45,17 @@ static int check_order(struct up_supervisor *s, const char *what, struct up_erro
 static bool put_files(struct up_supervisor *s)
 {
     struct up_error err, why;
-    bool blame;
+    bool failed;
     int rc;
 
-    if (up_hotfix_switch(s->device, &blame, &err) == 0)
+    if (up_hotfix_switch(s->device, &failed, &err) == 0)
         return true;
     up_supervisor_say(s, "%s: its files are not in place: %s", s->fix.name, err.message);
-    rc = blame ? up_hotfix_failed(s->device, err.message, &why)
-               : up_hotfix_not_switched(s->device, err.message, &why);
+    rc = failed ? up_hotfix_failed(s->device, err.message, &why)
+                : up_hotfix_not_switched(s->device, err.message, &why);
     if (rc < 0)
         up_supervisor_warn(s->fix.name, &why);
-    up_supervisor_tell_answer(s, "hotfix", blame ? UP_ROLLEDBACK : err.code, &err);
+    up_supervisor_tell_answer(s, "hotfix", failed ? UP_ROLLEDBACK : err.code, &err);
     return false;
 }
 
@@ -71,7 +71,7 @@ static void hear_apply(struct up_supervisor *s, const char *id, bool live)
     }
     name_it(s, id);
     s->fix.live = live && up_child_running(s->script);
-    s->fix.condemned[0] = '\0';
+    s->fix.called_failed[0] = '\0';
     s->fix.until = up_supervisor_now(s) + (uint64_t)s->config->hotfix_time * 1000;
     if (put_files(s))
         up_supervisor_fix_begin(s);
@@ -130,7 +130,7 @@ void up_supervisor_hear_hotfix(struct up_supervisor *s, const char *rest)
     else if (strncmp(rest, "ill ", 4) == 0)
         up_supervisor_fix_failed(s, "policy", rest + 4);
     else if (strncmp(rest, "bad ", 4) == 0)
-        up_supervisor_fix_condemned(s, rest + 4);
+        up_supervisor_fix_called_failed(s, rest + 4);
     else if (sscanf(rest, "handled %7s", word) == 1)
         up_supervisor_fix_handled(s, strcmp(word, "yes") == 0);
 }

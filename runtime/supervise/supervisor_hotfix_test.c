@@ -145,8 +145,8 @@ static bool is_gone(const struct up_supervisor *s)
 
 void up_supervisor_fix_handled(struct up_supervisor *s, bool yes)
 {
-    if (s->fix.turn == UP_FIX_TAKEN && s->fix.condemned[0])
-        fail(s, s->fix.condemned);
+    if (s->fix.turn == UP_FIX_TAKEN && s->fix.called_failed[0])
+        fail(s, s->fix.called_failed);
     else if (s->fix.turn == UP_FIX_TAKEN && yes)
         try_it(s);
     else if (s->fix.turn == UP_FIX_TAKEN)
@@ -169,10 +169,10 @@ void up_supervisor_fix_failed(struct up_supervisor *s, const char *what, const c
 }
 
 /* A handler that is at it answers first, so that its answer is not taken for that to the order to leave it. */
-void up_supervisor_fix_condemned(struct up_supervisor *s, const char *why)
+void up_supervisor_fix_called_failed(struct up_supervisor *s, const char *why)
 {
     if (s->fix.turn == UP_FIX_TAKEN)
-        snprintf(s->fix.condemned, sizeof s->fix.condemned, "%.*s", UP_HOTFIX_WHY_SIZE - 1, why);
+        snprintf(s->fix.called_failed, sizeof s->fix.called_failed, "%.*s", UP_HOTFIX_WHY_SIZE - 1, why);
     else if (is_tested(s))
         fail(s, why);
 }

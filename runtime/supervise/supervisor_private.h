@@ -80,12 +80,12 @@ struct up_supervisor {
     struct {
         enum up_fix_turn turn;
         char id[UP_HOTFIX_ID_SIZE];
-        char name[8 + 2 * UP_HOTFIX_SIZE];  /* "hotfix NAME VERSION" */
-        bool lua;                           /* it has modules */
-        char condemned[UP_HOTFIX_WHY_SIZE]; /* why a program calls it bad; "": none does */
-        bool live;                          /* the script's handler takes it */
-        bool led;                           /* the script that runs was started with it, */
-        uint64_t led_at;                    /* ms; at this time */
+        char name[8 + 2 * UP_HOTFIX_SIZE];      /* "hotfix NAME VERSION" */
+        bool lua;                               /* it has modules */
+        char called_failed[UP_HOTFIX_WHY_SIZE]; /* why a program calls it bad; "": none does */
+        bool live;                              /* the script's handler takes it */
+        bool led;                               /* the script that runs was started with it, */
+        uint64_t led_at;                        /* ms; at this time */
         unsigned start;    /* up_child_starts() of the script that has it, or has to leave it */
         uint64_t until;    /* ms; when it has failed */
         uint64_t alive_at; /* ms; when the script has lived with it */
@@ -173,7 +173,7 @@ void up_supervisor_fix_handled(struct up_supervisor *s, bool yes);
 /* A task of the script failed, or policy says that it is not healthy: which of them is `what`. */
 void up_supervisor_fix_failed(struct up_supervisor *s, const char *what, const char *message);
 /* A program that looked at it calls it bad. */
-void up_supervisor_fix_condemned(struct up_supervisor *s, const char *why);
+void up_supervisor_fix_called_failed(struct up_supervisor *s, const char *why);
 /* No hotfix is tested: what a cut left, and what does not fit the release, goes out of force. */
 void up_supervisor_fix_settle(struct up_supervisor *s);
 /* Which hotfixes lead the script that is started next; that start is counted. */

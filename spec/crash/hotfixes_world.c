@@ -214,13 +214,13 @@ static int bring(struct life *l, const char *path, bool all, char id[UP_HOTFIX_I
 static int put_on_test(struct life *l, const char *path)
 {
     char id[UP_HOTFIX_ID_SIZE];
-    bool blame;
+    bool failed;
 
     up_hotfix_waiting(l->device, id);
     if (!id[0] && bring(l, path, true, id) < 0)
         return l->err.code;
     l->log->tests++;
-    if (up_hotfix_test(l->device, id, &l->err) < 0 || up_hotfix_switch(l->device, &blame, &l->err) < 0)
+    if (up_hotfix_test(l->device, id, &l->err) < 0 || up_hotfix_switch(l->device, &failed, &l->err) < 0)
         return l->err.code;
     if (l->flow->parts != HOTFIXES_LUA)
         check_tree(l->sim, 1, (unsigned)(version_of(l->flow)[0] - '0'), false, l->log);

@@ -456,7 +456,7 @@ static void a_source_that_the_cache_alone_has_wrong_is_read_again(void **state)
 /* What is new in a block is coded beside the old bytes: with others, the
  * decoder loses its way in what was stored and signed, which is the old image's
  * fault as well. */
-static void a_delta_that_cannot_be_decoded_blames_the_source(void **state)
+static void a_delta_that_cannot_be_decoded_names_the_source(void **state)
 {
     enum { FROM = 1000, TO = 2500 };
     struct delta_images images;
@@ -673,7 +673,7 @@ int main(void)
         CHECK(faults_of_the_old_slot_end_the_transaction),
         CHECK(a_source_that_changes_is_noticed_by_the_block),
         CHECK(a_source_that_the_cache_alone_has_wrong_is_read_again),
-        CHECK(a_delta_that_cannot_be_decoded_blames_the_source),
+        CHECK(a_delta_that_cannot_be_decoded_names_the_source),
         CHECK(slot_b_is_a_source_too),
         CHECK(a_delta_is_not_carried_without_its_source),
         CHECK(the_digest_of_a_large_slot_is_learned_in_pieces),

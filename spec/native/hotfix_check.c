@@ -171,7 +171,7 @@ static void test_live(void **state)
 }
 
 /* A program says that it is bad. A handler that is at it answers first: the next answer is to the order to leave it. */
-static void test_condemned(void **state)
+static void test_called_failed(void **state)
 {
     const struct play_step handled[] = {BEGIN(apply_live), SAY("hotfix bad a program says so"),
                                         WAIT(1000),        SAY("hotfix handled yes"),
@@ -519,7 +519,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_result, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_script_ends, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_live, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_condemned, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_called_failed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_taken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_spoiled, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_task_fails, set_up, tear_down),

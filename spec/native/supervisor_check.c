@@ -644,7 +644,7 @@ static bool unjudged(void)
 }
 
 /* What the agent said last of the start that runs counts, also when it was killed since. */
-static void one_that_lacks_a_cloud_alone_is_not_condemned_at_once(void **state)
+static void one_that_lacks_a_cloud_alone_is_not_quarantined_at_once(void **state)
 {
     static const struct play_step lacks[] = {TRIES, SAYS(AGENT, "lacks cloud"), WAITS(601000), OVER};
     static const struct play_step more[] = {TRIES, SAYS(AGENT, "lacks cloud"), SAYS(AGENT, "lacks more"),
@@ -1556,7 +1556,7 @@ int main(void)
         TEST(the_date_of_a_witness_is_heard),
         TEST(a_trial_that_is_not_confirmed_in_time_is_over),
         TEST(what_was_called_good_stays_so_without_the_agent),
-        TEST(one_that_lacks_a_cloud_alone_is_not_condemned_at_once),
+        TEST(one_that_lacks_a_cloud_alone_is_not_quarantined_at_once),
         TEST(a_release_that_fails_three_times_is_given_up),
         TEST(a_start_that_cannot_be_counted_is_none_of_the_trial),
         TEST(a_trial_that_cannot_be_written_does_not_begin),

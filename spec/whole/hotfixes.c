@@ -31,7 +31,7 @@ static struct {
 static struct {
     enum fix_manner manner;
     unsigned base;
-    bool condemned; /* it was seen in quarantine */
+    bool quarantined; /* it was seen in quarantine */
 } fixes[FIXES];
 
 static const char *const versions[FIXES] = {"1", "2"};
@@ -107,8 +107,8 @@ static void check_ledger(const struct up_hotfix_ledger *ledger)
             bad("the ledger has a hotfix %s %s, which is nobody's", h->name, h->version);
             return;
         }
-        fixes[v].condemned |= h->state == UP_HOTFIX_QUARANTINED;
-        if (up_hotfix_ledger_is_active(h) && fixes[v].condemned)
+        fixes[v].quarantined |= h->state == UP_HOTFIX_QUARANTINED;
+        if (up_hotfix_ledger_is_active(h) && fixes[v].quarantined)
             bad("hotfix %s is %s, and was in quarantine", h->version, up_hotfix_ledger_state_name(h->state));
         if ((h->state == UP_HOTFIX_FRESH || h->state == UP_HOTFIX_APPLIED) &&
             (fixes[v].manner == FIX_FAILS || fixes[v].manner == FIX_HANGS))
