@@ -46,7 +46,7 @@ if [ "${1-}" = --inside ]; then
 
   # The program, its modules, its pages.
   [ "$(moult --version)" = "moult $version" ] || fail "moult --version says $(moult --version)"
-  moult help | grep -q '^  depot ' || fail "the verb depot is not there"
+  moult help | grep '^  depot ' >/dev/null || fail "the verb depot is not there"
   for page in /usr/share/man/man1/moult.1.gz /usr/share/man/man5/moult-{config,package}.5.gz \
     /usr/share/man/man7/moult-{native,policy,script,control}.7.gz /usr/share/man/man3/moult.3.gz; do
     [ "$(zcat "$page" | head -c 3)" = .TH ] || fail "$page is no manual page"
@@ -64,7 +64,7 @@ if [ "${1-}" = --inside ]; then
       cc -Wall -Werror "/usr/share/doc/moult/examples/c/$name.c" $(pkg-config --cflags --libs moult) -o "$name" ||
         fail "the example $name of libmoult does not build"
     done
-    ldd follow | grep -q 'libmoult.so.0 => /.*lib' || fail "libmoult is not found: $(ldd follow)"
+    ldd follow | grep 'libmoult.so.0 => /.*lib' >/dev/null || fail "libmoult is not found: $(ldd follow)"
   fi
 
   # The units.
@@ -95,7 +95,7 @@ if [ "${1-}" = --inside ]; then
   recipe 1.0.0 1
   recipe 1.0.1 2
   moult provision METER_1.0.0.upd -q
-  moult status --json | grep -q '"release":"1.0.0"' || fail "provisioned, but moult status says $(moult status)"
+  moult status --json | grep '"release":"1.0.0"' >/dev/null || fail "provisioned, but moult status says $(moult status)"
   [ "$(stat -c %a /var/lib/moult)" = 750 ] || fail "/var/lib/moult has the mode $(stat -c %a /var/lib/moult)"
 
   # As the unit starts it: its command, its capabilities, no new privileges.
@@ -113,10 +113,10 @@ if [ "${1-}" = --inside ]; then
   moult install METER_1.0.1.upd -q || code=$?
   [ $code -eq 0 ] || [ $code -eq 4 ] || { cat run.log; fail "moult install ended with $code"; }
   tries=0
-  until moult status --json | grep -q '"phase":"trial"' || [ $((tries += 1)) -gt 1200 ]; do sleep 0.05; done
+  until moult status --json | grep '"phase":"trial"' >/dev/null || [ $((tries += 1)) -gt 1200 ]; do sleep 0.05; done
   tries=0
   until moult confirm -q 2>confirm.txt || [ $((tries += 1)) -gt 1200 ]; do sleep 0.05; done
-  moult status --json | grep -q '"release":"1.0.1"' || { cat run.log confirm.txt; fail "not updated"; }
+  moult status --json | grep '"release":"1.0.1"' >/dev/null || { cat run.log confirm.txt; fail "not updated"; }
   kill $device
   code=0
   wait $device || code=$?

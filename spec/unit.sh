@@ -51,7 +51,7 @@ fi
 # In the copy, with systemd as PID 1.
 if [ "${1-}" = --check ]; then
   cd /root/unit
-  told() { moult status --json | grep -q "$1"; }
+  told() { moult status --json | grep "$1" >/dev/null; }
   wait_for() {
     local tries=0
     until "$@" || [ $((tries += 1)) -gt 400 ]; do sleep 0.05; done

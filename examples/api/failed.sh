@@ -24,6 +24,6 @@ done
 # Many at once are a task.
 task=$(ask "$base/products/$PRODUCT/devices/bulk" -H 'Content-Type: application/json' \
   -d '{"filter":"state:failed","tag":["look-at-it"]}' | sed -n 's/.*"id":"\([^"]*\)".*/\1/p')
-until ask "$base/tasks/$task" | grep -q '"state":"done"'; do sleep 1; done
+until ask "$base/tasks/$task" | grep '"state":"done"' >/dev/null; do sleep 1; done
 
 ask -o events.csv "$base/events/export?format=csv"

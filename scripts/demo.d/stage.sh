@@ -250,7 +250,7 @@ make_fix() {
 }
 
 # The last reading: its load, without what follows the point.
-reads() { tail -n 1 "$work/data/readings.csv" | grep -q "load=$1[0-9]"; }
+reads() { tail -n 1 "$work/data/readings.csv" | grep "load=$1[0-9]" >/dev/null; }
 
 script_starts() { grep -c '^moult run: script .* started' "$work/device.log"; }
 
