@@ -1,7 +1,7 @@
 local reserve = require "update.agent.reserve"
 
 describe("update.agent.reserve", function()
-  local files, free, now, lines, broken, written
+  local files, free, now, lines, broken, written, no_random
 
   local function new(bytes)
     return reserve.new {
@@ -14,14 +14,20 @@ describe("update.agent.reserve", function()
         end,
         remove = function(path) files[path] = nil return true end,
       },
-      random = function(n) return ("r"):rep(n) end,
+      random = function(n)
+        if no_random then return nil, "no source of them", "internal" end
+        return ("r"):rep(n)
+      end,
       size = function(path) return files[path] and #files[path] end,
       free = function() return free end, now = function() return now end,
       log = function(line) lines[#lines + 1] = line end,
     }
   end
 
-  before_each(function() files, free, now, lines, broken, written = {}, 1000, 0, {}, false, 0 end)
+  before_each(function()
+    files, free, now, lines, broken, written = {}, 1000, 0, {}, false, 0
+    no_random = false
+  end)
 
   it("is made where four times of it are free, once", function()
     local one = new(250)
@@ -51,6 +57,15 @@ describe("update.agent.reserve", function()
     assert.is_false(new(100):refill())
     assert.equal("reserve: /state/reserve: no space (nospace)", lines[1])
     assert.is_true(new(0):refill())
+  end)
+
+  it("stops nobody where neither the free space nor random bytes can be had", function()
+    free = nil
+    assert.is_false(new(100):refill())
+    assert.same({}, lines)
+    free, no_random = 1000, true
+    assert.is_false(new(100):refill())
+    assert.equal("reserve: no source of them (internal)", lines[1])
   end)
 
   it("is of real bytes in a real file", function()

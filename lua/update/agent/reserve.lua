@@ -12,13 +12,14 @@ local M = {}
 local DAY = 86400
 local AGAIN = 3600 -- seconds between two looks
 local FIRST = 60   -- seconds after the start of the agent
+local RANDOM = "/dev/urandom"
 local SPARE = 4    -- it is made where this many times its size is free
 
 local Reserve = {}
 Reserve.__index = Reserve
 
 --- @tparam table o path, bytes (0: none), storage (update.native.storage), random (function(bytes) -> string),
---   size (function(path) -> bytes or nil), free (function -> bytes), now (monotonic seconds), log
+--   size (function(path) -> bytes or nil), free (function -> bytes or nil), now (monotonic seconds), log
 function M.new(o)
   return setmetatable({ path = o.path, bytes = o.bytes, storage = o.storage, random = o.random, size = o.size,
     free = o.free, now = o.now, log = o.log }, Reserve)
@@ -38,9 +39,11 @@ end
 function Reserve:refill()
   if self.bytes == 0 or self.size(self.path) == self.bytes then return true end
   if self.made and self.now() - self.made < DAY then return false end
-  if self.free() < SPARE * self.bytes then return false end
+  local free = self.free()
+  if not free or free < SPARE * self.bytes then return false end
   self.made = self.now()
-  local ok, message, code = self.storage.replace(self.path, self.random(self.bytes))
+  local ok, message, code = self.random(self.bytes)
+  if ok then ok, message, code = self.storage.replace(self.path, ok) end
   if not ok then self.log(("reserve: %s (%s)"):format(message, code)) end
   return ok == true
 end
@@ -66,10 +69,13 @@ function M.size(path)
 end
 
 --- Bytes that cannot be packed.
+-- @treturn string|nil exactly `bytes` of them | nil, message, code
 function M.random(bytes)
-  local file = assert(io.open("/dev/urandom", "rb"))
+  local file, message = io.open(RANDOM, "rb")
+  if not file then return nil, message, "internal" end
   local text = file:read(bytes)
   file:close()
+  if not text or #text < bytes then return nil, RANDOM .. " gives too few bytes", "internal" end
   return text
 end
 
