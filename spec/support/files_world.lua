@@ -1,6 +1,7 @@
 --- A device with a program under a root, for specs of updates of files with real
 -- processes.
 
+local assert = require "luassert"
 local world = require "spec.support.world"
 
 local M = {}
@@ -51,6 +52,16 @@ function methods:runs(name)
   for pid in list:lines() do pids[#pids + 1] = tonumber(pid) end
   list:close()
   return pids
+end
+
+--- This tree is there, "old" or "new", its program runs once, and nothing of an update is left.
+-- @treturn integer the program's process
+function methods:assert_runs(tree)
+  assert.equal(tree, self:tree())
+  local pids = self:runs "bin/meter"
+  assert.equal(1, #pids)
+  self:wait_tidy()
+  return pids[1]
 end
 
 --- The compiled program of a version, "1" (the factory's) or "2", as bytes.

@@ -21,13 +21,7 @@ describe("an update of files", function()
     w:install(name, 4)
   end
 
-  local function assert_runs(tree)
-    assert.equal(tree, w:tree())
-    local pids = w:runs "bin/meter"
-    assert.equal(1, #pids)
-    w:wait_tidy()
-    return pids[1]
-  end
+  local function assert_runs(tree) return w:assert_runs(tree) end
 
   it("stops the old program and starts the new one, twice in a row", function()
     w:factory()

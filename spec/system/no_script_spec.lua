@@ -26,13 +26,7 @@ describe("a device without a script", function()
     w:install(w:release(o), 4)
   end
 
-  local function assert_runs(tree)
-    assert.equal(tree, w:tree())
-    local pids = w:runs "bin/meter"
-    assert.equal(1, #pids)
-    w:wait_tidy()
-    return pids[1]
-  end
+  local function assert_runs(tree) return w:assert_runs(tree) end
 
   it("is provisioned with files, and shows no script", function()
     factory()
