@@ -33,7 +33,8 @@ struct up_running_ops {
     void (*signal)(struct up_running_table *t, long pid, const struct up_stat *file, int number);
     void (*pause)(struct up_running_table *t, unsigned ms);
     /* Start the file at `path`: without arguments, in a session of its own, with no open file of ours and only
-     * PATH in its environment. 0, or -1 with errno: it could not be executed. */
+     * PATH in its environment. 0, or -1 with errno: it could not be executed (ETIMEDOUT: not within
+     * UP_COMMAND_SECONDS). */
     int (*start)(struct up_running_table *t, const char *path, const struct up_running *as);
     /* Run a command, found in PATH, to its end, for at most UP_COMMAND_SECONDS. Its exit status, 128
      * plus the number of the signal that ended it; or -1 with errno (ETIMEDOUT: it was killed). */

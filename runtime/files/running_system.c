@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,10 +149,28 @@ _Noreturn static void be_program(const char *path, const struct up_running *as, 
     _exit(127);
 }
 
+/* Why it does not run: an error number that it reports, 0 when it closes `report` without one. */
+static int hear_why(int report)
+{
+    struct pollfd heard = {.fd = report, .events = POLLIN};
+    int n, why = 0;
+    ssize_t got;
+
+    do
+        n = poll(&heard, 1, UP_COMMAND_SECONDS * 1000);
+    while (n < 0 && errno == EINTR);
+    if (n <= 0)
+        return n == 0 ? ETIMEDOUT : errno;
+    do
+        got = read(report, &why, sizeof why);
+    while (got < 0 && errno == EINTR);
+    return got == 0 ? 0 : why;
+}
+
+/* The program or its folder may be on a medium or a server that hangs. */
 static int r_start(struct up_running_table *t, const char *path, const struct up_running *as)
 {
-    int report[2], why = 0;
-    ssize_t got;
+    int report[2], why, status;
     pid_t pid;
 
     (void)t;
@@ -163,14 +182,11 @@ static int r_start(struct up_running_table *t, const char *path, const struct up
     why = errno;
     close(report[1]);
     if (pid > 0) {
-        do
-            got = read(report[0], &why, sizeof why);
-        while (got < 0 && errno == EINTR);
-        if (got == 0)
-            why = 0;
-        else
-            while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-                continue;
+        up_waits_begin();
+        why = hear_why(report[0]);
+        if (why != 0)
+            up_program_kill(pid, false, &status);
+        up_waits_end();
     }
     close(report[0]);
     errno = why;

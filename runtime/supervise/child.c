@@ -24,7 +24,9 @@ struct up_child {
     uint64_t waited;      /* ms that it has waited in all, as far as already accounted */
     uint64_t excused;     /* of these, since its last heartbeat */
     uint64_t kill_at;     /* while it is being stopped; else 0 */
+    uint64_t leave_at;    /* since it was killed, if it may be left; else 0 */
     bool killed, beaten, forgiven, waits;
+    bool may_be_left, left;
     unsigned starts;
     char reason[200];
     bool succeeded;
@@ -50,6 +52,11 @@ int up_child_new(struct up_child **out, struct up_processes *processes, const ch
 void up_child_advise(struct up_child *c, const char *text)
 {
     c->advice = text;
+}
+
+void up_child_may_be_left(struct up_child *c, bool may)
+{
+    c->may_be_left = may;
 }
 
 static void send_signal(const struct up_child *c, int number)
@@ -100,8 +107,8 @@ int up_child_start(struct up_child *c, const char *const argv[], uint64_t now, s
         return fail_start(c, now, err);
     c->pid = pid;
     c->started = c->heard = c->silent_from = now;
-    c->kill_at = 0;
-    c->killed = c->beaten = c->forgiven = false;
+    c->kill_at = c->leave_at = 0;
+    c->killed = c->beaten = c->forgiven = c->left = false;
     c->waited = c->excused = 0;
     c->waits = false;
     c->starts++;
@@ -261,6 +268,23 @@ static bool hears_nothing(const struct up_child *c, uint64_t now)
     return now >= c->silent_from + c->heartbeat;
 }
 
+/* It was killed and has not ended. */
+static void wait_for_end(struct up_child *c, uint64_t now)
+{
+    char why[sizeof c->reason];
+
+    if (!c->may_be_left || c->left)
+        return;
+    if (c->leave_at == 0)
+        c->leave_at = now + UP_CHILD_STUCK_MS;
+    if (now < c->leave_at)
+        return;
+    c->left = true;
+    up_printable_copy(why, sizeof why, c->reason);
+    snprintf(c->reason, sizeof c->reason, "%.120s; process %d does not end when killed and is left", why,
+             (int)c->pid);
+}
+
 void up_child_tick(struct up_child *c, uint64_t now)
 {
     char why[sizeof c->reason];
@@ -269,8 +293,10 @@ void up_child_tick(struct up_child *c, uint64_t now)
         return;
     if (up_child_wants_write(c))
         (void)!up_channel_flush(c->channel, NULL);
-    if (c->killed)
+    if (c->killed) {
+        wait_for_end(c, now);
         return;
+    }
     excuse_waits(c, now);
     if (c->kill_at > 0 && now >= c->kill_at) {
         up_child_kill(c, "did not stop when asked");
@@ -279,18 +305,22 @@ void up_child_tick(struct up_child *c, uint64_t now)
                  (unsigned long long)(c->heartbeat / 1000), c->advice);
         up_child_kill(c, why);
     }
+    if (c->killed)
+        wait_for_end(c, now);
 }
 
 uint64_t up_child_next_tick(const struct up_child *c)
 {
-    if (c->pid <= 0 || c->killed)
+    if (c->pid <= 0)
         return UINT64_MAX;
+    if (c->killed)
+        return c->may_be_left && !c->left ? c->leave_at : UINT64_MAX;
     return c->kill_at > 0 ? c->kill_at : c->silent_from + c->heartbeat;
 }
 
 bool up_child_over(const struct up_child *c)
 {
-    return c->pid > 0 && c->processes->ops->over(c->processes, c->pid);
+    return c->pid > 0 && (c->left || c->processes->ops->over(c->processes, c->pid));
 }
 
 static void describe(struct up_child *c, int status)

@@ -20,6 +20,7 @@
 #include "error.h"
 
 #define UP_CHILD_GRACE_MS 5000        /* from SIGTERM to SIGKILL */
+#define UP_CHILD_STUCK_MS 20000       /* from SIGKILL until one that may be left counts as ended */
 #define UP_CHILD_DELAY_MS 1000        /* first pause before a restart; doubles */
 #define UP_CHILD_DELAY_MOST_MS 300000 /* longest pause */
 #define UP_CHILD_WAIT_MS 1800000      /* between two heartbeats; a longer wait counts as a hang */
@@ -33,7 +34,12 @@ UP_MUST_CHECK int up_child_new(struct up_child **out, struct up_processes *proce
                                unsigned heartbeat, struct up_error *err);
 /* Called when it has been silent for too long; kills it with this reason. The text is kept. */
 void up_child_advise(struct up_child *c, const char *text);
-/* Kills at once and waits for the end. */
+/* It may be left: killed, and stuck in a call that the kernel cannot break off, it
+ * counts as ended after UP_CHILD_STUCK_MS. It never runs code of its own again, but
+ * what it has begun to write may still reach the medium, so this is not for one
+ * that writes what we rely on. */
+void up_child_may_be_left(struct up_child *c, bool may);
+/* Kills at once and waits for the end, not long. */
 void up_child_free(struct up_child *c);
 
 /* argv[0] is the program's path. Errors: UP_INTERNAL; then it counts as ended and becomes due later. */
@@ -78,7 +84,7 @@ void up_child_tick(struct up_child *c, uint64_t now);
 /* When tick must be called next; UINT64_MAX: never. */
 uint64_t up_child_next_tick(const struct up_child *c);
 
-/* Whether the process has ended, without reaping it: read its last lines first. */
+/* Whether the process has ended or is left, without reaping it: read its last lines first. */
 bool up_child_over(const struct up_child *c);
 /* Reap an ended process and decide when it may start again. */
 void up_child_reap(struct up_child *c, uint64_t now);

@@ -5,7 +5,7 @@
  * Storage and clocks are in storage.h. The supervisor and its children go
  * through here, so that a test can play both in one process. A link is one end
  * of a connected stream, identified by a number; in the system's table that is
- * a descriptor (processes_system.c). Only wait() and reap() wait.
+ * a descriptor (processes_system.c). Only wait() waits, and reap() not long.
  *
  * All calls return -1 with errno set on failure, unless they say otherwise.
  */
@@ -41,7 +41,8 @@ struct up_processes_ops {
     /* Milliseconds since its start in which it could not send heartbeats, as it
      * reports itself; see waits.h. */
     uint64_t (*waited)(struct up_processes *p, pid_t pid);
-    /* Wait for its end and reap it; the status as from waitpid(). */
+    /* Reap one that has ended, or was killed and ends soon; the status as from
+     * waitpid(). One that does not end is left, and becomes an orphan of ours. */
     int (*reap)(struct up_processes *p, pid_t pid);
     /* Execute another program in this process; returns only on failure. */
     int (*become)(struct up_processes *p, const char *const argv[]);

@@ -17,12 +17,14 @@
 
 #include "orphans.h"
 #include "processes.h"
+#include "program.h"
 #include "relay.h"
 #include "waits.h"
 
 #define LINK_FD 3
 #define WATCHES 7
-#define CHILDREN 4 /* whose waits are known at a time */
+#define CHILDREN 4   /* whose waits are known at a time */
+#define END_MS 1000u /* in which a killed process ends */
 
 struct system {
     struct up_processes base; /* first: the operations are handed this */
@@ -167,8 +169,7 @@ static int s_reap(struct up_processes *p, pid_t pid)
     int status = 0;
 
     forget_waits((struct system *)p, pid);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
+    (void)!up_program_wait(pid, END_MS, &status);
     up_relay_move(up_relay_here()); /* its last output */
     return status;
 }

@@ -238,6 +238,8 @@ static int open_all(struct up_supervisor *s, struct up_error *err)
         up_child_new(&s->tester, s->processes, "test", s->config->hotfix_time, err) < 0 ||
         open_device(s, &action, err) < 0)
         return err->code;
+    up_child_may_be_left(s->script, true);
+    up_child_may_be_left(s->tester, true);
     up_supervisor_fix_settle(s);
     s->fix.read_at = 1; /* when the script runs */
     up_child_advise(s->script, "; split the long task, or raise heartbeat in the configuration");

@@ -36,6 +36,7 @@ void up_supervisor_restart_device(struct up_supervisor *s)
 {
     run_command(s);
     s->leave = UP_LEAVE_NOT;
+    up_child_may_be_left(s->agent, false);
     up_child_hurry(s->agent);
     up_child_hurry(s->script);
 }

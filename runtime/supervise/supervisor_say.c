@@ -144,6 +144,8 @@ void up_supervisor_leave_to_restart(struct up_supervisor *s, const char *why)
     if (up_supervisor_phase(s) == UP_ARMED && !up_device_has_core(s->device))
         why = "new files wait for it";
     up_supervisor_say(s, "restarting the device: %s", why);
+    /* What it has begun to write ends with the system. */
+    up_child_may_be_left(s->agent, s->config->restart == UP_RESTART_COMMAND);
     leave(s, UP_LEAVE_RESTART);
 }
 

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -531,6 +532,43 @@ static void our_own_processes_are_not_seen(void **state)
     assert_int_equal(seen.pid, 0);
 }
 
+/* A file or folder on a server that does not answer: nobody waits for it for ever. */
+static bool hangs;
+
+int __real_execve(const char *path, char *const argv[], char *const environment[]);
+int __wrap_execve(const char *path, char *const argv[], char *const environment[]);
+int __wrap_execve(const char *path, char *const argv[], char *const environment[])
+{
+    while (hangs)
+        pause();
+    return __real_execve(path, argv, environment);
+}
+
+int __real_poll(struct pollfd *fds, nfds_t count, int timeout);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+    if (hangs) {
+        assert_int_equal(timeout, UP_COMMAND_SECONDS * 1000);
+        return 0;
+    }
+    return __real_poll(fds, count, timeout);
+}
+
+static void a_start_that_hangs_is_given_up(void **state)
+{
+    struct up_running_table *t = up_running_system();
+    struct up_running as = somebody();
+
+    (void)state;
+    snprintf(as.folder, sizeof as.folder, "/");
+    hangs = true;
+    assert_int_equal(t->ops->start(t, "/bin/true", &as), -1);
+    hangs = false;
+    assert_int_equal(errno, ETIMEDOUT);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* nothing is left of it */
+}
+
 static void the_system_runs_commands(void **state)
 {
     struct up_running_table *t = up_running_system();
@@ -569,6 +607,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_record_of_what_ran_reads_as_it_was_written),
         cmocka_unit_test(the_system_starts_sees_and_ends),
         cmocka_unit_test(our_own_processes_are_not_seen),
+        cmocka_unit_test(a_start_that_hangs_is_given_up),
         cmocka_unit_test(the_system_runs_commands),
     };
 

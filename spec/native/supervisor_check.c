@@ -246,6 +246,14 @@ static void perform(const struct play_step *steps)
     {                                    \
         .what = PLAY_DEAF, .who = (who_) \
     }
+#define STUCK(who_)                       \
+    {                                     \
+        .what = PLAY_STUCK, .who = (who_) \
+    }
+#define FREE(who_)                       \
+    {                                    \
+        .what = PLAY_FREE, .who = (who_) \
+    }
 #define MUTE(who_)                       \
     {                                    \
         .what = PLAY_MUTE, .who = (who_) \
@@ -629,6 +637,49 @@ static void a_trial_that_is_not_confirmed_in_time_is_over(void **state)
     perform(steps);
     must_say("rolled back: not confirmed before the deadline\n");
     assert_int_equal(phase(), UP_IDLE);
+}
+
+/* A call that the kernel cannot break off, as into a driver that hangs, keeps nobody
+ * from what has to happen: the trial ends, and a confirmed script starts again. */
+static void a_script_that_cannot_be_killed_is_left(void **state)
+{
+    static const struct play_step trial[] = {TRIES, STUCK(SCRIPT), WAITS(700000), OVER};
+    static const struct play_step confirmed[] = {STUCK(SCRIPT), WAITS(120000), OVER};
+
+    (void)state;
+    perform(trial);
+    must_do("script left\n");
+    must_say("script gave no sign of life for 60 s; split the long task, or raise heartbeat in the "
+             "configuration; process 1003 does not end when killed and is left\n");
+    assert_int_equal(play_count(play_said(), "on trial"), 2); /* the one that hung, and one that beats */
+    must_say("rolled back: not confirmed before the deadline\n");
+    assert_int_equal(phase(), UP_IDLE);
+    tear_down(state);
+    set_up(state);
+    perform(confirmed);
+    assert_int_equal(play_count(play_done(), "script left\n"), 1);
+    assert_int_equal(play_count(play_done(), "script started"), 2);
+}
+
+/* An agent may have begun to write what we rely on: another one runs beside it only
+ * when the device goes down. */
+static void an_agent_that_cannot_be_killed_is_waited_for(void **state)
+{
+    static const struct play_step hangs[] = {STUCK(AGENT), WAITS(200000), FREE(AGENT), WAITS(5000), OVER};
+    static const struct play_step leaves[] = {CALLS(install_core), STUCK(AGENT), SAYS(AGENT, "restart"),
+                                              WAITS(60000), OVER};
+
+    (void)state;
+    perform(hangs);
+    assert_int_equal(play_count(play_done(), "agent left\n"), 0);
+    assert_int_equal(play_count(play_done(), "agent started"), 2);
+    tear_down(state);
+    set_up(state);
+    config.restart = UP_RESTART_COMMAND;
+    config.restart_argv[0] = strdup("/sbin/reboot");
+    perform(leaves);
+    assert_int_equal(play_count(play_done(), "agent left\n"), 1);
+    assert_int_equal(sim_restarts(play_sim), 1);
 }
 
 static bool unjudged(void)
@@ -1555,6 +1606,8 @@ int main(void)
         TEST(a_rollback_stands_against_a_script_that_wants_less),
         TEST(the_date_of_a_witness_is_heard),
         TEST(a_trial_that_is_not_confirmed_in_time_is_over),
+        TEST(a_script_that_cannot_be_killed_is_left),
+        TEST(an_agent_that_cannot_be_killed_is_waited_for),
         TEST(what_was_called_good_stays_so_without_the_agent),
         TEST(one_that_lacks_a_cloud_alone_is_not_quarantined_at_once),
         TEST(a_release_that_fails_three_times_is_given_up),

@@ -22,7 +22,7 @@
 struct process {
     const char *name;
     pid_t pid; /* 0: none */
-    bool ended, deaf, mute, waits;
+    bool ended, deaf, stuck, killed, mute, waits;
     uint64_t waited; /* ms */
     int status;
     char line[LINES][80];
@@ -181,7 +181,8 @@ static void p_signal(struct up_processes *system, pid_t pid, int number)
     struct process *p = process_of(pid);
 
     (void)system;
-    if (number == SIGKILL || (number == SIGTERM && !p->deaf))
+    p->killed = p->killed || number == SIGKILL;
+    if (!p->stuck && (number == SIGKILL || (number == SIGTERM && !p->deaf)))
         end(p, number);
 }
 
@@ -205,7 +206,9 @@ static int p_reap(struct up_processes *system, pid_t pid)
     struct process *p = process_of(pid);
 
     (void)system;
-    if (!p->ended)
+    if (p->stuck)
+        fprintf(stage.log, "%s left\n", p->name);
+    else if (!p->ended)
         broken("it waits for the %s, which runs", p->name);
     p->pid = 0;
     return p->status;
@@ -353,7 +356,7 @@ static bool wait_on(int timeout)
         struct process *p = &stage.process[i];
 
         p->waited += p->waits ? left : 0;
-        if (p->pid && !p->ended && !p->mute && !p->waits)
+        if (p->pid && !p->ended && !p->stuck && !p->mute && !p->waits)
             say(p, "beat");
     }
     return true;
@@ -384,6 +387,14 @@ static void take(const struct play_step *step)
         break;
     case PLAY_DEAF:
         p->deaf = true;
+        break;
+    case PLAY_STUCK:
+        p->stuck = true;
+        break;
+    case PLAY_FREE:
+        p->stuck = false;
+        if (p->killed)
+            end(p, SIGKILL);
         break;
     case PLAY_MUTE:
         p->mute = true;

@@ -27,6 +27,8 @@ enum play_what {
     PLAY_END,    /* `who` ends with the exit code `number` */
     PLAY_SIGNAL, /* the supervisor gets signal `number` */
     PLAY_DEAF,   /* `who` does not react to SIGTERM any more */
+    PLAY_STUCK,  /* nor to SIGKILL: it is in a call that the kernel cannot break off */
+    PLAY_FREE,   /* the call ends, and the process with it, if it was killed */
     PLAY_MUTE,   /* `who` does not beat by itself, now and after later starts */
     PLAY_WAITS,  /* `who` waits for the medium from now on, number 1, or no more, 0; so it does not beat */
     PLAY_CALL    /* `call` does something to the device */
