@@ -16,6 +16,8 @@ local nearest = require "update.config.nearest"
 
 local M = {}
 
+local EBADF = 9 -- standard output was closed on purpose
+
 --- Verbs in the order of the listing, by group.
 M.groups = {
   { "On the device", { "run", "settle", "provision", "check", "install", "confirm", "rollback", "hotfix", "status",
@@ -56,9 +58,12 @@ function M.find(name)
     near and (" (did you mean %s?)"):format(near) or ""), "usage"
 end
 
-local function writer(file)
+local function writer(file, failed)
   return function(text)
-    file:write(text, text:sub(-1) == "\n" and "" or "\n")
+    local ok, why, number = file:write(text, text:sub(-1) == "\n" and "" or "\n")
+    -- Line by line, and only a flush tells that one was lost: a stream that flushes itself forgets that.
+    if ok then ok, why, number = file:flush() end
+    if not ok and failed and number ~= EBADF then failed(why) end
   end
 end
 
@@ -82,15 +87,17 @@ local function make_progress(opts)
 end
 
 local function environment(opts)
-  local meter
+  local meter, lost
   local err = writer(io.stderr)
   local env = {
     json = opts.json or false,
     quiet = opts.quiet or false,
     verbose = opts.verbose or false,
     dry_run = opts["dry-run"] or false,
-    out = writer(io.stdout),
+    out = writer(io.stdout, function(why) lost = lost or why end),
   }
+  -- What could not be written to standard output, a full disk behind it: nobody takes half of it for the whole.
+  function env.lost() return lost end
   function env.err(text)
     if meter then meter:finish() end
     err(text)
@@ -118,6 +125,14 @@ local function fail(env, name, message, code)
   env.err(("%s: %s (%s)"):format(name and "moult " .. name or "moult", message, code))
   if env.verbose then env.err(("`moult doctor %s` explains the word"):format(code)) end
   return exit_code(code)
+end
+
+-- Data that did not arrive is a failure, whatever the verb says. One that failed by itself keeps its code.
+local function settle(env, name, code)
+  local why = env.lost()
+  if not why then return code end
+  local failed = fail(env, name, "standard output: " .. why, "write")
+  return code == 0 and failed or code
 end
 
 local function check_positional(verb, given)
@@ -155,11 +170,15 @@ end
 -- @treturn integer exit code
 function M.main(...)
   local words = select("#", ...) == 1 and type(...) == "table" and ... or { ... }
-  io.stdout:setvbuf("line")
+  io.stdout:setvbuf("full")
   local name = words[1]
   if name == nil or name == "--help" or name == "-h" then
     local text = require("cli.verbs.help").overview()
-    if name then io.stdout:write(text) return 0 end
+    if name then
+      local env = environment({})
+      env.out(text)
+      return settle(env, nil, 0)
+    end
     io.stderr:write(text)
     return exit_code("usage")
   end
@@ -182,10 +201,12 @@ function M.main(...)
     return fail(environment({}), name, ("%s; see `moult help %s`"):format(message, name), code)
   end
   if parsed.opts.help then
-    io.stdout:write(require("cli.verbs.help").of(module.verb))
-    return 0
+    local env = environment({})
+    env.out(require("cli.verbs.help").of(module.verb))
+    return settle(env, name, 0)
   end
-  return run_verb(module, parsed, environment(parsed.opts))
+  local env = environment(parsed.opts)
+  return settle(env, name, run_verb(module, parsed, env))
 end
 
 return M

@@ -34,6 +34,17 @@ describe("moult", function()
       end
     end)
 
+    it("fails when its output does not arrive, and is content when nobody wants it", function()
+      local program = require("update.native.host").program
+      for _, words in ipairs { "help", "--help", "help status", "status --help", "doctor untrusted" } do
+        local _, _, code = w:shell(("%s %s >/dev/full 2>err.txt"):format(program, words))
+        assert.equal(17, code, words)
+        assert.matches("standard output: No space left on device %(write%)\n$", w:read "err.txt")
+        _, _, code = w:shell(("%s %s >&- 2>err.txt"):format(program, words))
+        assert.same({ 0, "" }, { code, w:read "err.txt" }, words)
+      end
+    end)
+
     local wrong = {
       { "",                         2, "usage: moult VERB" },
       { "stats",                    2, 'moult: unknown verb "stats" %(did you mean status%?%)' },

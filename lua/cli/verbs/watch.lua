@@ -62,7 +62,6 @@ function M.run(parsed, env)
       elseif words[event.event] then
         env.out(("%s  %s"):format(os.date("!%H:%M:%S UTC", now), words[event.event](event)))
       end
-      io.stdout:flush() -- each event at once, even into a pipe
     end
     local status, message, code = agent:call("status")
     if not status then return nil, message, code end
