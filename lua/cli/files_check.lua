@@ -40,14 +40,17 @@ local function report_roots(config, report)
     return report("fail", "files", message, "give packages directories of their own, apart from all that this device "
       .. "needs to update itself", code)
   end
+  local all = true
   for _, root in ipairs(config.files.roots) do
     local there, why = natives.folder.inode(root.path)
+    all = all and there
     if there then
       report("ok", "files", root.path .. (root.weak and ", without hard links" or ""))
     else
       report("warn", "files", why, "make it, or mount it before `moult run`; until then no files are installed")
     end
   end
+  return all
 end
 
 local function report_foreign(config, report)
@@ -60,9 +63,13 @@ local function report_foreign(config, report)
     .. "its directory as .moult-*.foreign")
 end
 
--- While an update is open its names are not told from others.
-local function report_strays(config, report)
-  local count, first = natives.device.clean_files(config)
+-- While an update is open its names are not told from others. `mounted`: something is, at each root.
+local function report_strays(config, mounted, report)
+  local count, first, code = natives.device.clean_files(config)
+  if not count and code == "missing" and mounted then
+    report("fail", "files", first, "an update is open that began on another file system at this root; nothing is "
+      .. "decided before that is back", "missing")
+  end
   if not count or count == 0 then return end
   report("warn", "strays", ("temporary files of ours that no update knows: %d, among them %s"):format(count,
     files_list.text(first)), "`moult settle --clean` removes them")
@@ -81,10 +88,10 @@ end
 -- @tparam function report as in cli.checks
 function M.look(s, report)
   if not s.config.files then return end
-  report_roots(s.config, report)
+  local mounted = report_roots(s.config, report)
   report_mixed(s.told or s.status, report)
   report_foreign(s.config, report)
-  report_strays(s.config, report)
+  report_strays(s.config, mounted, report)
   local agent = s:agent()
   local who = agent and agent.channel:peer()
   local file = io.open(("/proc/%s/status"):format(who and who.pid or "self"))

@@ -82,7 +82,8 @@ struct up_device {
     enum up_tree tree;                    /* as last seen, or made */
     bool fixing;                          /* the open plan is that of a hotfix on test, or being undone */
     bool plan_known;                      /* its operations can be read */
-    bool suspended;                       /* under the open plan waits one that could not be put back */
+    bool traces;                          /* of the open plan: the tree is whole */
+    bool suspended;                       /* under the open plan waits one that could not be ended */
     bool fix_unsure;                      /* whether the ledger accepts it is not known */
     bool settles;                         /* it is ours to end */
     unsigned pending;                     /* enum up_pending */
@@ -219,8 +220,12 @@ UP_MUST_CHECK int up_device_end_tree(struct up_device *d, bool dropped, bool *wh
  * fails, *outcome says where. */
 UP_MUST_CHECK int up_device_switch_tree(struct up_device *d, enum up_files_outcome *outcome,
                                         struct up_error *err);
-/* Putting the tree back failed, and a package may come that replaces all of it (up_files_suspend()). */
+/* Putting the tree back failed, and a package may come that replaces all of it; or the traces of a plan cannot be
+ * removed, and one with files may come (up_files_suspend()). */
 bool up_device_awaits_files(const struct up_device *d);
+/* Whether the roots of the open plan are there: a partition may be mounted late, and nothing is decided before.
+ * Errors: UP_MISSING. */
+UP_MUST_CHECK int up_device_find_roots(const struct up_device *d, struct up_error *err);
 UP_MUST_CHECK int up_device_undo_tree(struct up_device *d, struct up_error *err);
 /* The journal cannot be read: put back a tree that was changed. *step says how far the plan was. Errors: the
  * tree is not whole, or that cannot be told. */

@@ -121,16 +121,39 @@ static int forget_files(struct up_device *d, struct up_error *err)
     return up_device_save(d, &next, err);
 }
 
+/* Without a verdict, the transaction goes back, and the tree stays as it is. */
+static int end_transaction(struct up_device *d, struct up_error *err)
+{
+    static const char why[] = "the files are taken as they are";
+    enum up_start_action action;
+    int rc = 0;
+
+    if (d->state.phase == UP_CONFIRMING)
+        rc = up_device_confirm(d, err);
+    else if (d->state.phase == UP_ROLLING_BACK)
+        rc = up_device_resume_rollback(d, &action, err);
+    else if (d->state.phase >= UP_ARMING)
+        rc = up_device_withdraw(d, UP_REFUSED, why, &action, err);
+    else if (d->state.phase != UP_IDLE)
+        rc = up_device_abandon(d, UP_REFUSED, why, err);
+    if (d->state.phase == UP_IDLE)
+        return 0; /* what could not be put back does not matter now */
+    return rc < 0 ? rc
+                  : up_fail(err, UP_BUSY,
+                            "release %s: restart the device to leave its core, and order this again",
+                            d->state.tx.pair.release);
+}
+
 /* The journal first: it is the tree that says whether this has to be done again. */
 static int accept(struct up_device *d, struct up_error *err)
 {
-    const struct up_pair *runs = up_device_pair(d);
+    const struct up_pair *runs;
     struct up_files f;
     int rc;
 
-    if (d->state.phase != UP_IDLE &&
-        up_device_abandon(d, UP_REFUSED, "the files are taken as they are", err) < 0)
+    if (end_transaction(d, err) < 0)
         return err->code;
+    runs = up_device_pair(d);
     if (forget_files(d, err) < 0 || up_files_open(&f, d->storage, d->config->state, err) < 0)
         return err->code;
     rc = up_files_accept(&f, err);
@@ -149,7 +172,7 @@ static int settle_opened(struct up_device *d, bool accepting, enum up_settled *o
     if (rc == 0 || !accepting)
         return rc;
     up_device_see_tree(d);
-    if (!up_device_mixed(d) || d->state.phase >= UP_ARMING)
+    if (rc != UP_MISSING && (!up_device_mixed(d) || d->state.phase >= UP_ARMING))
         return rc;
     *out = UP_SETTLED_ACCEPTED;
     return accept(d, err);

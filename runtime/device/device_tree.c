@@ -65,6 +65,7 @@ static enum up_tree tree_at(const struct up_files_facts *facts, bool alone)
 static void see(struct up_device *d, struct up_files_facts facts, const struct up_files *f)
 {
     bool alone = facts.of_transaction && d->state.phase == UP_ROLLING_BACK && !up_device_has_core(d);
+    struct up_error ignored;
 
     if ((facts.step == UP_FILES_SWITCHING || facts.step == UP_FILES_UNDOING) && up_files_is(f, true))
         facts.step = UP_FILES_SWITCHED;
@@ -75,7 +76,10 @@ static void see(struct up_device *d, struct up_files_facts facts, const struct u
     d->tree = tree_at(&facts, alone);
     if (d->tree == UP_TREE_MIXED && up_files_is(f, false))
         d->tree = UP_TREE_OLD;
-    if (d->tree != UP_TREE_NEW && d->suspended) /* this plan began on what was mixed */
+    if (d->tree != UP_TREE_NEW && up_files_stage_is_between(f->below.step)) /* it began on what was mixed */
+        d->tree = UP_TREE_MIXED;
+    /* Putting it back cannot even begin, and nobody knows what the root holds. */
+    if (d->tree == UP_TREE_NEW && alone && up_files_check_here(f, &ignored) < 0)
         d->tree = UP_TREE_MIXED;
 }
 
@@ -107,7 +111,7 @@ static int look(struct up_device *d, struct up_files_facts *facts, struct up_err
     int rc;
 
     memset(facts, 0, sizeof *facts);
-    d->fixing = d->suspended = d->plan_known = false;
+    d->fixing = d->suspended = d->plan_known = d->traces = false;
     if (!up_device_has_tree(d))
         return 0;
     d->tree = UP_TREE_MIXED;
@@ -117,6 +121,7 @@ static int look(struct up_device *d, struct up_files_facts *facts, struct up_err
     facts->step = f.stage.step;
     facts->lost = f.lost;
     d->plan_known = f.plan.op != NULL;
+    d->traces = facts->step != UP_FILES_NONE && !up_files_stage_is_between(facts->step);
     d->suspended = f.below.step != UP_FILES_NONE;
     facts->of_transaction = plan->known && memcmp(plan->bytes, f.stage.plan, sizeof f.stage.plan) == 0;
     facts->runs = runs(d, facts->of_transaction);
@@ -268,7 +273,7 @@ static int stay_new(struct up_device *d, enum up_tree_outcome *outcome, struct u
 
 bool up_device_awaits_files(const struct up_device *d)
 {
-    return up_device_mixed(d) && d->state.phase < UP_ARMING && d->plan_known;
+    return (up_device_mixed(d) || d->traces) && d->state.phase < UP_ARMING && d->plan_known;
 }
 
 int up_device_settle_tree(struct up_device *d, enum up_tree_outcome *outcome, struct up_error *err)
@@ -358,15 +363,14 @@ void up_device_tell_changes(const struct up_device *d, char *out, size_t len)
     up_files_close(&f);
 }
 
-/* Nothing is decided before all roots are there: a partition may be mounted late. */
-static int find_roots(const struct up_device *d, struct up_error *err)
+int up_device_find_roots(const struct up_device *d, struct up_error *err)
 {
     struct up_files f;
     int rc = up_files_open(&f, d->storage, d->config->state, err);
 
     if (rc < 0)
         return rc;
-    rc = up_files_check_here(&f, err);
+    rc = f.stage.step == UP_FILES_NONE || f.lost ? 0 : up_files_check_here(&f, err);
     up_files_close(&f);
     return rc;
 }
@@ -376,7 +380,7 @@ int up_device_look_at_tree(struct up_device *d, enum up_files_action *action, en
 {
     struct up_files_facts facts;
 
-    if (look(d, &facts, err) < 0 || (facts.step != UP_FILES_NONE && !facts.lost && find_roots(d, err) < 0))
+    if (look(d, &facts, err) < 0 || up_device_find_roots(d, err) < 0)
         return err->code;
     *action = up_files_settle_decide(&facts);
     *step = facts.step;

@@ -164,13 +164,19 @@ static int make_way_for_files(struct up_device *d, const struct up_manifest *m, 
         return 0;
     if (up_device_awaits_files(d) && has_part(m, UP_FILES))
         return 0;
-    return up_device_awaits_files(d)
+    if (!up_device_awaits_files(d))
+        return up_fail(err, why.code, "%s", why.message);
+    return up_device_mixed(d)
                ? up_fail(
                      err, UP_BUSY,
                      "release %s: the files are neither the old nor the new ones; only a release with files "
                      "that names every path of the update that could not be put back is taken: %s",
                      up_manifest_name(m), why.message)
-               : up_fail(err, why.code, "%s", why.message);
+               : up_fail(err, UP_BUSY,
+                         "release %s: traces of an update of files cannot be removed; only a release with "
+                         "files is "
+                         "taken: %s",
+                         up_manifest_name(m), why.message);
 }
 
 int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_error *err)

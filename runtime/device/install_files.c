@@ -106,13 +106,16 @@ static int begin(struct up_device *d, struct up_files *f, struct up_files_part *
     return up_device_save(d, &next, err);
 }
 
-/* The tree cannot be put back. A package that names all that is open makes it whole all the same. */
+/* The tree cannot be put back. A package that names all that is open makes it whole all the same. Or it is whole, and
+ * the root that has the traces of a plan is not there: they do not keep another package away. */
 static int suspend(struct up_files *f, const struct up_files_part *part, struct up_error *why)
 {
     char first[UP_PATH_SIZE] = "";
 
     if (f->lost && !f->plan.op)
         return why->code;
+    if (!up_files_stage_is_between(f->stage.step))
+        return why->code == UP_MISSING ? up_files_suspend(f, why) : why->code;
     if (up_files_named_all(&f->plan, &part->archive.ini, first, sizeof first))
         return up_files_suspend(f, why);
     return up_fail(
@@ -141,8 +144,8 @@ static int make_way(const struct up_device *d, struct up_files *f, const struct 
         if (up_files_undo(f, err) < 0)
             return d->provisioning ? err->code : suspend(f, part, err);
         suspended = f->below.step != UP_FILES_NONE;
-        if (up_files_sweep(f, false, err) < 0)
-            return err->code;
+        if (up_files_sweep(f, f->stage.step == UP_FILES_SWEEPING_NEW, err) < 0)
+            return d->provisioning ? err->code : suspend(f, part, err);
         if (!suspended)
             return 0;
         up_files_close(f);

@@ -9,6 +9,7 @@
 
 #include "device_private.h"
 #include "error.h"
+#include "files.h"
 
 static int enter_trial(struct up_device *d, struct up_error *err)
 {
@@ -68,6 +69,7 @@ static int end_confirm(struct up_device *d, struct up_error *err)
 int up_device_confirm(struct up_device *d, struct up_error *err)
 {
     struct up_journal_state next = d->state;
+    struct up_error why;
 
     if (d->state.phase != UP_TRIAL && d->state.phase != UP_CONFIRMING)
         return up_fail(err, UP_NOTHING, "nothing to confirm: the device is %s",
@@ -80,6 +82,9 @@ int up_device_confirm(struct up_device *d, struct up_error *err)
                        "release %s: its start could not be counted; it is not confirmed until "
                        "the state can be written",
                        d->state.tx.pair.release);
+    if (d->state.phase == UP_TRIAL && up_device_find_roots(d, &why) < 0)
+        return up_fail(err, UP_DEFERRED, "release %s: it is not confirmed yet: %s", d->state.tx.pair.release,
+                       why.message);
     next.phase = UP_CONFIRMING;
     if (d->state.phase != UP_CONFIRMING && up_device_save(d, &next, err) < 0)
         return err->code;
@@ -290,6 +295,19 @@ static int resume_phase(struct up_device *d, enum up_start_action *action, struc
     }
 }
 
+/* What its plan names cannot be read. */
+static int give_up_lost(struct up_device *d, enum up_start_action *action, struct up_error *err)
+{
+    struct up_error why;
+    struct up_files f;
+
+    if (up_files_open(&f, d->storage, d->config->state, &why) == 0) {
+        (void)up_files_unreadable(&f, &why);
+        up_files_close(&f);
+    }
+    return up_device_give_up(d, UP_STATELOST, why.message, action, err);
+}
+
 /* The stage of the plan is ahead of the journal. */
 static int follow_tree(struct up_device *d, enum up_tree_outcome outcome, enum up_start_action *action,
                        struct up_error *err)
@@ -299,8 +317,7 @@ static int follow_tree(struct up_device *d, enum up_tree_outcome outcome, enum u
     if (outcome == UP_TREE_IS_OLD)
         return fell_back(d, "the files were to be put back before a verdict", action, err);
     if (outcome == UP_TREE_IS_LOST)
-        return up_device_give_up(d, UP_STATELOST, "files: both copies of the plan are unreadable", action,
-                                 err);
+        return give_up_lost(d, action, err);
     next.phase = UP_CONFIRMING;
     if (d->state.phase != UP_CONFIRMING && up_device_save(d, &next, err) < 0)
         return err->code;

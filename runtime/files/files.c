@@ -67,17 +67,6 @@ static int note_found(struct up_files *f, struct up_error *err)
     return 0;
 }
 
-static int unreadable(const struct up_files *f, struct up_error *err)
-{
-    return up_fail(
-        err, UP_STATELOST,
-        "files: both copies of %s are unreadable, so neither the old nor the new tree can be made; %s or "
-        "mend the files by hand and order `moult settle --accept`",
-        f->plan.op ? "what an update found" : "the plan of an update",
-        f->plan.op ? "install a package that names every path of that update,"
-                   : "provision the device again,");
-}
-
 static bool has_weak(const struct up_files *f)
 {
     for (uint32_t i = 0; i < f->plan.root_count; i++)
@@ -119,7 +108,7 @@ int up_files_switch(struct up_files *f, struct up_error *err)
     if (f->stage.step != UP_FILES_STAGED && f->stage.step != UP_FILES_SWITCHING)
         return up_fail(err, UP_BUSY, "files: a plan is %s", up_files_stage_step_name(f->stage.step));
     if (f->lost)
-        return unreadable(f, err);
+        return up_files_unreadable(f, err);
     if (up_files_check_here(f, err) < 0 || (f->stage.step == UP_FILES_STAGED && note_found(f, err) < 0))
         return err->code;
     w = work_of(f);
@@ -155,7 +144,7 @@ int up_files_undo(struct up_files *f, struct up_error *err)
     if (!up_files_stage_is_between(f->stage.step))
         return 0;
     if (f->lost)
-        return unreadable(f, err);
+        return up_files_unreadable(f, err);
     rc = undo(f, err);
     if (rc != UP_NOSPACE)
         return rc;
@@ -231,9 +220,10 @@ int up_files_sweep(struct up_files *f, bool new_tree, struct up_error *err)
         return forget(f, err);
     if (new_tree && f->stage.step == UP_FILES_SWITCHED && look_again(f, err) < 0)
         return err->code;
-    if (up_files_check_here(f, err) < 0 ||
+    /* That the new tree stays is decided, and goes on record also while a root is away. */
+    if ((!new_tree && up_files_check_here(f, err) < 0) ||
         (f->stage.step != step && enter(f, step, err) < 0 && !frees_room(f, step, err)) ||
-        (new_tree && up_files_drop_suspended(f, err) < 0))
+        (new_tree && (up_files_check_here(f, err) < 0 || up_files_drop_suspended(f, err) < 0)))
         return err->code;
     for (uint32_t n = 0; n < f->plan.op_count; n++) {
         up_files_stepped(f);

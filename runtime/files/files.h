@@ -91,9 +91,10 @@ void up_files_stuck(const struct up_files *f, char *out, size_t len);
 /* The tree stays as it is, new or old. Remove all traces; the stage becomes none. */
 UP_MUST_CHECK int up_files_sweep(struct up_files *f, bool new_tree, struct up_error *err);
 
-/* The tree is neither the old nor the new one, and another plan is to replace all that the open one names:
- * suspend this one. The handle is as in stage none then. It is resumed when the one on top has gone.
- * Errors: UP_BUSY one is suspended already, or both copies of this one are unreadable; UP_WRITE, UP_NOSPACE. */
+/* The tree is neither the old nor the new one, and another plan is to replace all that the open one names; or the
+ * tree is whole, and the traces of this one cannot be removed because a root is not there: suspend it. The handle is
+ * as in stage none then. It is resumed when the one on top has gone. Errors: UP_BUSY one is suspended already;
+ * UP_STATELOST both copies of this one are unreadable; UP_WRITE, UP_NOSPACE. */
 UP_MUST_CHECK int up_files_suspend(struct up_files *f, struct up_error *err);
 /* The suspended one is open, and its stage is on record: its other record ends. */
 UP_MUST_CHECK int up_files_resume(struct up_files *f, struct up_error *err);
@@ -116,6 +117,10 @@ UP_MUST_CHECK int up_files_tidy(struct up_files *f, struct up_error *err);
 void up_files_stepped(const struct up_files *f);
 /* The id of this boot of the kernel. Errors: UP_WRITE. */
 UP_MUST_CHECK int up_files_this_boot(const struct up_files *f, char out[37], struct up_error *err);
+
+/* Both copies of the plan, or of what was found, are unreadable: fill err with that, and what to do. Returns its
+ * code, UP_STATELOST. */
+int up_files_unreadable(const struct up_files *f, struct up_error *err);
 
 /* Whether every root of the plan is there. Errors: UP_MISSING "root R is not there". */
 UP_MUST_CHECK int up_files_check_here(const struct up_files *f, struct up_error *err);

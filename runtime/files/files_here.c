@@ -122,7 +122,12 @@ int up_files_here_check_root(struct up_storage *s, const struct up_files_plan *p
         return err->code;
     here = holds(&p, name, plan->root[i].here, false);
     up_files_tree_close(&p);
-    return here ? 0 : up_fail(err, UP_MISSING, "root %s is not there", p.root);
+    return here
+               ? 0
+               : up_fail(
+                     err, UP_MISSING,
+                     "root %s is not there: mount it, or, if it was made anew, order `moult settle --accept`",
+                     p.root);
 }
 
 int up_files_here_check(struct up_storage *s, const struct up_files_plan *plan, struct up_error *err)

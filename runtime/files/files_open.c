@@ -101,6 +101,16 @@ void up_files_stepped(const struct up_files *f)
         f->stepped(f->watcher);
 }
 
+int up_files_unreadable(const struct up_files *f, struct up_error *err)
+{
+    return up_fail(
+        err, UP_STATELOST,
+        "files: both copies of %s are unreadable; %smend the files by hand and order `moult settle "
+        "--accept`",
+        f->plan.op ? "what an update found" : "the plan of an update",
+        f->plan.op ? "install a package that names every path of that update, or " : "");
+}
+
 int up_files_check_here(const struct up_files *f, struct up_error *err)
 {
     return up_files_here_check(f->storage, &f->plan, err);

@@ -1,6 +1,6 @@
 /*
  * files_suspended.c -- of files.h: a plan that cannot be put back, while another one is to
- * replace all that it names.
+ * replace all that it names; or one whose traces cannot be removed, because a root is not there.
  *
  * The stage of the stuck one moves to <state>/files/suspended, and all that belongs to it stays,
  * so that the way back is tried again should the one on top fail. up_files_open() reads both
@@ -17,9 +17,12 @@ static const struct up_files_stage none = {.step = UP_FILES_NONE};
 int up_files_suspend(struct up_files *f, struct up_error *err)
 {
     if (f->below.step != UP_FILES_NONE)
-        return up_fail(err, UP_BUSY, "files: another plan that could not be put back lies below this one");
+        return up_fail(
+            err, UP_BUSY,
+            "files: two updates, one after the other, could not be put back, and no package can replace "
+            "both; mend the files by hand and order `moult settle --accept`");
     if (!f->plan.op)
-        return up_fail(err, UP_BUSY, "files: both copies of the plan are unreadable");
+        return up_files_unreadable(f, err);
     if (up_files_stage_write_both(&f->below_record, &f->stage, err) < 0)
         return err->code;
     f->below = f->stage;
@@ -76,5 +79,5 @@ int up_files_open_suspended(const struct up_files *f, struct up_files *out, stru
     out->found = NULL;
     if (up_files_load(out, err) < 0)
         return err->code;
-    return out->plan.op ? 1 : up_fail(err, UP_STATELOST, "files: both copies of the plan are unreadable");
+    return out->plan.op ? 1 : up_files_unreadable(out, err);
 }

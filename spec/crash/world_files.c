@@ -122,3 +122,47 @@ enum world_tree world_files_tree(const struct sim *sim, bool ours)
     free(now);
     return tree;
 }
+
+struct change {
+    struct up_storage *storage;
+    const char *root;
+    bool back, remove;
+};
+
+static int change_one(void *user, const char *name, enum up_node_kind kind)
+{
+    const struct change *c = user;
+    const char *const from = c->back ? ".away" : ".here", *const to = c->back ? ".here" : ".away";
+    size_t len = strlen(name), ends = strlen(from);
+    char path[256], other[256];
+    struct up_error err;
+
+    (void)kind;
+    snprintf(path, sizeof path, "%s/%s", c->root, name);
+    if (c->remove)
+        return up_storage_remove_tree(c->storage, path, &err);
+    if (len < ends || strncmp(name, ".moult-", 7) != 0 || strcmp(name + len - ends, from) != 0)
+        return 0;
+    snprintf(other, sizeof other, "%s/%.*s%s", c->root, (int)(len - ends), name, to);
+    return c->storage->ops->rename(c->storage, path, other);
+}
+
+static void change(struct sim *sim, struct change c)
+{
+    c.storage = sim_storage(sim);
+    if (c.storage->ops->list(c.storage, c.root, change_one, &c) < 0)
+        abort();
+    sim_settle(sim);
+}
+
+void world_files_move_here(struct sim *sim, const char *root, bool back)
+{
+    change(sim, (struct change){.root = root, .back = back});
+}
+
+void world_files_format(struct sim *sim, const char *root)
+{
+    change(sim, (struct change){.root = root, .remove = true});
+    if (strcmp(root, APP) == 0)
+        sim_put_dir(sim, APP "/etc", 0750);
+}

@@ -21,6 +21,11 @@ void world_files_file(struct sim *sim, const char *path, unsigned seed, unsigned
 /* All that lies below the roots; the caller frees it. Without `ours`, what is ours and temporary is left out. */
 char *world_files_dump(const struct sim *sim, bool ours);
 
+/* The partition of a root is not mounted: the files that say that it is there have another name; or `back`, theirs. */
+void world_files_move_here(struct sim *sim, const char *root, bool back);
+/* It was made anew, and has nothing but the folders that update.ini needs. */
+void world_files_format(struct sim *sim, const char *root);
+
 enum world_tree { WORLD_TREE_NEITHER, WORLD_TREE_OLD, WORLD_TREE_NEW };
 /* What lies below the roots. With `ours`, what is ours and temporary counts, too. */
 enum world_tree world_files_tree(const struct sim *sim, bool ours);

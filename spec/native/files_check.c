@@ -490,7 +490,9 @@ static void nothing_is_done_without_every_root(void **state)
     assert_int_equal(up_files_fill(&w->files, &source, &w->err), 0);
     assert_int_equal(w->storage->ops->unlink(w->storage, "/card/.moult-1122334455667788.here"), 0);
     assert_int_equal(up_files_switch(&w->files, &w->err), UP_MISSING);
-    assert_string_equal(w->err.message, "root /card is not there");
+    assert_string_equal(
+        w->err.message,
+        "root /card is not there: mount it, or, if it was made anew, order `moult settle --accept`");
     assert_int_equal(up_files_sweep(&w->files, false, &w->err), UP_MISSING);
     assert_int_equal(w->files.stage.step, UP_FILES_STAGED);
 }

@@ -354,7 +354,9 @@ static void without_a_root_nothing_is_decided(void **state)
     assert_int_equal(run(1), 0);
     assert_int_equal(s->ops->list(s, "/card", remove_here, s), 0);
     assert_string_equal(settle(), "missing");
-    assert_string_equal(err.message, "root /card is not there");
+    assert_string_equal(
+        err.message,
+        "root /card is not there: mount it, or, if it was made anew, order `moult settle --accept`");
     assert_int_equal(starts(), 1);
 }
 

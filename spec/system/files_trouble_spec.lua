@@ -100,6 +100,43 @@ describe("an update of files", function()
     then_updates(3)
   end)
 
+  -- The file system of the root is made anew, and holds what the factory put there.
+  local function make_anew()
+    assert(w:shell "mkdir kept && cp -a app/. kept && rm -rf kept/.moult-* kept/*/.moult-* && umount -l app")
+    assert(w:shell "mount -t tmpfs -o size=400k,nr_inodes=200 tmpfs app && cp -a kept/. app && rm -r kept")
+  end
+
+  it("does not keep the next one away when its root is made anew", function()
+    if not new() then return pending("no mounts here") end
+    arm(release(2))
+    make_anew()
+    w:run()
+    assert.matches("app is not there: mount it", last "missing")
+    local code, out = w:moult "doctor"
+    assert.equal(11, code)
+    assert.matches("\nfail  files +root %S+/app is not there: .-settle %-%-accept`", out)
+    assert.equal("old", w:tree())
+    then_updates(3)
+  end)
+
+  it("is given up by the owner when its root is made anew", function()
+    if not new() then return pending("no mounts here") end
+    arm(release(2))
+    make_anew()
+    local code, _, err = w:moult "settle"
+    assert.equal(17, code)
+    assert.matches("app is not there: mount it, or, if it was made anew, order `moult settle %-%-accept`", err)
+    local out
+    code, out = w:moult "settle --accept"
+    assert.equal(0, code)
+    assert.equal("files: taken as they are\n", out)
+    assert.equal(0, (w:moult "settle"))
+    w:run()
+    w:wait_status { phase = "idle", release = "1.0.0" }
+    assert_tree "old"
+    then_updates(3)
+  end)
+
   it("stops before a target that became a mount", function()
     if not new() then return pending("no mounts here") end
     arm(release(2))

@@ -23,7 +23,8 @@ M.verb = {
   common = { "config" },
   options = {
     { name = "accept", help = "take files that can be made neither old nor new as they are, because you have seen that "
-      .. "they are right; what was open of updates of files is dropped" },
+      .. "they are right; or go on without the file system on which an update began, because it was made anew. What "
+      .. "was open of updates of files is dropped, and the next release with files is installed whole" },
     { name = "clean", help = "also remove temporary files of ours that no update knows; only while none is open" },
   },
   example = "moult settle || exit 1",
