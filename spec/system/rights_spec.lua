@@ -73,7 +73,7 @@ describe("the script of a device", function()
       print("secret in " .. secret .. ", planted in " .. (found > 0 and "some" or "none") .. #planted)
       sys.taskInit(function() print("agent says " .. tostring(update.status().phase)) end)]] }
     w:configure(USER .. [[ cloud = { kind = "tencent", product = "p", host = "127.0.0.1", port = 9, secret = "]]
-      .. SECRET .. [[" },]])
+      .. SECRET .. [[" },]], { heartbeat = 60 }) -- all of its memory is looked through in one go
     w:run()
     w:wait_log("device", "agent says idle")
     local log = w:read "device.log"
