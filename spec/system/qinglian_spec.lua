@@ -83,6 +83,33 @@ describe("Qinglian's device and depot", function()
     assert.equal("01.01", w:status().release)
   end)
 
+  it("begin again more and more rarely while connections do not last, and log in once they do", function()
+    serve()
+    device()
+    w:run()
+    w:wait("the device at the depot", function() return known().release == "01.00" end, 40)
+    local other -- a second device with the same name, which throws the first one out
+    local function take_over()
+      if other then other:close() end
+      other = assert(mqtt.open { host = broker.host, port = broker.port, client_id = MAC, clean = true })
+      w:wait("the other's connection", function()
+        local event = other:step()
+        return event and event.kind == "connected"
+      end, 20)
+    end
+    for _, seconds in ipairs { "[12]", "[234]", "[4-8]" } do
+      take_over()
+      w:wait_log("device", "no connection: [^\n]*again in " .. seconds .. " s.*$", 40)
+      w:wait("the log-in after it", function()
+        local log = w:read "device.log"
+        return log:match("^.*again in " .. seconds .. " s(.*)$"):match "logged in as"
+      end, 60)
+    end
+    other:close()
+    w:pack { sequence = 2, version = "01.01", product_key = "1001", name = "depot/p2.upd" }
+    wait_state("succeeded", "01.01")
+  end)
+
   it("a release whose script fails is rolled back, and refused from then on", function()
     serve()
     device()

@@ -12,11 +12,13 @@ local dispatch = require "update.agent.qinglian_dispatch"
 local frame = require "update.cloud.qinglian_frame"
 local news = require "update.agent.qinglian_news"
 local qinglian = require "update.cloud.qinglian"
+local retry = require "update.engine.retry"
 local session = require "update.cloud.qinglian_session"
 
 local M = {}
 
-local AGAIN = 2          -- seconds until the dispatcher is asked again
+local AGAIN_MOST = 30    -- seconds until the dispatcher is asked again
+local STEADY = 30        -- seconds after which a connection has lasted, and the next pause is the first one
 local SECRET_AGAIN = 60  -- seconds, while the secret cannot be read
 local KEEPALIVE = 5      -- seconds; as the vendor's device
 local MESSAGE = { depth = 8, size = 65536 }
@@ -97,13 +99,13 @@ end
 local on = {}
 
 function on.subscribed(self)
+  self.since = self.since or self.agent.tasks.now()
   self.agent.trial:reached(self.name)
   if self.state.link == "down" then self:drive { type = "connected" } end
 end
 
 function on.disconnected(self, event)
-  self:say("no connection: %s; again in %d s", event.message, AGAIN)
-  self.ended = true
+  self.ended, self.why = true, event.message
 end
 
 function on.denied(self, event)
@@ -175,6 +177,15 @@ local function converse(self, host, port)
   self:drive { type = "disconnected" }
 end
 
+-- Seconds until the dispatcher is asked again: at first one or two, as by the vendor's device, then more and more while
+-- connections do not last. Two devices with one name push each other out without end.
+local function pause(self)
+  local since = self.since
+  if since and self.agent.tasks.now() - since >= STEADY then self.short = 0 end
+  self.short, self.since = self.short + 1, nil
+  return math.min(AGAIN_MOST, retry.pause(self.short + 1, self.agent.random()))
+end
+
 local function run(self)
   local tasks = self.agent.tasks
   self.key = product_key(self)
@@ -188,7 +199,10 @@ local function run(self)
       self:say("the dispatcher: %s", port)
       self.undispatched = port
     end
-    tasks:wait(AGAIN)
+    local seconds = pause(self)
+    if self.why then self:say("no connection: %s; again in %.0f s", self.why, seconds) end
+    self.why = nil
+    tasks:wait(seconds)
     while (self.blocked_till or 0) > tasks.now() do tasks:wait(self.blocked_till - tasks.now()) end
   end
 end
@@ -210,7 +224,7 @@ end
 -- @treturn table for agent:qinglian()
 function M.start(agent, cloud)
   local self = setmetatable({ agent = agent, cloud = cloud, name = cloud.name, dialect = qinglian,
-    topics = qinglian.topics(cloud.device), news = news.new(agent.tasks), fed = {}, watched = {},
+    topics = qinglian.topics(cloud.device), news = news.new(agent.tasks), fed = {}, watched = {}, short = 0,
     iv = cloud.iv and bytes_of(cloud.iv) or ("\0"):rep(#cipher.pad "") }, Cloud)
   local aes, product = agent.natives.cipher, qinglian.product(cloud.product)
   self.state = session.new {
