@@ -74,7 +74,8 @@ function Catalog:_load(name, found, list, keys)
   end
   if entry.manifest and list then
     local count
-    entry.devices, count = device_list.read(entry.path .. ".devices")
+    entry.devices, count = nil, "not a regular file, or a link that leads nowhere"
+    if list.regular then entry.devices, count = device_list.read(entry.path .. ".devices") end
     if entry.devices == nil then
       -- Nobody gets it: an unreadable list must not give it to devices that the list excludes.
       entry.manifest, message, code = nil, ("%s.devices: %s"):format(name, count), "corrupt"
@@ -130,7 +131,8 @@ local function by_name(a, b) return a.name < b.name end
 function Catalog:_files(listing)
   local files = {}
   for _, found in ipairs(listing) do
-    if found.regular then files[found.name] = found end
+    -- What is in the place of a list must not pass for none.
+    if found.regular or found.name:find "%.devices$" then files[found.name] = found end
   end
   return files, trusted.keys(self.natives, self.dir, self.keys, files)
 end

@@ -85,10 +85,12 @@ local function refuse(request, answer)
     note = describe(request.query, ("code %d (%s)"):format(answer.code, answer.why)) }
 end
 
--- Whether a download begins. A device that continues one was offered the package before.
-local function begins(request)
-  local from = (request.headers.range or ""):match "^bytes=(%d+)"
-  return request.method == "GET" and (not from or from:find "^0+$" ~= nil)
+-- Whether a download begins. A device that continues one was offered the package before. The server sends everything
+-- if there are several ranges, or if the file is no longer the one that the device has a part of.
+local function begins(request, entry)
+  if request.method ~= "GET" then return false end
+  local from, has = (request.headers.range or ""):match "^bytes=(%d+)%-%d*%s*$", request.headers["if-range"]
+  return not from or from:find "^0+$" ~= nil or has ~= nil and has ~= entry.tag
 end
 
 -- Whether a download goes on to the end of the file.
@@ -119,11 +121,11 @@ local function firmware_upgrade(site, request)
   if answer.redirect then
     local location = base_of(site, request) .. "/" .. links.escape(answer.entry.name)
     if who and site.link then location = location .. "?" .. site.link(answer.entry, who) end
-    return { status = 302, note = note, question = question, body = "", offers = begins(request),
+    return { status = 302, note = note, question = question, body = "", offers = begins(request, answer.entry),
       headers = { Location = location, ["Cache-Control"] = "no-store" } }
   end
   local given = file(answer.entry, note)
-  given.headers["Cache-Control"], given.question, given.offers = "no-store", question, begins(request)
+  given.headers["Cache-Control"], given.question, given.offers = "no-store", question, begins(request, answer.entry)
   given.who = reaches_end(request) and who or nil
   return given
 end
@@ -177,9 +179,9 @@ end
 
 -- Whether a withdrawn package is still served. What has begun goes on. A signed link was asked about before, if that
 -- was possible; the link of a terminal has a name and no signature.
-local function may_go_on(site, request)
+local function may_go_on(site, request, entry)
   if request.query.Signature and site.can_check and site.can_check() then return true end
-  return (request.query.Signature or request.query.For) and not begins(request)
+  return (request.query.Signature or request.query.For) and not begins(request, entry)
 end
 
 -- What is wrong with a request for a file: as links.check() says, or "busy": it cannot be told now; nil: nothing. And
@@ -188,10 +190,10 @@ local function problem_of(site, request, name, entry)
   local problem, who
   if site.check then problem, who = site.check(name, request.query) end
   if problem then return problem, who end
-  if entry.withdrawn and not may_go_on(site, request) then return "expired" end
-  if is_open(site, entry) or not begins(request) then return nil end
+  if entry.withdrawn and not may_go_on(site, request, entry) then return "expired" end
+  if is_open(site, entry) then return nil end
   if not request.query.Signature then return "unsigned" end
-  return not (site.can_check and site.can_check()) and "busy" or nil
+  return begins(request, entry) and not (site.can_check and site.can_check()) and "busy" or nil
 end
 
 --- The answer to a request.

@@ -47,8 +47,9 @@ int up_folder_next(struct up_folder *f, struct up_folder_entry *out)
     struct stat st;
 
     for (const struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
-        /* An entry that was removed meanwhile, or a dangling link, is skipped. */
-        if (entry->d_name[0] == '.' || fstatat(dirfd(dir), entry->d_name, &st, 0) < 0)
+        /* A link that leads nowhere is told as itself; an entry that was removed meanwhile is skipped. */
+        if (entry->d_name[0] == '.' || (fstatat(dirfd(dir), entry->d_name, &st, 0) < 0 &&
+                                        fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0))
             continue;
         out->name = entry->d_name;
         out->regular = S_ISREG(st.st_mode);

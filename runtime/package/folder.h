@@ -16,7 +16,7 @@ struct up_folder;
 
 struct up_folder_entry {
     const char *name; /* valid until the next call */
-    bool regular;     /* a file; links are followed */
+    bool regular;     /* a file; links are followed, and one that leads nowhere is none */
     uint64_t size;    /* bytes */
     int64_t changed;  /* of the content: nanoseconds since 1970 */
 };

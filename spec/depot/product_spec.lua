@@ -294,7 +294,15 @@ describe("a product", function()
           can_check = function() return true end }
         assert.equal("/p/2.0.0.upd", ask(mode, "/2.0.0.upd", link, signs).path)
         assert.equal(503, ask(mode, "/2.0.0.upd", link).status) -- nobody can tell whether it is ours
-        assert.equal("/p/2.0.0.upd", ask(mode, "/2.0.0.upd", {}, nil, { range = "bytes=5-" }).path) -- has begun
+        local function part(query, headers) return ask(mode, "/2.0.0.upd", query, nil, headers).status end
+        assert.is_nil(part(link, { range = "bytes=5-" })) -- it has begun, and goes on
+        for _, range in ipairs { "bytes=5-", "bytes=1-1", "bytes=1-2,3-4" } do
+          assert.equal(403, part({}, { range = range }))
+          assert.equal(403, part({ For = "7", Has = "1.0" }, { range = range }))
+        end
+        -- These are answered with everything.
+        assert.equal(503, part(link, { range = "bytes=1-2,3-9" }))
+        assert.equal(503, part(link, { range = "bytes=5-", ["if-range"] = '"another"' }))
         assert.same({ "terminal id=7 version=1 -> nothing for it" }, { ask(mode, "/terminal/check", { product = "pk",
           id = "7", version = "1" }, nil, { host = "h:80" }).note })
       end)

@@ -255,6 +255,20 @@ describe("depot", function()
     assert.equal(200, get(query()).status)
   end)
 
+  for what, make in pairs { ["a link that leads nowhere"] = "ln -s away", ["a folder"] = "mkdir", ["a pipe"] = "mkfifo" } do
+    it(("gives a package to nobody that has %s for a list"):format(what), function()
+      pack("METER_1.0.1.upd", 2, "1.0.1")
+      assert(os.execute(("%s '%s/packages/METER_1.0.1.upd.devices'"):format(make, dir)))
+      open()
+      assert.equal(404, get(query()).status)
+      assert.matches("METER_1.0.1.upd.devices: not a regular file", changes[1], 1, true)
+      assert(os.remove(dir .. "/packages/METER_1.0.1.upd.devices"))
+      write("packages/METER_1.0.1.upd.devices", "*\n")
+      served:look()
+      assert.equal(200, get(query()).status)
+    end)
+  end
+
   it("keeps it limited over a restart, until a list says that it is for all", function()
     pack("METER_1.0.1.upd", 2, "1.0.1")
     write("packages/METER_1.0.1.upd.devices", "866714040000001\n")
