@@ -45,12 +45,13 @@ function M:taken(event, now)
     row.text = ("the broker refuses what is said to %s: %s"):format(offer.topic, event.refused)
     self.tell("not said", row, { release = row.target, text = row.text })
   elseif event.unheard then
-    if not row.deaf then self.tell("not listening", row, { release = row.target, text = "nobody has subscribed to "
-      .. offer.topic }) end
-    row.deaf = row.deaf or now
+    if not row.not_listening then
+      self.tell("not listening", row, { release = row.target, text = "nobody has subscribed to " .. offer.topic })
+    end
+    row.not_listening = row.not_listening or now
   else
     row.offers = (row.offers or 0) + 1
-    if offer.tells then row.deaf = nil end
+    if offer.tells then row.not_listening = nil end
   end
   if row.due == offer.due then row.due = due end
   return self.store:put(row)

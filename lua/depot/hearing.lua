@@ -74,6 +74,7 @@ function Hearing:_change(row, event, now)
   if event.kind == "version" then self.tell("reports", row, { release = event.release, module = event.module }) end
   if what == "aside" then return self.offers:answer(dialects.nothing(event)) end
   if what and what ~= "ignored" then self.offers:went(row, what, now) end
+  if what == "failed" then row.due = now end -- something newer may have come meanwhile
   self.offers:answer(dialects.answer(event))
   if event.kind == "ask" and not self:_is_asked_twice(event, now) then self:_answer(row, event, now) end
 end

@@ -8,7 +8,8 @@
 -- Vendors' clients report a second version, the firmware's own, within the same
 -- second, before or after the application's. So a report is answered with an
 -- offer only after a moment of silence, and a report right after a success
--- changes nothing.
+-- changes nothing, unless it says what the device ran before: it has fallen back,
+-- and the broker kept both reports while the depot was away.
 --
 -- @module depot.job_reports
 
@@ -39,7 +40,7 @@ function heard.version(row, event, now, settle)
     end
     jobs.succeed(row, now)
     return "succeeded"
-  elseif row.state == "succeeded" and now - row.changed < BURST then
+  elseif row.state == "succeeded" and now - row.changed < BURST and event.release ~= row.source then
     row.other = event.release
     return nil
   end
@@ -60,8 +61,8 @@ local function advance(row, now)
   local first = row.state == "pending"
   if first then jobs.upgrade(row, now) end
   row.code, row.text, row.renewing = nil, nil, nil
-  if row.deaf then -- it received the offer after all
-    row.deaf, row.offers = nil, (row.offers or 0) + 1
+  if row.not_listening then -- it received the offer after all
+    row.not_listening, row.offers = nil, (row.offers or 0) + 1
   end
   return first and "upgrading" or nil
 end

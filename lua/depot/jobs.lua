@@ -7,15 +7,16 @@
 -- falls back after its success is "reverted", which is also a failure.
 --
 -- A row: cloud, product, device; release (reported last), other (the second of
--- two reports), module; package (digest of its manifest), target (its release),
--- kind ("verify", "batch", "auto"), rollout and wave (that gave it, or nil),
--- state (nil: no job), step (percent), code (vendor's number), text; reason (the
--- depot's word for a verdict: came_back, never_began, expired, silent, late; nil:
--- the device said so itself); finished (downloaded completely), tries, renewing (a
--- new link is on its way), renewals, offers, failures; and times in ms: due (when
--- to handle the row), again (when a failed job is tried again), heard, changed,
--- ends (of its last link; 0: the job waits for its rollout), dead (when an expired
--- link of it was refused), deaf (since when nobody has subscribed to its offers).
+-- two reports), module; source (what it ran when its job was given, if it reports
+-- one release only); package (digest of its manifest), target (its release), kind
+-- ("verify", "batch", "auto"), rollout and wave (that gave it, or nil), state (nil:
+-- no job), step (percent), code (vendor's number), text; reason (the depot's word
+-- for a verdict: came_back, never_began, expired, silent, late; nil: the device
+-- said so itself); finished (downloaded completely), tries, renewing (a new link is
+-- on its way), renewals, offers, failures; and times in ms: due (when to handle the
+-- row), again (when a failed job is tried again), heard, changed, ends (of its last
+-- link; 0: the job waits for its rollout), dead (when an expired link of it was
+-- refused), not_listening (since when nobody has subscribed to its offers).
 --
 -- @module depot.jobs
 
@@ -93,6 +94,7 @@ end
 function M.begin(row, job, now)
   if job ~= row then row.failures = 0 end
   row.package, row.target, row.kind, row.rollout, row.wave = job.package, job.target, job.kind, job.rollout, job.wave
+  row.source = not row.other and row.release or nil
   row.again, row.ends = nil, nil
   row.step, row.code, row.text = nil, nil, nil
   row.finished, row.tries, row.renewing, row.renewals = nil, 0, nil, 0

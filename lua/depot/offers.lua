@@ -216,13 +216,13 @@ function Offers:consider(row, now, ask, order)
     jobs.revert(row, now)
     self:went(row, "reverted", now)
   end
+  local job = jobs.is_due_again(row, now) and not self.board:stops(row) and row or grants.of(row, known)
+  if job == row or grants.supersedes(row, job, known) then jobs.begin(row, job, now) end
   if grants.is_overtaken(row, known) then
     jobs.supersede(row, now)
     self:went(row, "superseded", now)
     return nil
   end
-  local job = jobs.is_due_again(row, now) and not self.board:stops(row) and row or grants.of(row, known)
-  if job == row or grants.supersedes(row, job, known) then jobs.begin(row, job, now) end
   local what = jobs.consider(row, job, dialects.generic(row.cloud), now)
   if what == "offer" and dialects.asks(row.cloud) and not order then return nil end -- it has to ask
   local held = what == "offer" and self.board:holds(row, now)

@@ -25,22 +25,30 @@ function M:_prune(now)
   return ok ~= nil, message, code
 end
 
--- Once a day, count the jobs of rollouts anew. A tally that was wrong is a fault of ours: it is mended, and told.
+-- Counts that were wrong are a fault of ours: it is told.
+function M:_note_fault(now, rollout, of)
+  local text = ("the counts of %s were wrong, and are counted anew"):format(of)
+  local ok, message, code = self.store:note_event { at = now, what = "fault", rollout = rollout, text = text }
+  if ok then self.commits:tell { kind = "store", text = text } end
+  return ok, message, code
+end
+
+-- Once a day, count devices and the jobs of rollouts anew, and mend what was wrong.
 function M:_recount(now)
   self.next_recount = self.next_recount or now + RECOUNT
   if now < self.next_recount then return true end
   self.next_recount = now + RECOUNT
   local ok, message, code = self.store:change()
-  local wrong
+  local wrong, were_wrong
   if ok then wrong, message, code = self.store:recount() end
-  if not wrong then return nil, message, code end
+  if wrong then were_wrong, message, code = self.store:recount_standings() end
+  if were_wrong == nil then return nil, message, code end
   for _, id in ipairs(wrong) do
-    local text = ("the counts of rollout %d were wrong, and are counted anew"):format(id)
-    ok, message, code = self.store:note_event { at = now, what = "fault", rollout = id, text = text }
+    ok, message, code = self:_note_fault(now, id, ("rollout %d"):format(id))
     if not ok then return nil, message, code end
-    self.commits:tell { kind = "store", text = text }
   end
-  return true
+  if not were_wrong then return true end
+  return self:_note_fault(now, nil, "devices")
 end
 
 function M:_sweep(now, base)

@@ -8,6 +8,7 @@ local lock = require "depot.lock"
 local natives = require "update.natives"
 local silence = require "depot.silence"
 local store = require "depot.store"
+local store_steps = require "spec.support.store_steps"
 
 local json = natives.json
 
@@ -141,7 +142,7 @@ describe("depot.fleet", function()
     step(86400000)
     step(60)
     for _, event in ipairs(assert(kept:events({}, 100))) do assert.is_not.equal("fault", event.what) end
-    assert(kept.db:execute "UPDATE tally SET n = 7")
+    assert(kept.db:execute "UPDATE tally SET n = 7; UPDATE standing SET n = 7")
     step(86400000)
     step(60)
     assert.equal(1, kept:tally({ id = 1 })[1].n)
@@ -149,7 +150,35 @@ describe("depot.fleet", function()
     for _, event in ipairs(assert(kept:events({}, 100))) do
       if event.what == "fault" then faults[#faults + 1] = event.text end
     end
-    assert.same({ "the counts of rollout 1 were wrong, and are counted anew" }, faults)
+    assert.same({ "the counts of rollout 1 were wrong, and are counted anew",
+      "the counts of devices were wrong, and are counted anew" }, faults)
+    assert.equal(1, kept:devices_known())
+  end)
+
+  it("counts how devices stand as it changes them", function()
+    local function counts()
+      local list = {}
+      for _, one in ipairs(assert(kept:standings())) do
+        list[#list + 1] = ("%d %s %s %d"):format(one.n, one.release, one.state, one.unheard)
+      end
+      assert.is_false(kept:recount_standings())
+      return table.concat(list, ", ")
+    end
+    report("1.0.0", "a")
+    report("1.0.0", "b")
+    step()
+    assert.equal("2 1.0.0 nil 0", counts())
+    step(2001)
+    acknowledge(sent(), true)
+    assert.equal("2 1.0.0 pending 2", counts())
+    progress(5, "a")
+    step()
+    report("2.0.0", "a")
+    step()
+    assert.equal("1 1.0.0 pending 1, 1 2.0.0 succeeded 0", counts())
+    assert.same({ pending = 1, succeeded = 1 }, kept:standing(row("a").hash).states)
+    assert(kept.db:execute "DELETE FROM device WHERE device = 'a'")
+    assert.equal("1 1.0.0 pending 1", counts())
   end)
 
   it("removes what is older than its time while it runs", function()
@@ -163,6 +192,64 @@ describe("depot.fleet", function()
     step(10001)
     step(5)
     assert.equal(1, #assert(kept:events({}, 100)))
+  end)
+
+  it("knows a device that fell back from one that reports two releases, though it hears both at once", function()
+    local function updated(device, before, after)
+      for _, release in ipairs(before) do report(release, device) end
+      step()
+      step(2001)
+      acknowledge(sent())
+      progress(10, device)
+      step()
+      for _, release in ipairs(after) do report(release, device) end -- while the depot was away
+      step()
+      step(2001)
+      return row(device).state
+    end
+    assert.equal("reverted", updated("a", { "1.0.0" }, { "2.0.0", "1.0.0" }))
+    assert.equal("succeeded", updated("b", { "1.0.0", "fw7" }, { "2.0.0", "fw7" }))
+    assert.equal("succeeded", updated("c", { "fw7", "1.0.0" }, { "fw7", "2.0.0" }))
+  end)
+
+  it("does not try again by itself on a device that runs something newer meanwhile", function()
+    options = {}
+    reopen()
+    step()
+    step()
+    assert(kept:roll_out({ package = "digest of 2.0.0", target = "2.0.0", hash = natives.digest.sha256 "pk",
+      plan = { waves = { 100 }, soak = 0, advance = "time", limit = {}, done = 90, least = 1, retries = 3, backoff = 60,
+        members = "open" } }, now))
+    depot.board:take_back()
+    report "1.0.0"
+    step()
+    step(2001)
+    step(600)
+    acknowledge(sent())
+    progress(-1)
+    step()
+    assert.same({ "failed", now + 60000 }, { row().state, row().again })
+    report "5.0.0"
+    step()
+    step(2001)
+    step(60000)
+    assert.same({ "superseded", 0 }, { row().state, #sent() })
+  end)
+
+  it("offers what came while a device was at work once its job has failed", function()
+    report "1.0.0"
+    step()
+    step(2001)
+    acknowledge(sent())
+    progress(10)
+    step()
+    packages = { entry("2.0.1", 3) }
+    depot:look()
+    step(600)
+    assert.same({ "upgrading", 0 }, { row().state, #sent() })
+    progress(-3)
+    step()
+    assert.same({ "pending", "2.0.1", 1 }, { row().state, row().target, #sent() })
   end)
 
   it("answers Tencent at once, and offers then", function()
@@ -671,9 +758,9 @@ describe("depot.fleet", function()
       end
     end
     assert.equal(1, count)
-    assert.is_truthy(row().deaf)
+    assert.is_truthy(row().not_listening)
     acknowledge(sent())
-    assert.same({ 1 }, { row().offers, row().deaf, row().due })
+    assert.same({ 1 }, { row().offers, row().not_listening, row().due })
     assert.equal("2.0.0", round "1.0.0") -- and a report is answered soon, whatever the pause
   end)
 
@@ -697,16 +784,16 @@ describe("depot.fleet", function()
     step()
     step(2001)
     acknowledge(sent(), true)
-    assert.is_truthy(row().deaf)
+    assert.is_truthy(row().not_listening)
     publish("/ota/device/request/pk/dn", { id = 2, params = { version = "1.0.0" } })
     step()
     local answer = sent()
     assert.equal("/ota/device/request/pk/dn", answer[1].topic)
     acknowledge(answer) -- the depot listens there
-    assert.is_truthy(row().deaf)
+    assert.is_truthy(row().not_listening)
     progress(1)
     step()
-    assert.is_nil(row().deaf)
+    assert.is_nil(row().not_listening)
   end)
 
   it("counts an offer that nobody heard, as the broker says, when the device begins with it", function()
@@ -969,45 +1056,17 @@ describe("depot.store", function()
 
   it("upgrades the database of an earlier version", function()
     local s = assert(store.open(natives, dir))
-    local second = "ALTER TABLE device DROP COLUMN ends; ALTER TABLE device DROP COLUMN dead; "
-      .. "ALTER TABLE device DROP COLUMN deaf; PRAGMA user_version = 2"
-    local thirteenth = "DROP TABLE product; DROP TABLE product_name; "
-    local twelfth = thirteenth .. "DROP TABLE upload; "
-    local eleventh = twelfth .. "DROP INDEX tag_name; DROP INDEX device_alike; "
-      .. "CREATE INDEX device_release ON device (hash, release); "
-    local tenth = eleventh .. "DROP TABLE group_member; DROP TABLE fleet_group; DROP INDEX device_name; "
-      .. "DROP INDEX device_release; "
-      .. "ALTER TABLE device DROP COLUMN core; ALTER TABLE device DROP COLUMN hardware; "
-    local ninth = tenth .. "DROP TRIGGER event_first; DROP TRIGGER event_change; DROP TABLE event; "
-    local eighth = ninth .. "DROP TABLE audit; DROP TABLE once; DROP TABLE token; DROP TABLE session; DROP TABLE role; "
-      .. "DROP TABLE account; "
-    local fifth = { eighth .. "DROP TABLE tag; DROP TABLE note",
-      "DROP TABLE rollout_member; DROP TABLE tally; DROP TABLE withdrawn; DROP INDEX device_rollout" }
-    for _, name in ipairs { "leave", "enter", "new", "gone" } do fifth[#fifth + 1] = "DROP TRIGGER tally_" .. name end
-    for table_name, columns in pairs { device = "rollout wave failures again reason",
-      rollout = "kind state before reason priority plan wave wave_at soak_at starts_at limits_from verdicts failed "
-        .. "ended" } do
-      for column in columns:gmatch "%S+" do
-        fifth[#fifth + 1] = ("ALTER TABLE %s DROP COLUMN %s"):format(table_name, column)
-      end
-    end
-    table.sort(fifth, function(a, b) return a > b end) -- triggers and tables first
-    fifth = table.concat(fifth, "; ") .. "; PRAGMA user_version = 5; "
-    local fourth = fifth .. "DROP TABLE patch; DROP TABLE patch_device; PRAGMA user_version = 4; "
-    local third = fourth .. "ALTER TABLE rollout DROP COLUMN filter; PRAGMA user_version = 3; "
-    local seventh = eighth .. "DROP TABLE tag; DROP TABLE note; PRAGMA user_version = 7; "
-    local sixth = seventh .. "ALTER TABLE device DROP COLUMN reason; PRAGMA user_version = 6"
-    for _, text in ipairs { thirteenth .. "PRAGMA user_version = 13",
-      twelfth .. "PRAGMA user_version = 12", eleventh .. "PRAGMA user_version = 11",
-      tenth .. "PRAGMA user_version = 10", ninth .. "PRAGMA user_version = 9", eighth .. "PRAGMA user_version = 8",
-      seventh, sixth, fifth, fourth, third, third .. second,
-      third .. second .. "; ALTER TABLE device DROP COLUMN offers; PRAGMA user_version = 1" } do
-      assert(s.db:execute(text))
+    for version = store_steps.latest - 1, 1, -1 do
+      assert(s.db:execute(store_steps.back_to(version)))
       s:close()
       s = assert(store.open(natives, dir))
-      assert(s:put { cloud = "aliyun", product = "p", device = "d", hash = "h", offers = 3, deaf = 4 })
+      assert(s:put { cloud = "aliyun", product = "p", device = "d", hash = "h", offers = 3,
+        not_listening = 4 })
       local row = s:get("aliyun", "p", "d")
-      assert.same({ 3, 4 }, { row.offers, row.deaf })
+      assert.same({ 3, 4 }, { row.offers, row.not_listening })
+      local counts = assert(s:standings())
+      assert.same({ 1, 1, 1, "h" }, { #counts, counts[1].n, counts[1].unheard, counts[1].hash })
+      assert.is_false(s:recount_standings())
       assert(s:roll_out({ package = "p", target = "t", hash = "h", filter = "name:lab-*" }, 1))
       local rollout = s:rollouts()[1]
       assert.same({ "name:lab-*", 1, "running", 1 }, { rollout.filter, #rollout.means.terms, rollout.state,

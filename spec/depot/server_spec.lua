@@ -255,7 +255,8 @@ describe("depot", function()
     assert.equal(200, get(query()).status)
   end)
 
-  for what, make in pairs { ["a link that leads nowhere"] = "ln -s away", ["a folder"] = "mkdir", ["a pipe"] = "mkfifo" } do
+  for what, make in pairs { ["a link that leads nowhere"] = "ln -s away", ["a folder"] = "mkdir",
+    ["a pipe"] = "mkfifo" } do
     it(("gives a package to nobody that has %s for a list"):format(what), function()
       pack("METER_1.0.1.upd", 2, "1.0.1")
       assert(os.execute(("%s '%s/packages/METER_1.0.1.upd.devices'"):format(make, dir)))

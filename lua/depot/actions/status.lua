@@ -19,7 +19,7 @@ local function seconds(ms, null)
 end
 
 -- Why a device has not subscribed, and what to do about it.
-local DEAF = {
+local UNHEARD = {
   aliyun = "it is offline without a session (clean_session 0 would keep one), or its program does not subscribe: the "
     .. "Link SDK relies on the vendor's broker for that, so subscribe in the program",
   tencent = "it is offline without a session (clean_session 0 would keep one), or its program does not subscribe",
@@ -42,20 +42,20 @@ local function line_of(row)
     parts[#parts + 1] = row.text
   end
   if row.unordered then parts[#parts + 1] = "(older or newer: unknown)" end
-  if row.deaf then
+  if row.not_listening then
     parts[#parts + 1] = ("not listening: nobody has subscribed to %s; %s"):format(dialects.push_topic(row),
-      DEAF[row.cloud])
+      UNHEARD[row.cloud])
   end
   return table.concat(parts, " ")
 end
 
-local function summary(counts, unordered, deaf, unknown)
+local function summary(counts, unordered, unheard, unknown)
   local parts = {}
   for _, state in ipairs { "pending", "upgrading", "succeeded", "failed", "reverted", "superseded", "cancelled",
     "given", "without a job" } do
     if counts[state] then parts[#parts + 1] = ("%d %s"):format(counts[state], state) end
   end
-  if deaf > 0 then parts[#parts + 1] = ("%d not listening"):format(deaf) end
+  if unheard > 0 then parts[#parts + 1] = ("%d not listening"):format(unheard) end
   if unknown > 0 then
     parts[#parts + 1] = ("%d of unknown hardware, which get nothing (see device set --hardware)"):format(unknown)
   end
@@ -68,7 +68,7 @@ end
 -- Mark a device that gets no offer because it is unknown whether they run something older.
 -- "Not listening" matters only while an offer is open.
 local function mark(row, is_unordered)
-  row.deaf = jobs.is_open(row) and row.deaf
+  row.not_listening = jobs.is_open(row) and row.not_listening
   row.unordered = not jobs.is_open(row) and is_unordered(row)
 end
 
@@ -85,12 +85,12 @@ local function count(context, over_http, is_unordered)
       columns = table.move(MORE, 1, #MORE, #ALIKE + 1, table.move(ALIKE, 1, #ALIKE, 1, {}))
     end
   end
-  local alike, message, code = context.store:count(base.where(context), columns, "count(deaf) AS deaf")
+  local alike, message, code = context.store:count(base.where(context), columns, "count(not_listening) AS unheard")
   if not alike then return nil, message, code end
-  local counts, unordered, deaf, unknown = {}, 0, 0, 0
+  local counts, unordered, unheard, unknown = {}, 0, 0, 0
   for _, row in ipairs(alike) do
     if jobs.is_open(row) then
-      deaf = deaf + row.deaf
+      unheard = unheard + row.unheard
     elseif is_unordered(row) then
       unordered = unordered + row.n
     end
@@ -102,7 +102,7 @@ local function count(context, over_http, is_unordered)
     local state = row.state or "without a job"
     counts[state] = (counts[state] or 0) + 1
   end
-  return summary(counts, unordered, deaf, unknown)
+  return summary(counts, unordered, unheard, unknown)
 end
 
 -- Stands for the store if there is no database: none is made in a folder that no depot with --mqtt has served.

@@ -48,20 +48,36 @@ local function of_jobs(world, hash, add, found)
     add { what = "failed", count = states.failed - silent, filter = "state:failed -reason:silent" }
   end
   if silent > 0 then add { what = "silent", count = silent, filter = "state:failed reason:silent" } end
-  if found.deaf > 0 then add { what = "not listening", count = found.deaf } end
+  if found.unheard > 0 then add { what = "not listening", count = found.unheard } end
   return true
+end
+
+-- The devices of a product, those together that are alike; each by itself if packages are for some of them.
+local function alike_of(world, hash, found)
+  local columns = { "hash", "cloud", "hardware", "release", "other", "device" }
+  for _, entry in ipairs(world.packages) do
+    if entry.devices and entry.manifest.product_key == hash then
+      local where = world.store:where()
+      where:add("hash = ?", hash)
+      return world.store:count(where, columns)
+    end
+  end
+  return found.alike
 end
 
 -- What devices run: something that was withdrawn, or that nothing orders.
 local function of_runs(world, hash, add, found)
   local unordered = {}
   local withdrawn, is_unordered = {}, choice.unordered(world.packages)
+  local alike, message, code = alike_of(world, hash, found)
+  if not alike then return nil, message, code end
   for _, release in ipairs(releases.all(world)) do
     local m = release.manifest
     if m.product_key == hash and release.withdrawn then withdrawn[m.release] = true end
   end
-  for _, row in ipairs(found.alike) do
-    if is_unordered { hash = hash, release = row.release, other = row.other, device = "" } then
+  for _, row in ipairs(alike) do
+    row.hash = hash
+    if is_unordered(row) then
       unordered[row.release] = (unordered[row.release] or 0) + row.n
     end
   end

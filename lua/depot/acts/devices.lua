@@ -32,7 +32,7 @@ function M.object(row, printable, null)
   object.heard, object.changed = seconds(row.heard, null), seconds(row.changed, null)
   object.unordered, object.asked = row.unordered or false, row.asked
   object.listening = null
-  if row.deaf then object.listening = false end
+  if row.not_listening then object.listening = false end
   return object
 end
 

@@ -24,7 +24,9 @@ M.schema = [[
 ]]
 
 --- Since form 12: to count devices that are alike.
-M.index = "DROP INDEX device_release; CREATE INDEX device_alike ON device (hash, release, other, state, deaf);"
+M.index = "DROP INDEX device_release; CREATE INDEX device_alike ON device (hash, release, other, state);"
+--- The same, until form 15.
+M.old_index = "DROP INDEX device_release; CREATE INDEX device_alike ON device (hash, release, other, state, deaf);"
 
 M.statements = {
   groups = [[SELECT *, (SELECT count(*) FROM group_member WHERE fleet_group = id) AS names FROM fleet_group
@@ -39,7 +41,6 @@ M.statements = {
   group_names = "SELECT cloud, name FROM group_member WHERE fleet_group = ? ORDER BY name, cloud",
   group_page = [[SELECT cloud, name FROM group_member WHERE fleet_group = ?1 AND (name, cloud) > (?2, ?3)
     ORDER BY name, cloud LIMIT ?4]],
-  releases_run = "SELECT DISTINCT release FROM device WHERE release IS NOT NULL",
   touch = [[UPDATE device SET due = ?1 WHERE cloud = ?2 AND product = ?3 AND device = ?4 AND due IS NULL
     AND cloud <> 'luat' AND (state IS NULL OR state NOT IN ('pending', 'upgrading'))]],
   touch_product = [[UPDATE device SET due = ?1 WHERE hash = ?2 AND due IS NULL AND cloud <> 'luat'

@@ -12,22 +12,11 @@ M.statements = {
     AND (cloud, product, device) > (?2, ?3, ?4) ORDER BY cloud, product, device LIMIT ?6]],
   devices_named = "SELECT * FROM device WHERE device = ? ORDER BY cloud, product LIMIT ?",
   tags_of = "SELECT tag FROM tag WHERE cloud = ? AND product = ? AND device = ? ORDER BY tag",
-  -- In the order of the key; a product of two hashes is rare, and counted apart.
-  products_seen = [[SELECT min(hash) AS hash, max(hash) AS other, cloud, product, count(*) AS n FROM device
-    GROUP BY cloud, product]],
-  hashes_of = "SELECT hash, cloud, product, count(*) AS n FROM device WHERE cloud = ? AND product = ? GROUP BY hash",
-  -- In the order of an index that has all of it.
-  standing = [[SELECT release, other, state, count(*) AS n, count(deaf) AS deaf FROM device WHERE hash = ?
-    GROUP BY release, other, state]],
-  -- The index finds those that failed, and only their rows are read.
-  silent_count = [[SELECT count(*) AS n FROM device AS failed INDEXED BY device_alike CROSS JOIN device
-    USING (cloud, product, device) WHERE failed.hash = ? AND failed.state = 'failed' AND device.reason = 'silent']],
   stalled = [[SELECT count(CASE WHEN state = 'pending' THEN 1 END) AS open,
     max(CASE WHEN state NOT IN ('pending', 'upgrading') THEN changed END) AS last FROM device WHERE rollout = ?]],
   -- Not further back than this, for there may be many other events.
   last_connection = [[SELECT at, code, text FROM event WHERE id > (SELECT max(id) FROM event) - 20000
     AND what = 'connection' ORDER BY id DESC LIMIT 1]],
-  unknown_hardware = "SELECT count(*) AS n FROM device WHERE hash = ? AND coalesce(hardware, '') = ''",
   events_before = [[SELECT * FROM event WHERE id < ?1 AND (?2 IS NULL OR hash = ?2) AND (?3 IS NULL OR rollout = ?3)
     AND (?4 IS NULL OR what = ?4) ORDER BY id DESC LIMIT ?5]],
   events_of_one = [[SELECT * FROM event WHERE device = ?1 AND cloud = ?2 AND product = ?3 AND id < ?4
@@ -57,58 +46,11 @@ function Methods:tag_rows(rows)
   return rows
 end
 
---- Each product of the devices, by cloud: hash, cloud, product, n.
-function Methods:products_seen()
-  local rows, message, code = self.statements.products_seen:all()
-  local list = {}
-  for _, row in ipairs(rows or {}) do
-    local of = { row }
-    if row.other ~= row.hash then of, message, code = self.statements.hashes_of:all(row.cloud, row.product) end
-    if not of then return nil, message, code end
-    table.move(of, 1, #of, #list + 1, list)
-  end
-  return rows and list, message, code
-end
-
---- How a product's devices stand.
--- @treturn table|nil runs ({release, n}, the most common first, 100 at most), states ({[state] = n}), deaf (n), alike
---   ({release, other, n}); nil, message, code
-function Methods:standing(hash)
-  local rows, message, code = self.statements.standing:all(hash)
-  if not rows then return nil, message, code end
-  local found, by_release = { runs = {}, states = {}, deaf = 0, alike = rows }, {}
-  for _, row in ipairs(rows) do
-    local key = row.release or false
-    if not by_release[key] then
-      by_release[key] = { release = row.release, n = 0 }
-      table.insert(found.runs, by_release[key])
-    end
-    by_release[key].n = by_release[key].n + row.n
-    if row.state then found.states[row.state] = (found.states[row.state] or 0) + row.n end
-    found.deaf = found.deaf + row.deaf
-  end
-  table.sort(found.runs, function(a, b) return a.n > b.n end)
-  for i = #found.runs, 101, -1 do found.runs[i] = nil end
-  return found
-end
-
---- How many jobs of a product failed because nothing was heard for a day.
-function Methods:silent_count(hash)
-  local row, message, code = self.statements.silent_count:first(hash)
-  return row and row.n, message, code
-end
-
 --- The jobs of a rollout that wait (open), and when the last verdict came (last, ms).
 function Methods:stalled(rollout) return self.statements.stalled:first(rollout) end
 
 --- What the depot last said about its broker: at, code, text; false: nothing.
 function Methods:last_connection() return self.statements.last_connection:first() end
-
---- How many devices of a product have a hardware that nobody told.
-function Methods:unknown_hardware(hash)
-  local row, message, code = self.statements.unknown_hardware:first(hash)
-  return row and row.n, message, code
-end
 
 --- Events, the newest first.
 -- @tparam table which before (an id, or nil), hash, rollout, what (or nil)

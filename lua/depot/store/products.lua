@@ -26,12 +26,15 @@ M.schema = [[
       WHERE product_name.hash = product.hash AND cloud NOT IN ('luat', 'terminal'));
 ]]
 
+--- Since form 15: where the devices are, for the windows of rollouts.
+M.zone = "ALTER TABLE product ADD COLUMN zone TEXT;"
+
 M.statements = {
   products = "SELECT * FROM product ORDER BY name",
   product = "SELECT * FROM product WHERE hash = ?1 OR name = ?1 ORDER BY hash = ?1 DESC LIMIT 1",
   product_names = "SELECT * FROM product_name ORDER BY cloud, name",
-  add_product = "INSERT INTO product VALUES (?, ?, ?, 1, ?)",
-  save_product = "UPDATE product SET name = ?, mode = ?, enabled = ? WHERE hash = ?",
+  add_product = "INSERT INTO product (hash, name, mode, made) VALUES (?, ?, ?, ?)",
+  save_product = "UPDATE product SET name = ?, mode = ?, enabled = ?, zone = ? WHERE hash = ?",
   settle_modes = "UPDATE product SET mode = ? WHERE mode IS NULL",
   name_product = "INSERT OR IGNORE INTO product_name VALUES (?, ?, ?)",
   -- Jobs that wait for their product, and devices without a job.
@@ -40,8 +43,8 @@ M.statements = {
 
 local Methods = M.methods
 
---- The products, by name: hash, name, mode (auto, staged or nil: open until a depot starts), enabled (1 or 0), made
--- (ms), names ({cloud, name}).
+--- The products, by name: hash, name, mode (auto, staged or nil: open until a depot starts), enabled (1 or 0), zone
+-- (of time, or nil), made (ms), names ({cloud, name}).
 -- @treturn {table,...}|nil nil, message, code
 function Methods:products()
   local rows, names, message, code
@@ -79,7 +82,8 @@ end
 
 --- Write what has changed of a product.
 function Methods:save_product(product)
-  return self.statements.save_product:run(product.name, product.mode, product.enabled, product.hash)
+  return self.statements.save_product:run(product.name, product.mode, product.enabled, product.zone,
+    product.hash)
 end
 
 --- A cloud has a name for a product; the first product of a name keeps it.

@@ -77,6 +77,10 @@ describe("what needs a person", function()
     put("a", { release = "blue" })
     local found = kinds().unordered
     assert.same({ 1, "blue", { "a" } }, { found.count, found.release, listed(found.filter) })
+    put("b", { release = "blue" })
+    assert.equal(2, kinds().unordered.count)
+    w.api.world.packages[1].devices = { a = true } -- for this one only
+    assert.equal(1, kinds().unordered.count)
   end)
 
   it("is a rollout that is paused, or waits for a person", function()
@@ -94,7 +98,7 @@ describe("what needs a person", function()
   end)
 
   it("are devices that do not listen to their offers", function()
-    put("a", { state = "pending", deaf = 1 })
+    put("a", { state = "pending", not_listening = 1 })
     put("b", { state = "pending" })
     assert.equal(1, kinds()["not listening"].count)
   end)
