@@ -8,6 +8,7 @@
 -- @module update.agent.mqtt_listener
 
 local fields = require "update.cloud.message_fields"
+local log_limit = require "update.agent.log_limit"
 local options = require "update.cloud.mqtt_connection"
 local registry = require "update.cloud.registry"
 local rests = require "update.engine.rests"
@@ -26,12 +27,12 @@ local Cloud = setmetatable({}, { __index = require "update.agent.mqtt_check" })
 Cloud.__index = Cloud
 
 function Cloud:log(format, ...)
-  self.agent.log(("cloud %s: %s"):format(self.name, format:format(...)))
+  self.limited(("cloud %s: %s"):format(self.name, format:format(...)))
 end
 
 -- What is no trouble.
 function Cloud:note(format, ...)
-  self.agent.note(("cloud %s: %s"):format(self.name, format:format(...)))
+  self.limited(("cloud %s: %s"):format(self.name, format:format(...)), self.agent.note)
 end
 
 -- Hand an event to the machine and do what it says.
@@ -202,7 +203,9 @@ function M.start(agent, cloud)
     own = registry.own(cloud),
     timers = {}, sent = {}, linked = {}, moved = {}, messages = 0, fetched = 0,
     jobs = math.floor(agent.random() * 2^30), -- so that those of an agent before are others
-    given = rests.new(agent.tasks.now) }, Cloud)
+    given = rests.new(agent.tasks.now),
+    limited = log_limit.new { now = agent.tasks.now, log = agent.log, most = 60,
+      what = "lines about cloud " .. cloud.name } }, Cloud)
   self.topics = self.dialect.topics(cloud.product, cloud.device)
   local traits = self.dialect.traits
   self.state = session.new { waits = traits.waits, burning = traits.burning, done = traits.done,

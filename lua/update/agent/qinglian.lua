@@ -10,6 +10,7 @@
 local cipher = require "update.cloud.qinglian_cipher"
 local dispatch = require "update.agent.qinglian_dispatch"
 local frame = require "update.cloud.qinglian_frame"
+local log_limit = require "update.agent.log_limit"
 local news = require "update.agent.qinglian_news"
 local qinglian = require "update.cloud.qinglian"
 local retry = require "update.engine.retry"
@@ -27,11 +28,11 @@ local Cloud = setmetatable({}, { __index = require "update.agent.qinglian_ledger
 Cloud.__index = Cloud
 
 function Cloud:say(format, ...)
-  self.agent.log(("cloud %s: %s"):format(self.name, format:format(...)))
+  self.limited(("cloud %s: %s"):format(self.name, format:format(...)))
 end
 
 function Cloud:note(format, ...)
-  self.agent.note(("cloud %s: %s"):format(self.name, format:format(...)))
+  self.limited(("cloud %s: %s"):format(self.name, format:format(...)), self.agent.note)
 end
 
 -- Hand an event to the machine and do what it says.
@@ -225,6 +226,8 @@ end
 function M.start(agent, cloud)
   local self = setmetatable({ agent = agent, cloud = cloud, name = cloud.name, dialect = qinglian,
     topics = qinglian.topics(cloud.device), news = news.new(agent.tasks), fed = {}, watched = {}, short = 0,
+    limited = log_limit.new { now = agent.tasks.now, log = agent.log, most = 60,
+      what = "lines about cloud " .. cloud.name },
     iv = cloud.iv and bytes_of(cloud.iv) or ("\0"):rep(#cipher.pad "") }, Cloud)
   local aes, product = agent.natives.cipher, qinglian.product(cloud.product)
   self.state = session.new {

@@ -5,6 +5,7 @@
 local asker = require "update.engine.device_policy"
 local clouds = require "update.cloud.check"
 local http_place = require "update.cloud.http_place"
+local log_limit = require "update.agent.log_limit"
 local natives = require "update.natives"
 local offers = require "update.engine.offer"
 local places = require "update.engine.place"
@@ -19,30 +20,18 @@ local SOURCE = 4096      -- bytes of a URL or path
 local REASON = 200       -- bytes of a reason
 local MESSAGE = 4000     -- bytes of a script's error
 local ASK_WITHIN = 30    -- seconds for all clouds that push to answer a check
-local LOGGED = 20        -- errors of a script that are logged in a minute
 local printable = natives.printable.text
 
 local function text(value)
   return type(value) == "string" and value ~= "" and #value <= SOURCE and value or nil
 end
 
--- Errors may come by the thousand: all count, some are logged.
-local function log_error(agent, noise, message)
-  local now = agent.tasks.now()
-  if now - noise.since >= 60 then
-    if noise.count > LOGGED then
-      agent.log(("script: %d more errors of tasks are not shown"):format(noise.count - LOGGED))
-    end
-    noise.since, noise.count = now, 0
-  end
-  noise.count = noise.count + 1
-  if noise.count <= LOGGED then agent.log(("script: a task failed: %s"):format(message)) end
-end
-
 --- Handlers by verb: function(request, peer) -> result | nil, message, code.
 -- @tparam table agent
 function M.of(agent)
-  local verbs, noise = {}, { since = -math.huge, count = 0 }
+  local verbs = {}
+  local function log(line) agent.log("script: " .. line) end
+  local failed = log_limit.new { now = agent.tasks.now, log = log, what = "errors of tasks", most = 20 }
 
   -- What a connection begins with, when its program wants to know whom it talks to.
   function verbs.hello(request, peer)
@@ -212,7 +201,7 @@ function M.of(agent)
   function verbs.error(request)
     agent.trial:count_error()
     local message = printable(request.message, MESSAGE)
-    log_error(agent, noise, message)
+    failed("a task failed: " .. message)
     agent.hotfixes:erred(message)
     agent:tell { event = "error", message = message, code = "internal" }
     return true
