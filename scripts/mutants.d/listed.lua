@@ -283,5 +283,11 @@ list("running_image:wants_digest",
   "a digest that nobody asks for costs time alone")
 list("hotfix_settle:up_hotfix_inspect", "h = n < ledger.count ? &ledger.entry[n] : NULL;",
   "h = n <= ledger.count ? &ledger.entry[n] : NULL;", "one more is asked for only while there is one")
+list("minisign_format:up_minisign_read_key", [[if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)]],
+  [[if (size > 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)]], "a mark without a text is no key either way")
+
+for _, where in ipairs { "connect_until", "wait_for_answer" } do
+  list("moult:" .. where, "if (moult_link_now() >= till)", "if (moult_link_now() > till)", "a millisecond later")
+end
 
 return listed

@@ -1,13 +1,13 @@
 --- Makes wrong programs, one line each, and sees whether a check notices.
 --
---   lua5.4 main.lua BUILD [--sample N] [--seed S] [--module NAME | --known] [--part I/N] [--quick] [--list]
---     [--verbose]
+--   lua5.4 main.lua BUILD [--sample N] [--seed S] [--module NAME | --known] [--after N] [--part I/N] [--quick]
+--     [--list] [--verbose]
 --
 -- Run from the top of the tree, after a build. Of each module the same share is
 -- taken, picked by the seed; other lines that change change little of it. A
 -- wrong line is compiled as the build compiles it and linked before the library
 -- into the checks of that module; what is alive then is shown to more of the
--- program, unless --quick. `LIVE` lines are those that nothing
+-- program, unless --quick. --after N leaves out the first N. `LIVE` lines are those that nothing
 -- noticed, `listed` ones those that scripts/mutants.d/listed.lua
 -- gives a reason for. The last line counts.
 --
@@ -25,7 +25,7 @@ local operators = require "operators"
 local read, output = bench.read, bench.output
 
 local function options()
-  local o, i = { seed = 1, part = 0, parts = 1, build = arg[1] }, 2
+  local o, i = { seed = 1, after = 0, part = 0, parts = 1, build = arg[1] }, 2
   while arg[i] do
     local name, value = arg[i], arg[i + 1]
     if name == "--list" or name == "--known" or name == "--verbose" or name == "--quick" then
@@ -140,7 +140,7 @@ local function main()
   local stand = bench.new(o.build)
   local count = { made = 0, noticed = 0, listed = 0, live = 0, same = 0 }
   for i, mutant in ipairs(chosen) do
-    if (i - 1) % o.parts == o.part and count.made < most then
+    if i > o.after and (i - 1) % o.parts == o.part and count.made < most then
       local key = key_of(mutant)
       if o.list then
         print(("%s:%d %s"):format(mutant.path, mutant.line, key))

@@ -157,11 +157,12 @@ local flows = {
   hotfixes = { { "hotfixes", "'files, undone'", SHORT }, { "hotfixes", "'files, higher, and back'", LONG },
     { "hotfixes", "'files, dropped by files'", LONG }, { "hotfixes", "'files, stay'", SHORT },
     { "hotfixes", "--faults 'files, undone'", LONG } },
+  settle = { flow "files settled", flow "alone files fail", flow "files crash settled" },
   none = {},
 }
 
 local own = {
-  provision = flows.factory, provision_end = flows.factory,
+  trial = usual, provision = flows.factory, provision_end = flows.factory,
   boot_file = flows.boot_file, device_kept = flows.delta, device_kept_out = flows.none, running_image = flows.delta,
   transfer_reuse = flows.delta, reuse = flows.delta, inventory = flows.delta, old_image = flows.delta,
   slot = flows.flash, slot_mtd = flows.flash, slot_ubi = flows.flash, storage = flows.none,
@@ -174,12 +175,21 @@ local own = {
   listener = flows.none, local_socket = flows.none,
   version = flows.none, minisign_format = flows.none, manifest_format = flows.none, keys_format = flows.none,
   archive_reader = flows.none, archive_names = flows.none, archive_zip = flows.none, archive_extract = flows.none,
-  moult = flows.none, moult_link = flows.none,
 }
 
-for name, checks in pairs(M.checks) do
-  if checks[1] == "files" then own[name] = flows.files end
-  if checks[1] == "hotfix" and not name:find "^supervisor" then own[name] = flows.hotfixes end
+-- By a check that knows them: no other flow comes through those.
+local by_check = {
+  files = flows.files, hotfix = flows.hotfixes, settle = flows.settle,
+  files_weak = { { "files", "'rolled back, no links'", LONG } }, files_mixed = flows.none, files_helper = flows.none,
+  files_programs = flows.none, files_archive = flows.none, bare_files = flows.none, update_ini = flows.none,
+  supervisor_files = flows.none, client = flows.none, aliyun = flows.none, moult_base64 = flows.none,
+  child = flows.none, log = flows.none, source_pushed = flows.none, package_copy = flows.none,
+}
+
+for name, checks in pairs(M.checks) do own[name] = own[name] or by_check[checks[1]] end
+for _, name in ipairs { "supervisor_say", "supervisor_alone", "supervisor_hotfix", "supervisor_hotfix_test",
+  "files_folder" } do
+  own[name] = flows.none
 end
 
 -- Checks that take longer than those flows.
