@@ -82,6 +82,27 @@ static void test_pieces(void **state)
     stop(pid);
 }
 
+/* Whoever closes the descriptor that is only to be watched is told so, and does not wait. */
+static void test_closed_descriptor(void **state)
+{
+    struct moult_status status;
+
+    (void)state;
+    for (int there = 0; there < 2; there++) {
+        pid_t pid = there ? start(in_pieces) : 0;
+        struct moult *m = open_client();
+
+        if (!there)
+            unlink(socket_path);
+        close(moult_fd(m));
+        assert_int_equal(moult_status(m, &status, SOON / 10), MOULT_INTERNAL);
+        assert_non_null(strstr(moult_message(m), "epoll: "));
+        moult_close(m);
+        if (there)
+            stop(pid);
+    }
+}
+
 static void dies(int listener)
 {
     int fd = greeted(listener);
@@ -498,6 +519,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_nobody, set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_pieces, set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(test_closed_descriptor, set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_death, set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_restart_between_calls, set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_long_path, set_up, scratch_tear_down),

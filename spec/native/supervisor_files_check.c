@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -23,15 +25,18 @@
 struct helper {
     const char *says;
     bool hangs, beats; /* for ever */
+    bool waits;        /* for the disk, as the system says */
 };
 
 static struct {
     struct up_processes processes; /* first */
     const struct helper *helpers;  /* those to come; one without words cannot be started */
     const char *left;              /* to be heard of the one that runs */
-    bool ended, beats;
+    bool ended, beats, waits;
     unsigned started, killed;
     int signal;
+    int manager;    /* the service manager's end */
+    unsigned signs; /* of life, that it heard */
     char words[256];
 } stage;
 
@@ -51,6 +56,7 @@ static pid_t p_start(struct up_processes *p, const char *const argv[], int *link
     stage.left = next->says;
     stage.ended = !next->hangs && !next->beats;
     stage.beats = next->beats;
+    stage.waits = next->waits;
     stage.started++;
     *link = 5;
     return 77;
@@ -72,7 +78,7 @@ static bool p_over(struct up_processes *p, pid_t pid)
 static uint64_t p_waited(struct up_processes *p, pid_t pid)
 {
     (void)p, (void)pid;
-    return 0;
+    return stage.waits ? sim_storage(sim)->ops->monotonic(sim_storage(sim)) : 0;
 }
 
 static int p_reap(struct up_processes *p, pid_t pid)
@@ -91,11 +97,24 @@ static int p_next_signal(struct up_processes *p)
     return number;
 }
 
+/* Count what the service manager heard since the last time: that we live. */
+static void listen_for_life(void)
+{
+    char text[64];
+    ssize_t len = recv(stage.manager, text, sizeof text, MSG_DONTWAIT);
+
+    for (; len > 0; len = recv(stage.manager, text, sizeof text, MSG_DONTWAIT)) {
+        assert_memory_equal(text, "WATCHDOG=1", (size_t)len);
+        stage.signs++;
+    }
+}
+
 static void p_wait(struct up_processes *p, const struct up_link_watch *watches, size_t count, int timeout)
 {
     (void)p;
     assert_int_equal(count, 1);
     assert_int_equal(watches[0].link, 5);
+    listen_for_life();
     if (*stage.left)
         return;
     sim_advance(sim, (uint64_t)timeout);
@@ -149,8 +168,12 @@ static int enter(void **state)
 {
     struct up_supervisor *s = calloc(1, sizeof *s);
     struct up_error err;
+    int ends[2];
 
     memset(&stage, 0, sizeof stage);
+    if (!s || socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, ends) < 0)
+        return -1;
+    stage.manager = ends[0];
     stage.processes.ops = &ops;
     stage.left = "";
     config = (struct up_config){.path = (char *)"/etc/config.lua"};
@@ -160,7 +183,7 @@ static int enter(void **state)
                                 .verbosity = UP_QUIET,
                                 .storage = sim_storage(sim),
                                 .processes = &stage.processes,
-                                .notify = {.fd = -1}};
+                                .notify = {.fd = ends[1], .watchdog = 1}};
     *state = s;
     return up_child_new(&s->helper, s->processes, "files", UP_HELPER_HANG, &err);
 }
@@ -170,6 +193,8 @@ static int leave(void **state)
     struct up_supervisor *s = *state;
 
     up_child_free(s->helper);
+    close(s->notify.fd);
+    close(stage.manager);
     free(s);
     sim_free(sim);
     return 0;
@@ -208,6 +233,20 @@ static void one_that_hangs_is_killed_and_followed(void **state)
     assert_int_equal(helped(*state, two, &outcome, &err), 0);
     assert_int_equal(stage.started, 2);
     assert_int_equal(stage.killed, 1);
+    listen_for_life();
+    assert_int_equal(stage.signs, 2); /* one for each that said something */
+}
+
+/* What waits for a slow disk does not hang, and the service manager does not take us for dead. */
+static void one_that_waits_for_the_disk_keeps_us_alive(void **state)
+{
+    const struct helper two[] = {{.says = "beat\n", .hangs = true, .waits = true}, {.says = "done\n"}};
+    enum up_files_outcome outcome;
+    struct up_error err;
+
+    assert_int_equal(helped(*state, two, &outcome, &err), 0);
+    assert_int_equal(stage.killed, 1);
+    assert_in_range(stage.signs, UP_CHILD_WAIT_MS / 1000, UP_CHILD_WAIT_MS / 1000 + 2);
 }
 
 static void one_that_makes_progress_is_not_killed(void **state)
@@ -219,6 +258,7 @@ static void one_that_makes_progress_is_not_killed(void **state)
     assert_int_equal(helped(*state, one, &outcome, &err), 0);
     assert_int_equal(stage.started, 1);
     assert_int_equal(stage.killed, 0);
+    assert_true(stage.signs >= 100); /* a second each */
 }
 
 static void helpers_that_say_nothing_are_not_followed_for_ever(void **state)
@@ -270,6 +310,7 @@ int main(void)
         ON_STAGE(a_task_is_done_by_a_helper),
         ON_STAGE(it_says_what_failed),
         ON_STAGE(one_that_hangs_is_killed_and_followed),
+        ON_STAGE(one_that_waits_for_the_disk_keeps_us_alive),
         ON_STAGE(one_that_makes_progress_is_not_killed),
         ON_STAGE(helpers_that_say_nothing_are_not_followed_for_ever),
         ON_STAGE(one_that_cannot_be_started_is_told),
