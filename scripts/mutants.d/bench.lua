@@ -10,9 +10,10 @@ local M = {}
 
 -- A wrong program may not end: modules.lua has the seconds of the processor for
 -- each check, and none gets much more than it takes with the module as it is: FACTOR
--- times that and GRACE. Seconds of waiting besides: a machine that has much to do is
--- not taken for a check that noticed.
-local PATIENCE, FACTOR, GRACE = 600, 5, 2
+-- times that and GRACE. One that waits for ever has WAIT seconds more than ten times what the
+-- sound one took by the clock, and no more than PATIENCE: a machine that has much to do
+-- is not taken for a check that noticed.
+local PATIENCE, WAIT, FACTOR, GRACE = 600, 60, 5, 2
 local SKIPPED = 77 -- exit code of a check that cannot be asked here
 
 -- One too far ends the program, and what was never set is not zero by chance.
@@ -48,7 +49,7 @@ function M.new(build)
   local dir, top = output "mktemp -d":match "[^\n]+", output "pwd":match "[^\n]+"
   os.execute(("ln -s %s/lua %s/lua"):format(top, dir)) -- a program looks for its Lua modules beside itself
   return setmetatable({ build = build, dir = dir, top = top, commands = {}, originals = {}, sound = {},
-    seconds = {} }, Bench)
+    taken = {} }, Bench)
 end
 
 function Bench:command(target)
@@ -116,16 +117,16 @@ local SIGNALS = { child = true, processes_system = true, supervisor = true, supe
   supervisor_protocol = true, supervisor_trouble = true, orphans = true }
 
 -- Whether it fails, and with which exit code: 124 when it waited for too long.
-function Bench:fails(program, words, limit)
+function Bench:fails(program, words, limit, patience)
   local run = "cd %s && ulimit -v 4000000 && ulimit -t %d && timeout -k 1 %d %s %s %s >%s/out 2>&1 </dev/null;" ..
     " code=$?; times >%s/times; exit $code"
   local folder = modules.is_spec(words) and self.top or self.build
-  local ok, _, code = os.execute(run:format(folder, limit, PATIENCE, APART or "", program, words, self.dir, self.dir))
+  local ok, _, code = os.execute(run:format(folder, limit, patience, APART or "", program, words, self.dir, self.dir))
   return not ok and code ~= SKIPPED, code
 end
 
 -- Seconds of the processor that the last program took, with those that it waited for.
-function Bench:taken()
+function Bench:processor()
   local seconds = 0
   for minutes, rest in read(self.dir .. "/times"):match "\n(.*)":gmatch "(%d+)m([%d.]+)s" do
     seconds = seconds + 60 * tonumber(minutes) + tonumber(rest)
@@ -139,9 +140,10 @@ function Bench:is_sound(check, words, limit, module)
   local name = check .. words .. module
   if not self.sound[name] then
     local program = assert(self:link(check, self:sound_object(module), module))
-    local failed, code = self:fails(program, words, limit)
+    local began = os.time()
+    local failed, code = self:fails(program, words, limit, PATIENCE)
     self.sound[name] = not failed
-    self.seconds[check .. words] = not failed and self:taken() or nil
+    self.taken[check .. words] = not failed and { processor = self:processor(), clock = os.time() - began } or nil
     os.remove(program)
     if failed then
       local last = read(self.dir .. "/out"):match "([^\n]*)\n?$"
@@ -152,20 +154,21 @@ function Bench:is_sound(check, words, limit, module)
   return self.sound[name]
 end
 
--- At most this, and only a few times what a sound one takes.
-function Bench:limit(check, words, most, module)
-  if not self.seconds[check .. words] then self:is_sound(check, words, most, module) end
-  local seconds = self.seconds[check .. words]
-  return seconds and math.min(most, math.ceil(FACTOR * seconds) + GRACE) or most
+-- Seconds of the processor and by the clock that a wrong one may take.
+function Bench:limits(check, words, most, module)
+  if not self.taken[check .. words] then self:is_sound(check, words, most, module) end
+  local taken = self.taken[check .. words]
+  if not taken then return most, PATIENCE end
+  return math.min(most, math.ceil(FACTOR * taken.processor) + GRACE), math.min(PATIENCE, 10 * taken.clock + WAIT)
 end
 
 function Bench:notices(check, words, most, object, module)
-  local limit = self:limit(check, words, most, module)
+  local limit, patience = self:limits(check, words, most, module)
   local program = self:link(check, object, module)
   if not program then return nil end -- it names what there is not
-  local noticed = self:fails(program, words, limit)
+  local noticed = self:fails(program, words, limit, patience)
   -- Specs wait for processes, and a busy machine may fail one.
-  if noticed and modules.is_spec(words) then noticed = self:fails(program, words, limit) end
+  if noticed and modules.is_spec(words) then noticed = self:fails(program, words, limit, patience) end
   os.remove(program)
   return noticed and self:is_sound(check, words, most, module)
 end
