@@ -5,6 +5,7 @@
 #include "error.h"
 #include "helpers.h"
 #include "hotfix.h"
+#include "script_archive.h"
 
 /* device:hotfix_begin(package) -> true: its head is in device:spool(); its blocks can be carried then */
 static int m_begin(lua_State *L)
@@ -13,6 +14,27 @@ static int m_begin(lua_State *L)
     struct up_error err;
 
     return up_push_done(L, up_hotfix_begin(d, up_check_manifest(L, 2), &err), &err);
+}
+
+/* device:hotfix_bare() -> path of an empty folder, in which package.bare may make a hotfix that nobody signed, with its
+ * folder `spool`; hotfix_begin() takes it from there */
+static int m_bare(lua_State *L)
+{
+    char path[UP_PATH_SIZE];
+    struct up_error err;
+
+    if (up_hotfix_bare(up_check_device(L, 1), path, sizeof path, &err) < 0)
+        return up_push_fail(L, &err);
+    lua_pushstring(L, path);
+    return 1;
+}
+
+/* device:hotfix_bare_end() -> true: that folder is gone */
+static int m_bare_end(lua_State *L)
+{
+    struct up_error err;
+
+    return up_push_done(L, up_hotfix_bare_end(up_check_device(L, 1), &err), &err);
 }
 
 /* device:hotfix_finish(package) -> id of the complete folder, for the supervisor */
@@ -65,6 +87,8 @@ static void push_entry(lua_State *L, const struct up_device *d, const struct up_
     if (h->why[0])
         up_set_string(L, "message", h->why);
     up_set_string(L, "dir", up_hotfix_path(d, h->id, "", dir, sizeof dir));
+    if (up_hotfix_ledger_is_opaque(h))
+        up_set_string(L, "opaque", up_hotfix_path(d, h->id, UP_OPAQUE_NAME, dir, sizeof dir));
 }
 
 int up_push_hotfixes(lua_State *L, const struct up_device *d, struct up_error *err)
@@ -82,7 +106,8 @@ int up_push_hotfixes(lua_State *L, const struct up_device *d, struct up_error *e
 }
 
 /* device:hotfixes() -> {{id, name, version, state ("testing", "fresh", "applied", "undone", "dropped", "quarantined"),
- * sequence, time, message (why), dir (its folder)}, ...}, in the order of application */
+ * sequence, time, message (why), dir (its folder), opaque (path of its bytes, which are for a handler)}, ...}, in the order
+ * of application */
 static int m_hotfixes(lua_State *L)
 {
     struct up_error err;
@@ -91,6 +116,8 @@ static int m_hotfixes(lua_State *L)
 }
 
 const luaL_Reg up_hotfix_methods[] = {
-    {"hotfix_begin", m_begin}, {"hotfix_finish", m_finish}, {"hotfix_waiting", m_waiting},
-    {"hotfix_undo", m_undo},   {"hotfixes", m_hotfixes},    {NULL, NULL},
+    {"hotfix_begin", m_begin},       {"hotfix_bare", m_bare},
+    {"hotfix_bare_end", m_bare_end}, {"hotfix_finish", m_finish},
+    {"hotfix_waiting", m_waiting},   {"hotfix_undo", m_undo},
+    {"hotfixes", m_hotfixes},        {NULL, NULL},
 };

@@ -54,9 +54,10 @@ static int f_open(lua_State *L)
 }
 
 /* bare(options) -> maker | nil, message, code: the package that a bare archive of
- * files makes, which nobody signed. options: archive, dir (where it is unpacked for
+ * files makes, or a hotfix, which nobody signed. options: archive, dir (where it is unpacked for
  * a while), spool, project, product_key (hex of its hash), release, files_version,
- * user (of the process that unpacks), program (the host), trim */
+ * user (of the process that unpacks), program (the host), trim. Of a hotfix: hotfix_name, hotfix_version,
+ * base_script, base_core, base_files, lua, opaque; see bare_package.h */
 static int f_bare(lua_State *L)
 {
     struct up_bare_options o;
@@ -73,7 +74,14 @@ static int f_bare(lua_State *L)
                                  .product_key = up_field_string(L, 1, "product_key", ""),
                                  .release = up_field_string(L, 1, "release", ""),
                                  .files_version = up_field_string(L, 1, "files_version", ""),
-                                 .trim = up_field_boolean(L, 1, "trim", 0)};
+                                 .trim = up_field_boolean(L, 1, "trim", 0),
+                                 .hotfix_name = up_field_string(L, 1, "hotfix_name", NULL),
+                                 .hotfix_version = up_field_string(L, 1, "hotfix_version", NULL),
+                                 .base = {[UP_SCRIPT] = up_field_string(L, 1, "base_script", NULL),
+                                          [UP_CORE] = up_field_string(L, 1, "base_core", NULL),
+                                          [UP_FILES] = up_field_string(L, 1, "base_files", NULL)},
+                                 .lua = up_field_boolean(L, 1, "lua", 0),
+                                 .opaque = up_field_boolean(L, 1, "opaque", 0)};
     h = lua_newuserdatauv(L, sizeof *h, 0);
     h->bare = NULL;
     luaL_setmetatable(L, BARE);

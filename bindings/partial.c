@@ -34,20 +34,23 @@ static struct up_partial *check_open(lua_State *L)
     return h->partial;
 }
 
-/* open(path, key, source) -> partial | nil, message, code. source: of
- * update.native.source, not read yet; key: for what it is */
+/* open(path, key, source [, most]) -> partial | nil, message, code. source: of
+ * update.native.source, not read yet; key: for what it is; most: bytes, 1 GiB when absent */
 static int f_open(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1), *key = luaL_checkstring(L, 2);
     struct up_source *source = up_check_source(L, 3);
+    lua_Integer given = luaL_optinteger(L, 4, (lua_Integer)UP_PARTIAL_MAX);
+    uint64_t most = (uint64_t)given;
     struct handle *h = lua_newuserdatauv(L, sizeof *h, ANCHOR_SOURCE);
     struct up_error err;
 
+    luaL_argcheck(L, given > 0 && most <= UP_PARTIAL_MAX, 4, "out of range");
     h->partial = NULL;
     luaL_setmetatable(L, PARTIAL);
     lua_pushvalue(L, 3);
     lua_setiuservalue(L, -2, ANCHOR_SOURCE);
-    if (up_partial_open(&h->partial, up_storage_system(), path, key, source, &err) < 0)
+    if (up_partial_open(&h->partial, up_storage_system(), path, key, source, most, &err) < 0)
         return up_push_fail(L, &err);
     return 1;
 }

@@ -71,7 +71,7 @@ local binding_includes = {
   -- Its other half; whose manifest it takes; which a configuration names; the system's.
   device = { "device_settle", "roots", "running", "status" },
   device_trial = { "device" },      -- methods of the same type
-  device_hotfix = { "device", "hotfix" },
+  device_hotfix = { "device", "hotfix", "script_archive" },
   device_install = { "device", "package", "status" },
   status = { "device", "digest", "history" }, -- of a device, which names digests in hex
   transfer = { "package" },

@@ -99,7 +99,8 @@ end
 -- @tparam table s cli.session
 -- @tparam function report as in cli.checks
 function M.trust(s, report)
-  for _, prefix in ipairs(s.config.trust and s.config.trust.unsigned or {}) do
+  for _, entry in ipairs(s.config.trust and s.config.trust.unsigned or {}) do
+    local prefix = unsigned.prefix(entry)
     report("warn", "trust", ("%s: %s"):format(prefix, unsigned.risk(prefix)),
       prefix:find "^%a+:///" and "whoever can write there decides what is put in place, once it is installed by hand; "
       .. "sign packages if you can"

@@ -17,9 +17,10 @@ M.options = {
 }
 
 -- Of the help of both verbs.
-M.ARCHIVES = "PKG may also be a bare archive of files (NAME_VERSION.tar.gz), as a terminal gets it. Nobody signed it,\n"
-  .. "so it is taken only if an entry of `trust.unsigned` in the configuration covers its address: \"file:///dir/\"\n"
-  .. "for files of a directory, or the beginning of a URL. Its release is the running VERSION-FVERSION."
+M.ARCHIVES = "PKG may also be a bare archive of files (NAME_VERSION.tar.gz), as a terminal gets it, or a bare hotfix\n"
+  .. "(NAME_VERSION.zip or .bin). Nobody signed it, so it is taken only if an entry of `trust.unsigned` in the\n"
+  .. "configuration covers its address: \"file:///dir/\" for files of a directory, or the beginning of a URL. The\n"
+  .. "release that an archive makes is the running VERSION-FVERSION."
 
 --- @tparam string location URL or path
 -- @treturn string the same for a process with another working directory

@@ -189,7 +189,8 @@ static int set_up(struct up_pack *p, const struct up_pack_options *options, stru
     if (rc == 0 && options->hotfix)
         rc = add_part(p, UP_HOTFIX, options->hotfix, err);
     if (rc == 0 && options->hotfix)
-        up_script_archive_begin_hotfix(&p->hotfix, p->manifest.part[p->manifest.part_count - 1].size);
+        up_script_archive_begin(&p->hotfix, UP_ARCHIVE_OF_HOTFIX,
+                                p->manifest.part[p->manifest.part_count - 1].size);
     if (rc == 0 && options->core)
         rc = add_part(p, UP_CORE, options->core, err);
     if (rc == 0)

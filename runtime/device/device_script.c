@@ -152,7 +152,7 @@ static int begin_mending(struct up_device *d, struct up_error *err)
         return give_up(d, err);
     }
     if (up_storage_remove_tree(d->storage, mended, err) < 0 ||
-        up_unpack_open(&c->unpack, d->storage, archive, st.size, false, mended, err) < 0)
+        up_unpack_open(&c->unpack, d->storage, archive, st.size, UP_ARCHIVE_OF_SCRIPT, mended, err) < 0)
         return give_up(d, err);
     c->stage = UNPACK;
     return UP_AGAIN;

@@ -60,7 +60,7 @@ int up_generation_maker_open(struct up_generation_maker **out, struct up_storage
     m->storage = storage;
     if (up_generation_path(m->dir, script_dir, n, "", err) < 0 ||
         up_generation_path(m->unfinished, script_dir, n, ".new", err) < 0 || find_earlier(m, err) < 0 ||
-        up_unpack_open(&m->unpack, storage, spool, size, false, m->unfinished, err) < 0) {
+        up_unpack_open(&m->unpack, storage, spool, size, UP_ARCHIVE_OF_SCRIPT, m->unfinished, err) < 0) {
         up_generation_maker_close(m);
         return err->code;
     }

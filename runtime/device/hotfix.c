@@ -95,7 +95,7 @@ int up_hotfix_passed(struct up_device *d, bool started, struct up_error *err)
     up_hotfix_mark(d, h, h->lua ? UP_HOTFIX_FRESH : UP_HOTFIX_APPLIED, "");
     h->starts = h->lua && started;
     h->cuts = 0;
-    if (h->sequence > h->highest)
+    if (up_manifest_sequence_raises(h->sequence, h->highest))
         h->highest = h->sequence;
     if (!h->lua)
         drop_lower(d, &ledger, h);

@@ -37,9 +37,13 @@ struct up_manifest;
 UP_MUST_CHECK int up_hotfix_ledger(const struct up_device *d, struct up_hotfix_ledger *out,
                                    struct up_error *err);
 
-/* The verified head in <state>/tx is that of `m`, a hotfix: from now on its blocks can be
+/* The verified head in <state>/tx, or in the folder of up_hotfix_bare(), is that of `m`, a hotfix: from now on its blocks can be
  * fetched. Goes on where an earlier one of the same manifest ended. Errors: gates; UP_WRITE, UP_NOSPACE. */
 UP_MUST_CHECK int up_hotfix_begin(struct up_device *d, const struct up_manifest *m, struct up_error *err);
+/* An empty folder to make one that nobody signed in (bare_package.h), with the spool `spool`; and its end. Only what has
+ * an unsigned sequence is taken from there by up_hotfix_begin(). Errors: UP_WRITE, UP_NOSPACE. */
+UP_MUST_CHECK int up_hotfix_bare(const struct up_device *d, char *buf, size_t len, struct up_error *err);
+UP_MUST_CHECK int up_hotfix_bare_end(const struct up_device *d, struct up_error *err);
 /* 0 if that was done for this manifest. Errors: UP_NOTHING it was not. */
 UP_MUST_CHECK int up_hotfix_is_begun(const struct up_device *d, const struct up_manifest *m,
                                      struct up_error *err);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "digest.h"
 #include "error.h"
 #include "version.h"
 
@@ -42,6 +43,26 @@ const struct up_hotfix *up_hotfix_gate_tested(const struct up_hotfix_ledger *led
     return NULL;
 }
 
+/* What nobody signed is known by its bytes, and its version decides whether it is higher. */
+static int gate_unsigned(const struct up_manifest *m, const struct up_hotfix *known,
+                         const struct up_hotfix_ledger *ledger, struct up_error *err)
+{
+    char id[UP_HOTFIX_ID_SIZE];
+    const struct up_hotfix *same, *leads;
+
+    up_hex(m->digest, (UP_HOTFIX_ID_SIZE - 1) / 2, id);
+    same = up_hotfix_ledger_find_id((struct up_hotfix_ledger *)ledger, id);
+    if (same && same != known)
+        return up_fail(err, up_hotfix_ledger_is_in_force(same) ? UP_NOTHING : UP_INCOMPATIBLE,
+                       "the same bytes came as %s %s, which is %s", same->name, same->version,
+                       up_hotfix_ledger_state_name(same->state));
+    leads = up_hotfix_ledger_find_active((struct up_hotfix_ledger *)ledger, m->hotfix_name);
+    if (leads && up_version_compare(m->hotfix_version, leads->version) <= 0)
+        return up_fail(err, UP_INCOMPATIBLE, "version %s is not above %s, which is applied",
+                       m->hotfix_version, leads->version);
+    return 0;
+}
+
 /* The entry of that name and version. */
 static int gate_known(const struct up_manifest *m, const struct up_hotfix_ledger *ledger,
                       struct up_error *err)
@@ -57,6 +78,8 @@ static int gate_known(const struct up_manifest *m, const struct up_hotfix_ledger
                        known->why);
     if (known && known->state == UP_HOTFIX_UNDONE && known->by_owner)
         return up_fail(err, UP_INCOMPATIBLE, "%s %s was undone by the owner", known->name, known->version);
+    if (up_manifest_sequence_is_unsigned(m->sequence))
+        return gate_unsigned(m, known, ledger, err);
     if (m->sequence <= highest)
         return up_fail(err, UP_INCOMPATIBLE,
                        "sequence %" PRIu64 " is not above %" PRIu64 ", the highest of %s so far", m->sequence,

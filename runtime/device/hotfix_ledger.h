@@ -81,6 +81,12 @@ struct up_hotfix *up_hotfix_ledger_find_id(struct up_hotfix_ledger *ledger, cons
 /* Whether its folder holds what a later one in force needs to be undone. */
 bool up_hotfix_ledger_is_below(const struct up_hotfix_ledger *ledger, const struct up_hotfix *h);
 
+/* Nobody signed it, and its bytes are for a handler of the script: there is nothing of ours to undo. */
+static inline bool up_hotfix_ledger_is_opaque(const struct up_hotfix *h)
+{
+    return up_manifest_sequence_is_unsigned(h->sequence) && !h->lua && !h->files;
+}
+
 /* Whether it passed its test. */
 static inline bool up_hotfix_ledger_is_in_force(const struct up_hotfix *h)
 {

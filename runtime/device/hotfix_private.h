@@ -3,6 +3,7 @@
  *
  *   hotfix_move.c      from one ledger to the next, with the tree of files
  *   hotfix_stage.c     the folders; hotfix_signed.c whether they are what was signed
+ *   hotfix_unsigned.c  those that nobody signed
  *   hotfix_overlap.c   which lie on one another
  *   hotfix.c           a test, starts, undoing by order; hotfix_settle.c a start of the device
  */
@@ -15,6 +16,17 @@
 
 /* The folder that a manifest's hotfix has. */
 void up_hotfix_name(const struct up_manifest *m, char id[UP_HOTFIX_ID_SIZE]);
+/* The folder that those that nobody signed are made in. */
+#define UP_HOTFIX_BARE "bare"
+#define UP_HOTFIX_FOLDER_MODE 0711 /* the script's user finds its modules, and nothing else */
+/* Write down what it is, in the place of a signed head; `folder`: a path. Not durable before a sync of the folder. Errors:
+ * UP_WRITE, UP_NOSPACE. */
+UP_MUST_CHECK int up_hotfix_keep_unsigned(const struct up_device *d, const struct up_manifest *m,
+                                          const char *folder, struct up_error *err);
+bool up_hotfix_is_unsigned(const struct up_device *d, const char *folder);
+/* Errors: UP_MISSING, UP_UNTRUSTED, UP_WRITE. */
+UP_MUST_CHECK int up_hotfix_load_unsigned(const struct up_device *d, const char *folder,
+                                          struct up_manifest *m, struct up_error *err);
 /* The verified manifest of a folder, "new" included. Errors: UP_MISSING, UP_UNTRUSTED, UP_WRITE. */
 UP_MUST_CHECK int up_hotfix_load(const struct up_device *d, const char *folder, struct up_manifest *m,
                                  struct up_error *err);

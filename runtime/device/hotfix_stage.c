@@ -19,7 +19,7 @@
 #include "unpack.h"
 
 #define NEW "new"
-#define FOLDER_MODE 0711 /* the script's user finds its modules, and nothing else */
+#define SPOOL "hotfix.tar" /* its content */
 
 /* <state>/hotfix/<folder>/<name>; the last two may be "". */
 static const char *place(const struct up_device *d, const char *folder, const char *name,
@@ -54,11 +54,15 @@ int up_hotfix_load(const struct up_device *d, const char *folder, struct up_mani
 {
     char path[UP_PATH_SIZE];
     struct up_keyring *ring;
-    int rc = up_keyring_open(&ring, d->storage, d->config->keys, err);
+    int rc;
 
+    place(d, folder, "", path);
+    if (up_hotfix_is_unsigned(d, path))
+        return up_hotfix_load_unsigned(d, path, m, err);
+    rc = up_keyring_open(&ring, d->storage, d->config->keys, err);
     if (rc < 0)
         return rc;
-    rc = up_package_load_part(m, d->storage, ring, place(d, folder, "", path), UP_HOTFIX, err);
+    rc = up_package_load_part(m, d->storage, ring, path, UP_HOTFIX, err);
     up_keyring_free(ring);
     return rc;
 }
@@ -98,24 +102,54 @@ int up_hotfix_is_begun(const struct up_device *d, const struct up_manifest *m, s
     return 0;
 }
 
-/* Move the head from the spool of heads, which the next package will use, to our folder. */
-static int take_head(struct up_device *d, struct up_error *err)
+/* Move a file to our folder; `from`: the folder that it is in, below the state. */
+static int take(struct up_device *d, const char *from, const char *name, struct up_error *err)
+{
+    char path[UP_PATH_SIZE], to[UP_PATH_SIZE], below[64];
+
+    snprintf(below, sizeof below, "%s/%s", from, name);
+    up_device_path(d, below, path, sizeof path);
+    if (d->storage->ops->rename(d->storage, path, place(d, NEW, name, to)) < 0)
+        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: %s", path, strerror(errno));
+    return 0;
+}
+
+/* Of what nobody signed the content comes, too. */
+static int take_unsigned(struct up_device *d, const struct up_manifest *m, struct up_error *err)
+{
+    char to[UP_PATH_SIZE];
+
+    if (up_hotfix_keep_unsigned(d, m, place(d, NEW, "", to), err) < 0 ||
+        take(d, "hotfix/" UP_HOTFIX_BARE "/spool", "hotfix.idx", err) < 0 ||
+        take(d, "hotfix/" UP_HOTFIX_BARE "/spool", SPOOL, err) < 0)
+        return err->code;
+    return 0;
+}
+
+/* From the spool of heads, which the next package will use. */
+static int take_signed(struct up_device *d, struct up_error *err)
 {
     static const char *const names[] = {"hotfix.idx", "manifest.minisig", "manifest.json"};
-    char from[UP_PATH_SIZE], to[UP_PATH_SIZE];
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (take(d, "tx", names[i], err) < 0)
+            return err->code;
+    return 0;
+}
+
+/* Move the head to our folder. */
+static int take_head(struct up_device *d, const struct up_manifest *m, struct up_error *err)
+{
+    char to[UP_PATH_SIZE];
+    int rc;
 
     if (up_storage_remove_tree(d->storage, place(d, NEW, "", to), err) < 0 ||
-        up_storage_make_dir(d->storage, to, FOLDER_MODE, err) < 0)
+        up_storage_make_dir(d->storage, to, UP_HOTFIX_FOLDER_MODE, err) < 0)
         return err->code;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        up_device_path(d, "tx", from, sizeof from);
-        strcat(strcat(from, "/"), names[i]);
-        if (d->storage->ops->rename(d->storage, from, place(d, NEW, names[i], to)) < 0)
-            return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: %s", from, strerror(errno));
-    }
-    if (d->storage->ops->sync_dir(d->storage, place(d, NEW, "", to)) < 0)
-        return up_fail(err, UP_WRITE, "%s: %s", to, strerror(errno));
-    return 0;
+    rc = up_manifest_sequence_is_unsigned(m->sequence) ? take_unsigned(d, m, err) : take_signed(d, err);
+    if (rc == 0 && d->storage->ops->sync_dir(d->storage, to) < 0)
+        rc = up_fail(err, UP_WRITE, "%s: %s", to, strerror(errno));
+    return rc;
 }
 
 int up_hotfix_begin(struct up_device *d, const struct up_manifest *m, struct up_error *err)
@@ -125,10 +159,13 @@ int up_hotfix_begin(struct up_device *d, const struct up_manifest *m, struct up_
     char path[UP_PATH_SIZE];
 
     if (up_device_gates(d, m, &report, err) < 0 || up_hotfix_ledger(d, &ledger, err) < 0 ||
-        up_storage_make_dir(d->storage, place(d, "", "", path), FOLDER_MODE, err) < 0 ||
+        up_storage_make_dir(d->storage, place(d, "", "", path), UP_HOTFIX_FOLDER_MODE, err) < 0 ||
         up_hotfix_clean(d, &ledger, true, err) < 0)
         return err->code;
-    return up_hotfix_is_begun(d, m, err) == 0 ? 0 : take_head(d, err);
+    /* What nobody signed is there as a whole, and begins anew. */
+    if (!up_manifest_sequence_is_unsigned(m->sequence) && up_hotfix_is_begun(d, m, err) == 0)
+        return 0;
+    return take_head(d, m, err);
 }
 
 /* Read back from the medium what was written. */
@@ -157,13 +194,15 @@ static int read_back(struct up_device *d, const struct up_part *part, const char
     return rc < 0 ? rc : 0;
 }
 
-static int unpack(struct up_device *d, const struct up_part *part, const char *spool, struct up_error *err)
+static int unpack(struct up_device *d, const struct up_manifest *m, const char *spool, struct up_error *err)
 {
+    enum up_script_archive_kind kind = m->hotfix_opaque ? UP_ARCHIVE_OF_OPAQUE : UP_ARCHIVE_OF_HOTFIX;
     char tree[UP_PATH_SIZE];
     struct up_unpack *u;
     int rc;
 
-    if (up_unpack_open(&u, d->storage, spool, part->size, true, place(d, NEW, "tree", tree), err) < 0)
+    if (up_unpack_open(&u, d->storage, spool, up_manifest_part(m, UP_HOTFIX)->size, kind,
+                       place(d, NEW, "tree", tree), err) < 0)
         return err->code;
     do
         rc = up_unpack_step(u, err);
@@ -229,8 +268,8 @@ int up_hotfix_finish(struct up_device *d, const struct up_manifest *m, char id[U
     if (up_hotfix_is_begun(d, m, err) < 0)
         return err->code;
     up_hotfix_name(m, id);
-    place(d, NEW, "hotfix.tar", spool);
-    if (read_back(d, part, spool, err) < 0 || unpack(d, part, spool, err) < 0 || check_files(d, m, err) < 0)
+    place(d, NEW, SPOOL, spool);
+    if (read_back(d, part, spool, err) < 0 || unpack(d, m, spool, err) < 0 || check_files(d, m, err) < 0)
         return err->code;
     d->storage->ops->unlink(d->storage, spool);
     return name_folder(d, id, err);

@@ -76,6 +76,7 @@ struct up_source_identity {
     uint64_t size;                                          /* bytes; UINT64_MAX unknown */
 };
 /* Whether it said anything by which the object is known again. */
+bool up_source_http_is(const struct up_source *s);
 bool up_source_http_identity(const struct up_source *s, struct up_source_identity *out);
 /* Before the first read: it must be this object, or reading fails with UP_CORRUPT. */
 void up_source_http_expect(struct up_source *s, const struct up_source_identity *id);

@@ -24,8 +24,8 @@ struct up_partial {
     char path[UP_PATH_SIZE];
     char key[UP_PARTIAL_KEY_MAX + 1];
     int file;
-    bool recorded; /* PATH.from describes the file */
-    uint64_t have, synced;
+    bool recorded;               /* PATH.from describes the file */
+    uint64_t have, synced, most; /* bytes; most: that it may become */
     uint8_t chunk[CHUNK];
 };
 
@@ -107,7 +107,7 @@ static int write_record(struct up_partial *p, struct up_error *err)
     int len;
 
     p->recorded = true;
-    if (!p->source->remote || !up_source_http_identity(p->source, &id))
+    if (!up_source_http_is(p->source) || !up_source_http_identity(p->source, &id))
         return 0;
     len = snprintf(text, sizeof text, "%s\n%s\n%s\n%s\n%" PRIu64 "\n", first, p->key, id.tag, id.modified,
                    id.size);
@@ -121,7 +121,7 @@ static int resume(struct up_partial *p, struct up_error *err)
     char record[UP_PATH_SIZE + SUFFIX_ROOM];
 
     p->have = p->synced = up_partial_size(p->storage, p->path);
-    p->recorded = p->have > 0 && p->source->remote && read_record(p, &id) && p->have <= id.size;
+    p->recorded = p->have > 0 && up_source_http_is(p->source) && read_record(p, &id) && p->have <= id.size;
     if (p->recorded) {
         up_source_http_expect(p->source, &id);
         return 0;
@@ -136,7 +136,7 @@ static int resume(struct up_partial *p, struct up_error *err)
 }
 
 int up_partial_open(struct up_partial **out, struct up_storage *storage, const char *path, const char *key,
-                    struct up_source *source, struct up_error *err)
+                    struct up_source *source, uint64_t most, struct up_error *err)
 {
     struct up_partial *p;
     int rc;
@@ -148,6 +148,7 @@ int up_partial_open(struct up_partial **out, struct up_storage *storage, const c
         return up_fail(err, UP_INTERNAL, "%s: out of memory", path);
     p->storage = storage;
     p->source = source;
+    p->most = most;
     strcpy(p->path, path);
     strcpy(p->key, key);
     p->file = storage->ops->open(storage, path, UP_CREATE, 0600);
@@ -169,8 +170,8 @@ static int make_durable(struct up_partial *p, struct up_error *err)
 
 static int keep(struct up_partial *p, size_t len, struct up_error *err)
 {
-    if (p->have + len > UP_PARTIAL_MAX)
-        return up_fail(err, UP_UNTRUSTED, "%s: more than %" PRIu64 " bytes", p->path, UP_PARTIAL_MAX);
+    if (p->have + len > p->most)
+        return up_fail(err, UP_UNTRUSTED, "%s: more than %" PRIu64 " bytes", p->path, p->most);
     if (!p->recorded && write_record(p, err) < 0)
         return err->code;
     if (p->storage->ops->pwrite(p->storage, p->file, p->chunk, len, p->have) < 0)

@@ -227,6 +227,11 @@ static void source_close(struct up_source *s)
 
 static const struct up_source_ops ops = {.read = source_read, .want = source_want, .close = source_close};
 
+bool up_source_http_is(const struct up_source *s)
+{
+    return s->ops == &ops;
+}
+
 int up_source_http(struct up_source **out, struct up_loop *loop, const char *url,
                    const struct up_fetch_options *options, struct up_error *err)
 {

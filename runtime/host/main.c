@@ -4,6 +4,7 @@
  *
  *     moult --policy [USER]               runtime/policy/sandbox.c
  *     moult --unpack [USER]               runtime/package/bare_child.c
+ *     moult --unpack-hotfix [USER]        the same
  *     moult --agent -c CONFIG [-q|-v]     lua/update/agent/init.lua
  *     moult --files TASK -c CONFIG        runtime/supervise/files_helper.c
  *     moult --script DIR OVERLAYS STATE SLOT_A SLOT_B JOURNAL_DIR HEARTBEAT MEMORY [USER [GROUP... | -]]
@@ -94,7 +95,12 @@ static int mode_policy(int argc, char **argv)
  * for leaks would fail. */
 static int mode_unpack(int argc, char **argv)
 {
-    _exit(up_bare_child_main(argc > 0 ? argv[0] : NULL));
+    _exit(up_bare_child_main(false, argc > 0 ? argv[0] : NULL));
+}
+
+static int mode_unpack_hotfix(int argc, char **argv)
+{
+    _exit(up_bare_child_main(true, argc > 0 ? argv[0] : NULL));
 }
 
 /* What the supervisor gave us must not reach programs that we start. */
@@ -237,9 +243,9 @@ int main(int argc, char **argv)
         const char *word;
         int (*run)(int argc, char **argv);
     } modes[] = {
-        {"--policy", mode_policy}, {"--unpack", mode_unpack}, {"--agent", mode_agent},
-        {"--files", mode_files},   {"--script", mode_script}, {"--test", mode_test},
-        {"run", mode_run},
+        {"--policy", mode_policy}, {"--unpack", mode_unpack}, {"--unpack-hotfix", mode_unpack_hotfix},
+        {"--agent", mode_agent},   {"--files", mode_files},   {"--script", mode_script},
+        {"--test", mode_test},     {"run", mode_run},
     };
     struct sigaction quiet = {.sa_handler = ignore, .sa_flags = SA_RESTART};
 

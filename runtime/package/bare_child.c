@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "archive_reader.h"
@@ -101,9 +102,9 @@ static int pass_content(struct up_archive_reader *reader, struct up_error *err)
     return (int)n;
 }
 
-static int pass_all(struct up_archive_reader *reader, struct up_error *err)
+static int pass_all(struct up_archive_reader *reader, bool hotfix, struct up_error *err)
 {
-    struct up_bare_look look = {.has_ini = false};
+    struct up_bare_look look = {.hotfix = hotfix};
     struct up_archive_entry entry;
     const char *name;
     int rc;
@@ -121,7 +122,7 @@ static int pass_all(struct up_archive_reader *reader, struct up_error *err)
     return rc < 0 ? rc : up_bare_look_end(&look, err);
 }
 
-int up_bare_child_main(const char *user)
+int up_bare_child_main(bool hotfix, const char *user)
 {
     static const struct up_storage_ops ops = {
         .open = open_input, .close = close_input, .pread = read_input, .stat_file = tell_input};
@@ -134,13 +135,16 @@ int up_bare_child_main(const char *user)
     off_t end = lseek(0, 0, SEEK_END);
     int rc;
 
-    up_bare_look_limits(&limits);
+    /* A zip has local times, and the file that describes the zone will be out of reach, too. */
+    setenv("TZ", "UTC0", 1);
+    tzset();
+    up_bare_look_limits(&limits, hotfix);
     input.size = end > 0 ? (uint64_t)end : 0;
     rc = up_sandbox_lock_for(user, UP_BARE_CPU, &err);
     if (rc == 0)
         rc = up_archive_reader_open(&reader, &input.base, "archive", &limits, &err);
     if (rc == 0) {
-        rc = pass_all(reader, &err);
+        rc = pass_all(reader, hotfix, &err);
         up_archive_reader_close(reader);
     }
     if (locale)

@@ -30,7 +30,7 @@ static int unpack(struct up_bare_look *look, struct up_storage *storage, const c
     struct up_archive_reader *reader;
     int rc;
 
-    up_bare_look_limits(&limits);
+    up_bare_look_limits(&limits, false);
     rc = up_archive_reader_open(&reader, storage, archive, &limits, err);
     if (rc < 0)
         return rc;
@@ -48,7 +48,7 @@ static int unpack(struct up_bare_look *look, struct up_storage *storage, const c
 int up_bare_files_open(struct up_tree_tar **out, struct up_storage *storage, const char *archive,
                        const char *dir, struct up_files_blanks *blanks, struct up_error *err)
 {
-    struct up_bare_look look = {.has_ini = false};
+    struct up_bare_look look = {.hotfix = false};
     char folder[UP_PATH_SIZE];
     struct up_error ignored;
     int rc = up_storage_remove_tree(storage, dir, err);

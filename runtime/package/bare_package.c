@@ -13,6 +13,7 @@
 #include "index.h"
 #include "manifest.h"
 #include "package.h"
+#include "script_archive.h"
 #include "storage.h"
 #include "tree_tar.h"
 
@@ -20,14 +21,15 @@
 #define CHUNK 65536
 #define SPOOL_ROOM 32 /* bytes for the names of what lies in it */
 
-enum state { HASH, UNPACK, FOLDER, BLOCKS, HEAD, DONE };
+enum state { HASH, MOVE, UNPACK, FOLDER, BLOCKS, HEAD, DONE };
 
 struct up_bare_package {
     struct up_storage *storage;
     enum state state;
     char archive[UP_PATH_SIZE], dir[UP_PATH_SIZE], spool[UP_PATH_SIZE];
     char program[UP_PATH_SIZE], user[UP_NAME_SIZE];
-    int file;    /* the archive, then files.tar; -1: none */
+    bool lua;    /* see the options */
+    int file;    /* the archive, then the content; -1: none */
     uint64_t at; /* in it */
     struct up_digest *digest;
     struct up_bare_unpack *unpack;
@@ -71,12 +73,19 @@ static int copy_options(struct up_bare_package *b, const struct up_bare_options 
         {m->product_key, sizeof m->product_key, o->product_key, "product key"},
         {m->release, sizeof m->release, o->release, "release"},
         {m->files_version, sizeof m->files_version, o->files_version, "version"},
+        {m->hotfix_name, sizeof m->hotfix_name, o->hotfix_name, "name"},
+        {m->hotfix_version, sizeof m->hotfix_version, o->hotfix_version, "version"},
+        {m->base[UP_SCRIPT], sizeof m->base[UP_SCRIPT], o->base[UP_SCRIPT], "version"},
+        {m->base[UP_CORE], sizeof m->base[UP_CORE], o->base[UP_CORE], "version"},
+        {m->base[UP_FILES], sizeof m->base[UP_FILES], o->base[UP_FILES], "version"},
     };
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < sizeof texts / sizeof *texts; i++)
         rc = copy_text(texts[i].out, texts[i].size, texts[i].text, texts[i].what, err);
     b->blanks.remove = o->trim;
+    b->lua = o->lua;
+    m->hotfix_opaque = o->opaque;
     return rc;
 }
 
@@ -105,11 +114,23 @@ int up_bare_package_fd(const struct up_bare_package *b)
     return b->state == UNPACK ? up_bare_unpack_fd(b->unpack) : -1;
 }
 
+static bool is_hotfix(const struct up_bare_package *b)
+{
+    return b->manifest.hotfix_name[0];
+}
+
 static void close_file(struct up_bare_package *b)
 {
     if (b->file >= 0)
         b->storage->ops->close(b->storage, b->file);
     b->file = -1;
+}
+
+static int start_unpack(struct up_bare_package *b, struct up_error *err)
+{
+    b->state = UNPACK;
+    return up_bare_unpack_start(&b->unpack, b->storage, b->program, b->user[0] ? b->user : NULL, b->archive,
+                                b->dir, is_hotfix(b), err);
 }
 
 /* Compute the SHA-256 of the archive, then start the process that unpacks it. */
@@ -128,6 +149,8 @@ static int step_hash(struct up_bare_package *b, struct up_error *err)
             return cannot(b, b->archive, "read", err);
         up_digest_update(b->digest, chunk, (size_t)n);
         b->size += (uint64_t)n;
+        if (is_hotfix(b) && b->size > UP_HOTFIX_MAX)
+            return up_fail(err, UP_UNTRUSTED, "more than the %u bytes that a hotfix may have", UP_HOTFIX_MAX);
     }
     if (n > 0)
         return UP_AGAIN;
@@ -135,9 +158,25 @@ static int step_hash(struct up_bare_package *b, struct up_error *err)
     up_digest_final(b->digest, whole);
     memcpy(b->manifest.digest, whole, sizeof b->manifest.digest);
     b->manifest.sequence = up_manifest_sequence_unsigned(b->manifest.digest);
-    b->state = UNPACK;
-    return up_bare_unpack_start(&b->unpack, b->storage, b->program, b->user[0] ? b->user : NULL, b->archive,
-                                b->dir, err);
+    if (!b->manifest.hotfix_opaque)
+        return start_unpack(b, err);
+    b->state = MOVE;
+    return 0;
+}
+
+/* What is not unpacked is the only file of its folder. */
+static int step_move(struct up_bare_package *b, struct up_error *err)
+{
+    char path[UP_PATH_SIZE + sizeof UP_OPAQUE_NAME];
+
+    snprintf(path, sizeof path, "%s/%s", b->dir, UP_OPAQUE_NAME);
+    if (up_storage_remove_tree(b->storage, b->dir, err) < 0 ||
+        up_storage_make_dir(b->storage, b->dir, 0700, err) < 0)
+        return err->code;
+    if (b->storage->ops->rename(b->storage, b->archive, path) < 0)
+        return cannot(b, path, "rename", err);
+    b->state = FOLDER;
+    return 0;
 }
 
 static int step_unpack(struct up_bare_package *b, struct up_error *err)
@@ -158,6 +197,15 @@ static const char *spool_path(const struct up_bare_package *b, const char *name,
     return path;
 }
 
+/* The content, or its index. */
+static const char *part_path(const struct up_bare_package *b, const char *end, char path[UP_PATH_SIZE])
+{
+    char name[SPOOL_ROOM - 1];
+
+    snprintf(name, sizeof name, "%s%s", up_manifest_part_name(b->manifest.part[0].kind), end);
+    return spool_path(b, name, path);
+}
+
 /* Remove the head of another package, which would be taken for this one's. */
 static int clear_spool(struct up_bare_package *b, struct up_error *err)
 {
@@ -171,20 +219,53 @@ static int clear_spool(struct up_bare_package *b, struct up_error *err)
     return 0;
 }
 
-/* The folder is checked like that of a signed package. A fault here is the sender's. */
+/* The content of a files part is checked like that of a signed package. */
+static int open_files(struct up_bare_package *b, struct up_error *err)
+{
+    if (up_files_folder_open(&b->tree, b->storage, b->dir, "archive", &b->blanks, err) < 0)
+        return err->code;
+    return clear_spool(b, err);
+}
+
+/* Its files are checked when the device unpacks it (hotfix_files.h). */
+static int open_hotfix(struct up_bare_package *b, struct up_error *err)
+{
+    bool modules = false, files = false;
+
+    if (up_storage_remove_tree(b->storage, b->spool, err) < 0 ||
+        up_storage_make_dir(b->storage, b->spool, 0700, err) < 0 ||
+        up_tree_tar_open(&b->tree, b->storage, b->dir, err) < 0)
+        return err->code;
+    if (up_tree_tar_size(b->tree) > UP_HOTFIX_MAX)
+        return up_fail(err, UP_UNTRUSTED, "more than the %u bytes that a hotfix may have", UP_HOTFIX_MAX);
+    for (size_t i = 0; up_tree_tar_name(b->tree, i); i++) {
+        modules = modules || strncmp(up_tree_tar_name(b->tree, i), "lua/", 4) == 0;
+        files = files || strncmp(up_tree_tar_name(b->tree, i), "files/", 6) == 0;
+    }
+    if (!b->manifest.hotfix_opaque && !modules && !files)
+        return up_fail(err, UP_UNTRUSTED, "has neither lua/ nor files/");
+    if (!b->lua && (modules || up_tree_tar_has(b->tree, "test.lua")))
+        return up_fail(
+            err, UP_UNTRUSTED,
+            "has Lua, and its entry in trust.unsigned of the configuration does not say lua = true");
+    b->manifest.hotfix_files = files;
+    return 0;
+}
+
+/* A fault here is the sender's. */
 static int step_folder(struct up_bare_package *b, struct up_error *err)
 {
     struct up_manifest *m = &b->manifest;
     struct up_part *part = &m->part[0];
     char path[UP_PATH_SIZE];
-    int rc = up_files_folder_open(&b->tree, b->storage, b->dir, "archive", &b->blanks, err);
+    int rc = is_hotfix(b) ? open_hotfix(b, err) : open_files(b, err);
 
     if (rc == UP_USAGE)
         err->code = rc = UP_UNTRUSTED;
-    if (rc < 0 || clear_spool(b, err) < 0)
-        return err->code;
+    if (rc < 0)
+        return rc;
     m->part_count = 1;
-    part->kind = UP_FILES;
+    part->kind = is_hotfix(b) ? UP_HOTFIX : UP_FILES;
     part->size = part->data_size = up_tree_tar_size(b->tree);
     part->block_size = UP_BLOCK_DEFAULT;
     b->head.block_size = part->block_size;
@@ -195,7 +276,7 @@ static int step_folder(struct up_bare_package *b, struct up_error *err)
     b->content = malloc(part->block_size);
     if (!b->index || !b->content)
         return up_fail(err, UP_INTERNAL, "%s: out of memory", b->archive);
-    b->file = b->storage->ops->open(b->storage, spool_path(b, "files.tar", path), UP_WRITE_ONLY_NEW, 0600);
+    b->file = b->storage->ops->open(b->storage, part_path(b, ".tar", path), UP_WRITE_ONLY_NEW, 0600);
     if (b->file < 0)
         return cannot(b, path, "create", err);
     b->state = BLOCKS;
@@ -233,8 +314,8 @@ static int step_head(struct up_bare_package *b, struct up_error *err)
     close_file(b);
     up_index_put_head(b->index, &b->head);
     up_sha256(b->index, (size_t)part->index_size, part->index_digest);
-    if (up_storage_write_file(b->storage, spool_path(b, "files.idx", path), b->index,
-                              (size_t)part->index_size, 0644, err) < 0)
+    if (up_storage_write_file(b->storage, part_path(b, ".idx", path), b->index, (size_t)part->index_size,
+                              0644, err) < 0)
         return err->code;
     up_tree_tar_close(b->tree);
     b->tree = NULL;
@@ -247,11 +328,9 @@ static int step_head(struct up_bare_package *b, struct up_error *err)
 
 int up_bare_package_step(struct up_bare_package *b, struct up_error *err)
 {
-    static int (*const steps[])(struct up_bare_package *, struct up_error *) = {[HASH] = step_hash,
-                                                                                [UNPACK] = step_unpack,
-                                                                                [FOLDER] = step_folder,
-                                                                                [BLOCKS] = step_block,
-                                                                                [HEAD] = step_head};
+    static int (*const steps[])(struct up_bare_package *, struct up_error *) = {
+        [HASH] = step_hash,     [MOVE] = step_move,    [UNPACK] = step_unpack,
+        [FOLDER] = step_folder, [BLOCKS] = step_block, [HEAD] = step_head};
     int rc = b->state == DONE ? 0 : steps[b->state](b, err);
 
     if (rc < 0)
@@ -281,7 +360,7 @@ void up_bare_package_close(struct up_bare_package *b)
     close_file(b);
     up_bare_unpack_close(b->unpack);
     up_tree_tar_close(b->tree);
-    if (b->state >= UNPACK && b->state != DONE)
+    if (b->state > HASH && b->state != DONE)
         (void)!up_storage_remove_tree(b->storage, b->dir, &ignored);
     up_digest_free(b->digest);
     up_package_free(b->package);

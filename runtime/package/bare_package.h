@@ -19,6 +19,7 @@
 #include <stdbool.h>
 
 #include "error.h"
+#include "manifest.h"
 
 struct up_bare_package;
 struct up_package;
@@ -28,10 +29,15 @@ struct up_bare_options {
     const char *program, *user;        /* of the process that unpacks; see up_bare_unpack_start() */
     const char *archive;               /* path */
     const char *dir;                   /* where it is unpacked temporarily; removed at the end */
-    const char *spool;                 /* an existing directory */
+    const char *spool;                 /* an existing directory, unless it is a hotfix */
     const char *project, *product_key; /* the device's own; the key as SHA-256 hex */
     const char *release, *files_version;
     bool trim; /* remove spaces around '/' in update.ini */
+    /* Of a hotfix; else absent. Then `release` and `files_version` are absent, and the spool is made anew. */
+    const char *hotfix_name, *hotfix_version;
+    const char *base[UP_RELEASE_PARTS]; /* versions that run: it ends with them */
+    bool lua;                           /* modules and test.lua are accepted */
+    bool opaque;                        /* the bytes are for a handler of the script, and not unpacked */
 };
 
 /* Strings are copied. Errors: UP_USAGE one is too long; those of up_bare_unpack_start(). */

@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 #include "bare_child.h"
+#include "bare_look.h"
 #include "bytes.h"
 #include "confined.h"
 #include "error.h"
+#include "manifest.h"
 #include "printable.h"
 #include "program.h"
 #include "storage.h"
@@ -26,6 +28,7 @@
 struct up_bare_unpack {
     struct up_storage *storage;
     char dir[UP_PATH_SIZE];
+    bool hotfix;
     pid_t pid; /* 0 once reaped */
     int status;
     int from;       /* our end of its pipe; -1 once closed */
@@ -68,7 +71,8 @@ static int start(struct up_bare_unpack *u, const char *program, const char *user
     if (!why && (flags < 0 || fcntl(u->from, F_SETFL, flags | O_NONBLOCK) < 0))
         why = errno;
     if (!why)
-        why = up_confined_start(&u->pid, program, "--unpack", user, in, ends[1]);
+        why = up_confined_start(&u->pid, program, u->hotfix ? "--unpack-hotfix" : "--unpack", user, in,
+                                ends[1]);
     if (why)
         u->pid = 0;
     if (ends[1] >= 0)
@@ -78,7 +82,8 @@ static int start(struct up_bare_unpack *u, const char *program, const char *user
 }
 
 int up_bare_unpack_start(struct up_bare_unpack **out, struct up_storage *storage, const char *program,
-                         const char *user, const char *archive, const char *dir, struct up_error *err)
+                         const char *user, const char *archive, const char *dir, bool hotfix,
+                         struct up_error *err)
 {
     struct up_bare_unpack *u = calloc(1, sizeof *u);
     int rc = 0;
@@ -86,6 +91,7 @@ int up_bare_unpack_start(struct up_bare_unpack **out, struct up_storage *storage
     if (!u)
         return up_fail(err, UP_INTERNAL, "%s: out of memory", archive);
     u->storage = storage;
+    u->hotfix = hotfix;
     u->from = u->file = -1;
     u->heard = storage->ops->monotonic(storage);
     if ((size_t)snprintf(u->dir, sizeof u->dir, "%s", dir) >= sizeof u->dir)
@@ -116,27 +122,47 @@ static int close_file(struct up_bare_unpack *u, struct up_error *err)
     return 0;
 }
 
-/* Whether the folder of a files part can have this name. */
-static bool is_name(const char *name, size_t len)
+/* Whether the folder of a files part, or of a hotfix, can have this name. */
+static bool is_name(const struct up_bare_unpack *u, const char *name, size_t len)
 {
+    if (u->hotfix)
+        return strlen(name) == len && up_bare_look_is_hotfix_name(name);
     return len > 0 && len <= UP_UPDATE_INI_NAME_MAX && strlen(name) == len && !strchr(name, '/') &&
            strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
+/* The directories above a file. */
+static int make_dirs(struct up_bare_unpack *u, char *path, struct up_error *err)
+{
+    for (char *at = strchr(path + strlen(u->dir) + 1, '/'); at; at = strchr(at + 1, '/')) {
+        int made;
+
+        *at = '\0';
+        made = u->storage->ops->mkdir(u->storage, path, 0700);
+        if (made < 0 && errno != EEXIST)
+            return cannot(u, path, err);
+        *at = '/';
+    }
+    return 0;
+}
+
 static int take_name(struct up_bare_unpack *u, const uint8_t *bytes, size_t len, struct up_error *err)
 {
-    char name[UP_UPDATE_INI_NAME_MAX + 1] = "", path[UP_PATH_SIZE + sizeof name];
+    char name[UP_BARE_NAME_MAX + 1] = "", path[UP_PATH_SIZE + sizeof name];
 
     if (close_file(u, err) < 0)
         return err->code;
     if (len < sizeof name)
         memcpy(name, bytes, len);
-    if (!is_name(name, len) || ++u->files > UP_UPDATE_INI_LINES_MAX + 1)
-        return up_fail(err, UP_UNTRUSTED, "%s: a name that no update.ini can have, or too many", name);
+    if (!is_name(u, name, len) || ++u->files > UP_UPDATE_INI_LINES_MAX + 1)
+        return up_fail(err, UP_UNTRUSTED, "%s: a name that no %s can have, or too many", name,
+                       u->hotfix ? "hotfix" : UP_UPDATE_INI);
     snprintf(path, sizeof path, "%s/%s", u->dir, name);
+    if (make_dirs(u, path, err) < 0)
+        return err->code;
     u->file = u->storage->ops->open(u->storage, path, UP_WRITE_ONLY_NEW, 0600);
     u->at = 0;
-    if (u->file < 0 && errno == EEXIST)
+    if (u->file < 0 && (errno == EEXIST || errno == EISDIR || errno == ENOTDIR))
         return up_fail(err, UP_UNTRUSTED, "%s: two files of that name", name);
     return u->file < 0 ? cannot(u, name, err) : 0;
 }
@@ -144,7 +170,7 @@ static int take_name(struct up_bare_unpack *u, const uint8_t *bytes, size_t len,
 static int take_content(struct up_bare_unpack *u, const uint8_t *bytes, size_t len, struct up_error *err)
 {
     u->bytes += len;
-    if (u->file < 0 || u->bytes > UP_BARE_BYTES)
+    if (u->file < 0 || u->bytes > (u->hotfix ? UP_HOTFIX_MAX : UP_BARE_BYTES))
         return up_fail(err, UP_UNTRUSTED, "content without a file, or too much of it");
     if (u->storage->ops->pwrite(u->storage, u->file, bytes, len, u->at) < 0)
         return cannot(u, "write", err);

@@ -1,5 +1,5 @@
 /*
- * bare_unpack.h -- unpack a bare archive into a flat folder.
+ * bare_unpack.h -- unpack a bare archive into a folder, which is flat unless it is that of a hotfix.
  *
  * A confined process (bare_child.h) reads the archive. This side writes the files
  * that it sends into a new directory. It does not trust them: names, number and
@@ -10,6 +10,8 @@
  */
 #ifndef UP_BARE_UNPACK_H
 #define UP_BARE_UNPACK_H
+
+#include <stdbool.h>
 
 #include "error.h"
 
@@ -27,7 +29,7 @@ struct up_bare_unpack;
  */
 UP_MUST_CHECK int up_bare_unpack_start(struct up_bare_unpack **out, struct up_storage *storage,
                                        const char *program, const char *user, const char *archive,
-                                       const char *dir, struct up_error *err);
+                                       const char *dir, bool hotfix, struct up_error *err);
 int up_bare_unpack_fd(const struct up_bare_unpack *u); /* readable if there is something to do */
 
 /* 0: the folder is complete; UP_AGAIN: call again when the descriptor is readable, or after a second.

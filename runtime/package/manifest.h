@@ -98,7 +98,8 @@ struct up_manifest {
     char files_version[UP_VERSION_SIZE]; /* with a files part; else "" */
     /* With a hotfix part, which is then the only one; else "". */
     char hotfix_name[UP_HOTFIX_SIZE], hotfix_version[UP_HOTFIX_SIZE];
-    bool hotfix_files;                          /* it changes files, too */
+    bool hotfix_files;  /* it changes files, too */
+    bool hotfix_opaque; /* of what nobody signed, and not in the text: it is one file, for a handler */
     char base[UP_RELEASE_PARTS][UP_RANGE_SIZE]; /* versions that it is made for, by part; "": any */
     char requires_core[UP_NAME_SIZE];           /* "" when nothing is required */
     uint64_t requires_version;

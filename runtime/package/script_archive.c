@@ -5,17 +5,11 @@
 #include "error.h"
 #include "update_ini.h"
 
-void up_script_archive_begin(struct up_script_archive *a, uint64_t size)
+void up_script_archive_begin(struct up_script_archive *a, enum up_script_archive_kind kind, uint64_t size)
 {
     memset(a, 0, sizeof *a);
-    up_tar_reader_begin(&a->tar, "script", size);
-}
-
-void up_script_archive_begin_hotfix(struct up_script_archive *a, uint64_t size)
-{
-    memset(a, 0, sizeof *a);
-    a->hotfix = true;
-    up_tar_reader_begin(&a->tar, "hotfix", size);
+    a->kind = kind;
+    up_tar_reader_begin(&a->tar, kind == UP_ARCHIVE_OF_SCRIPT ? "script" : "hotfix", size);
 }
 
 /* Whether `name`, below lua/, is a module that no hotfix replaces, or below one. */
@@ -57,6 +51,14 @@ static int check_hotfix(struct up_script_archive *a, const struct up_tar_entry *
     return up_fail(err, UP_UNTRUSTED, "hotfix: %s: only lua/, files/ and test.lua may be in it", name);
 }
 
+static int check_opaque(struct up_script_archive *a, const struct up_tar_entry *entry, struct up_error *err)
+{
+    a->has_main = !entry->directory && strcmp(entry->name, UP_OPAQUE_NAME) == 0;
+    return a->has_main
+               ? 0
+               : up_fail(err, UP_UNTRUSTED, "hotfix: %s: only " UP_OPAQUE_NAME " may be in it", entry->name);
+}
+
 /* Names ascend, so those below a directory follow it directly: only members
  * whose names are a prefix of the last name can still be a parent. */
 static bool has_parent(struct up_script_archive *a, const char *name)
@@ -82,9 +84,12 @@ static int take_member(struct up_script_archive *a, const struct up_tar_entry *e
     strcpy(a->last, entry->name);
     a->length[a->starts] = (uint16_t)strlen(entry->name);
     a->directory[a->starts++] = entry->directory;
-    if (!entry->directory && strcmp(entry->name, "main.lua") == 0)
-        a->has_main = a->has_main || !a->hotfix;
-    return a->hotfix ? check_hotfix(a, entry, err) : 0;
+    if (a->kind == UP_ARCHIVE_OF_HOTFIX)
+        return check_hotfix(a, entry, err);
+    if (a->kind == UP_ARCHIVE_OF_OPAQUE)
+        return check_opaque(a, entry, err);
+    a->has_main = a->has_main || (!entry->directory && strcmp(entry->name, "main.lua") == 0);
+    return 0;
 }
 
 int up_script_archive_feed(struct up_script_archive *a, const uint8_t *bytes, size_t len,
@@ -110,7 +115,9 @@ int up_script_archive_end(const struct up_script_archive *a, struct up_error *er
         return err->code;
     if (a->has_folder && !a->has_files)
         return up_fail(err, UP_UNTRUSTED, "hotfix: files/ has no " UP_UPDATE_INI);
-    if (a->hotfix && !a->has_main && !a->has_files)
-        return up_fail(err, UP_UNTRUSTED, "hotfix: has neither a module below lua/ nor files/" UP_UPDATE_INI);
-    return a->hotfix || a->has_main ? 0 : up_fail(err, UP_UNTRUSTED, "script: has no main.lua");
+    if (a->has_main || a->has_files)
+        return 0;
+    if (a->kind == UP_ARCHIVE_OF_SCRIPT)
+        return up_fail(err, UP_UNTRUSTED, "script: has no main.lua");
+    return up_fail(err, UP_UNTRUSTED, "hotfix: has neither a module below lua/ nor files/" UP_UPDATE_INI);
 }

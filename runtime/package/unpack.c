@@ -67,7 +67,7 @@ static int make_dir(struct up_unpack *u, const char *path, unsigned mode, struct
 }
 
 int up_unpack_open(struct up_unpack **out, struct up_storage *storage, const char *archive, uint64_t size,
-                   bool hotfix, const char *dir, struct up_error *err)
+                   enum up_script_archive_kind kind, const char *dir, struct up_error *err)
 {
     struct up_unpack *u;
     int rc;
@@ -79,10 +79,7 @@ int up_unpack_open(struct up_unpack **out, struct up_storage *storage, const cha
         return up_fail(err, UP_INTERNAL, "script: out of memory");
     u->storage = storage;
     u->size = size;
-    if (hotfix)
-        up_script_archive_begin_hotfix(&u->check, size);
-    else
-        up_script_archive_begin(&u->check, size);
+    up_script_archive_begin(&u->check, kind, size);
     u->file = -1;
     strcpy(u->dir, dir);
     u->archive = storage->ops->open(storage, archive, UP_READ, 0);

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "error.h"
+#include "script_archive.h"
 
 struct up_storage;
 struct up_unpack; /* opaque; released with up_unpack_close() */
@@ -23,7 +24,8 @@ struct up_unpack; /* opaque; released with up_unpack_close() */
  * compared, file by file and past the cache, and kept where it is the same.
  * Errors: UP_WRITE, UP_NOSPACE, UP_INTERNAL. */
 UP_MUST_CHECK int up_unpack_open(struct up_unpack **out, struct up_storage *storage, const char *archive,
-                                 uint64_t size, bool hotfix, const char *dir, struct up_error *err);
+                                 uint64_t size, enum up_script_archive_kind kind, const char *dir,
+                                 struct up_error *err);
 
 /* UP_AGAIN if there is more, 0 when everything is written and synced. Errors:
  * UP_UNTRUSTED not canonical, or something is missing; UP_NOSPACE, UP_WRITE. */

@@ -118,10 +118,11 @@ static int begin_part(struct up_verify *v, struct up_error *err)
     v->stored_at = data;
     if (v->manifest->part[v->part].kind == UP_FILES)
         up_files_archive_begin(&v->files, v->manifest->part[v->part].size);
-    else if (v->manifest->part[v->part].kind == UP_HOTFIX)
-        up_script_archive_begin_hotfix(&v->script, v->manifest->part[v->part].size);
     else
-        up_script_archive_begin(&v->script, v->manifest->part[v->part].size);
+        up_script_archive_begin(&v->script,
+                                v->manifest->part[v->part].kind == UP_HOTFIX ? UP_ARCHIVE_OF_HOTFIX
+                                                                             : UP_ARCHIVE_OF_SCRIPT,
+                                v->manifest->part[v->part].size);
     return 0;
 }
 

@@ -26,11 +26,13 @@ static void name_it(struct up_supervisor *s, const char *id)
     snprintf(s->fix.id, sizeof s->fix.id, "%s", id);
     snprintf(s->fix.name, sizeof s->fix.name, "hotfix %s", id);
     s->fix.lua = true;
+    s->fix.opaque = false;
     h = up_hotfix_ledger(s->device, &ledger, &ignored) < 0 ? NULL : up_hotfix_ledger_find_id(&ledger, id);
     if (!h)
         return;
     snprintf(s->fix.name, sizeof s->fix.name, "hotfix %s %s", h->name, h->version);
     s->fix.lua = h->lua;
+    s->fix.opaque = up_hotfix_ledger_is_opaque(h);
 }
 
 /* Whether an order about a hotfix can be carried out now. Errors: UP_BUSY; the trouble. */
@@ -39,6 +41,22 @@ static int check_order(struct up_supervisor *s, const char *what, struct up_erro
     if (s->fix.turn != UP_FIX_NONE || up_child_running(s->tester))
         return up_fail(err, UP_BUSY, "hotfix %s: another one is being tested or undone", what);
     return s->device ? 0 : up_fail(err, s->trouble.cause.code, "%s", s->trouble.cause.message);
+}
+
+/* What is for a handler needs one. False: there is none, and it has ended. */
+static bool find_handler(struct up_supervisor *s)
+{
+    struct up_error err, why;
+
+    if (!s->fix.opaque || s->fix.live)
+        return true;
+    (void)!up_fail(&err, UP_INCOMPATIBLE, "%s: only a handler of the script can take it, and there is none",
+                   s->fix.name);
+    if (up_hotfix_not_switched(s->device, "there is no handler for it", &why) < 0)
+        up_supervisor_warn(s->fix.name, &why);
+    up_supervisor_say(s, "%s", err.message);
+    up_supervisor_tell_answer(s, "hotfix", err.code, &err);
+    return false;
 }
 
 /* Its files, before anything is tested. False: they are not in place, and it has ended. */
@@ -73,7 +91,7 @@ static void hear_apply(struct up_supervisor *s, const char *id, bool live)
     s->fix.live = live && up_child_running(s->script);
     s->fix.called_failed[0] = '\0';
     s->fix.until = up_supervisor_now(s) + (uint64_t)s->config->hotfix_time * 1000;
-    if (put_files(s))
+    if (find_handler(s) && put_files(s))
         up_supervisor_fix_begin(s);
 }
 

@@ -82,6 +82,7 @@ struct up_supervisor {
         char id[UP_HOTFIX_ID_SIZE];
         char name[8 + 2 * UP_HOTFIX_SIZE];      /* "hotfix NAME VERSION" */
         bool lua;                               /* it has modules */
+        bool opaque;                            /* only a handler of the script can take it */
         char called_failed[UP_HOTFIX_WHY_SIZE]; /* why a program calls it bad; "": none does */
         bool live;                              /* the script's handler takes it */
         bool led;                               /* the script that runs was started with it, */

@@ -315,7 +315,7 @@ static int verdict(const struct archive *a, size_t piece, struct up_error *err)
     struct up_script_archive check;
     int rc = 0;
 
-    up_script_archive_begin(&check, a->size);
+    up_script_archive_begin(&check, UP_ARCHIVE_OF_SCRIPT, a->size);
     for (size_t at = 0; rc == 0 && at < a->size; at += piece)
         rc = up_script_archive_feed(&check, a->data + at, a->size - at < piece ? a->size - at : piece, err);
     return rc < 0 ? rc : up_script_archive_end(&check, err);

@@ -1,4 +1,5 @@
 local archive = require "update.native.archive"
+local zip = require "spec.support.zip"
 
 -- What hostile archives are refused for is in spec/native/hostile_archive_check.c.
 
@@ -10,21 +11,6 @@ end
 local function write(path, text)
   local f <close> = assert(io.open(path, "wb"))
   assert(f:write(text))
-end
-
--- A zip of files that are not compressed; sums are those of the empty file and of "hello".
-local SUMS = { [""] = 0, hello = 0x3610a686 }
-
-local function zip(files)
-  local out, directory = "", ""
-  for _, file in ipairs(files) do
-    local name, text = file[1], file[2]
-    local both = string.pack("<I2I2I2I4I4I4I4I2I2", 20, 0, 0, 0x210000, SUMS[text], #text, #text, #name, 0)
-    directory = directory .. "PK\1\2" .. string.pack("<I2", 0x314) .. both
-      .. string.pack("<I2I2I2I4I4", 0, 0, 0, 0x81a40000, #out) .. name
-    out = out .. "PK\3\4" .. both .. name .. text
-  end
-  return out .. directory .. "PK\5\6" .. string.pack("<I2I2I2I2I4I4I2", 0, 0, #files, #files, #directory, #out, 0)
 end
 
 describe("archive", function()
@@ -84,7 +70,7 @@ describe("archive", function()
   end)
 
   it("takes an archive in pieces, of any kind it knows", function()
-    for _, whole in ipairs { read(packed), zip { { "app/lib/a.lua", "" }, { "b", "hello" } } } do
+    for _, whole in ipairs { read(packed), zip.of { { "app/lib/a.lua", "" }, { "b", "hello" } } } do
       local c <close> = archive.chunks()
       for at = 1, #whole, 100 do assert(c:write(whole:sub(at, at + 99))) end
       local a <close> = assert(c:open())

@@ -5,6 +5,7 @@ local package_native = require "update.native.package"
 local digest = require "update.native.digest"
 local loop = require "update.native.loop"
 local program = require("update.native.host").program
+local zip = require "spec.support.zip"
 
 describe("package.bare", function()
   local dir
@@ -41,9 +42,13 @@ describe("package.bare", function()
 
   local function make(o)
     o = o or {}
-    local maker, message, code = package_native.bare { archive = dir .. "/" .. (o.archive or "A.tar.gz"),
-      dir = dir .. "/content", spool = dir .. "/spool", project = "MIT", product_key = ("0"):rep(64),
-      release = "1.0-F080507", files_version = "080507", program = o.program or program, trim = o.trim }
+    local fields = { archive = dir .. "/" .. (o.archive or "A.tar.gz"), dir = dir .. "/content",
+      spool = dir .. "/spool", project = "MIT", product_key = ("0"):rep(64), program = o.program or program }
+    for _, name in ipairs { "trim", "hotfix_name", "hotfix_version", "base_script", "lua", "opaque" } do
+      fields[name] = o[name]
+    end
+    if not o.hotfix_name then fields.release, fields.files_version = "1.0-F080507", "080507" end
+    local maker, message, code = package_native.bare(fields)
     local l = loop.new()
     local package
     while maker do
@@ -126,6 +131,62 @@ describe("package.bare", function()
 
   it("takes the files of a process that keeps to the protocol", function()
     assert(make { program = process(good) })
+  end)
+
+  -- One of a hotfix: what the fields say it is.
+  local function fix(o)
+    o.hotfix_name, o.hotfix_version, o.base_script = "clock", "v1", "1.0"
+    return o
+  end
+
+  local STRANGE, NO_LUA = "consists of lua/, files/ and test.lua", "does not say lua = true"
+  local refused_zips = {
+    { "a name that leads out",       { { "lua/a.lua", "" }, { "lua/../../out", "" } },   "" },
+    { "a second folder",             { { "fix/lua/a.lua", "" }, { "lua/a.lua", "" } },   "it must hold one folder" },
+    { "something else",              { { "lua/a.lua", "" }, { "bin/sh", "" } },          STRANGE },
+    { "a folder deeper down",        { { "a/b/lua/a.lua", "" } },                        STRANGE },
+    { "a file in the place of lua/", { { "lua", "" } },                                  STRANGE },
+    { "a file that is a folder",     { { "lua/a", "" }, { "lua/a/b.lua", "" } },         "" },
+    { "a test alone",                { { "test.lua", "" } },                             "has neither" },
+    { "nothing",                     {},                                                 "" },
+    { "a name of 256 bytes",         { { "lua/" .. ("n"):rep(252), "" } },               "" },
+    { "Lua without leave",           { { "lua/a.lua", "" } },                            NO_LUA, true },
+    { "a test without leave",        { { "files/a", "" }, { "test.lua", "" } },           NO_LUA, true },
+  }
+  for _, case in ipairs(refused_zips) do
+    it("refuses a zip with " .. case[1], function()
+      write("fix.zip", zip.of(case[2]))
+      refuses(#case[2] == 0 and "corrupt" or "untrusted", case[3], fix { archive = "fix.zip", lua = not case[4] })
+      shell "test ! -e out && test ! -e content"
+    end)
+  end
+
+  it("makes the same content of a hotfix's folder, in a folder or not, and keeps what is no zip as it is", function()
+    write("fix.zip", zip.of { { "lua/a.lua", "x" }, { "files/update.ini", "y" } })
+    local m = assert(make(fix { archive = "fix.zip", lua = true })):manifest()
+    assert.same({ digest.sha256(read "fix.zip"), "clock", "v1", "hotfix", { script = "1.0" }, true },
+      { m.digest, m.hotfix.name, m.hotfix.version, m.parts[1].kind, m.hotfix.base, m.hotfix.files })
+    local before = read "spool/hotfix.tar"
+    write("fix.zip", zip.of { { "FIX/", "" }, { "FIX/files/update.ini", "y" }, { "FIX/lua/a.lua", "x" } })
+    assert(make(fix { archive = "fix.zip", lua = true }))
+    assert.equal(before, read "spool/hotfix.tar")
+    write("fix.bin", "anything")
+    m = assert(make(fix { archive = "fix.bin", opaque = true })):manifest()
+    assert.same({ digest.sha256 "anything", nil }, { m.digest, m.hotfix.files })
+    assert.is_nil(read "fix.bin")
+    shell "mkdir out && tar xf spool/hotfix.tar -C out && test \"$(ls out)\" = patch.bin"
+    assert.equal("anything", read "out/patch.bin")
+  end)
+
+  it("bounds a hotfix", function()
+    write("big.bin", "")
+    shell "truncate -s 16777217 big.bin"
+    refuses("untrusted", "more than the 16777216 bytes", fix { archive = "big.bin", opaque = true })
+    for _, name in ipairs { "../a", "lua/./a", "lua//a", "lua/", "lua/../files/a", "x/a", "" } do
+      refuses("untrusted", "a name that no hotfix can have", fix { program = process(record("N", name)), lua = true })
+    end
+    local much = (record("N", "lua/a") .. record("D", ("x"):rep(65536)):rep(257))
+    refuses("untrusted", "too much of it", fix { program = process(much), lua = true })
   end)
 
   local hostile = {

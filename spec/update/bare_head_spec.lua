@@ -75,12 +75,13 @@ describe("bare_head", function()
     for code, keeps in pairs { deferred = true, busy = true, nospace = true, write = true, refused = false,
       incompatible = false, nothing = false } do
       calls = {}
-      bare_head.over(engine, { bare = true }, code)
+      bare_head.over(engine, { bare = true, manifest = {} }, code)
       assert.equal(keeps, #calls == 0)
     end
-    bare_head.over(engine, { bare = true }, nil)
+    bare_head.over(engine, { bare = true, manifest = {} }, nil)
     assert.equal("forget /state/bare.archive", calls[#calls])
     calls = {}
+    bare_head.over(engine, { bare = true, manifest = { hotfix = {} } }, "refused") -- that has a folder of its own
     bare_head.over(engine, {}, "refused")
     assert.same({}, calls)
   end)

@@ -63,6 +63,36 @@ describe("unsigned", function()
     assert.matches("give --files-version", message, 1, true)
   end)
 
+  it("makes a place of a bare hotfix where an entry trusts it, and says whether that is so of Lua, too", function()
+    local device = { project = "P", product_key = "k", user = "nobody",
+      trust = { unsigned = { "http://h/fw/", { from = "file:///usb/", lua = true } } } }
+    local function fix(name, version, more)
+      local bare = { hotfix = { name = name, version = version }, project = "P", product_key = "k", user = "nobody" }
+      for field, value in pairs(more or {}) do bare[field] = value end
+      return { bare = bare, http = { max_redirects = 0 } }
+    end
+    assert.same(fix("clock", "v1"), unsigned.place(device, "http://h/fw/clock_v1.zip?t=_2.bin"))
+    assert.same(fix("a_b", "2", { lua = true, opaque = true }), unsigned.place(device, "/usb/a_b_2.BIN"))
+    assert.same({}, unsigned.place(device, "/tmp/clock_v1.zip"))
+    for _, name in ipairs { "clock.zip", "_1.zip", "clock_.bin", ("n"):rep(17) .. "_1.zip",
+      "n_" .. ("1"):rep(17) .. ".bin" } do
+      local _, message, code = unsigned.place(device, "/usb/" .. name)
+      assert.equal("usage", code)
+      assert.matches("is not called NAME_VERSION.zip", message, 1, true)
+    end
+  end)
+
+  it("trusts a cloud by its name, and nothing else by that", function()
+    local entries = { { from = "cloud:site", lua = true }, "cloud:other" }
+    assert.equal(entries[1], unsigned.trusts(entries, "cloud:site"))
+    assert.equal(entries[2], unsigned.trusts(entries, "cloud:other"))
+    for _, address in ipairs { "cloud:sit", "cloud:site2", "cloud:SITE", "http://site/", "http://cloud:site/",
+      "/site" } do
+      assert.is_nil(unsigned.trusts(entries, address))
+    end
+    assert.is_nil(unsigned.trusts({ "http://site/" }, "cloud:site"))
+  end)
+
   it("knows an archive by its name", function()
     for name, is in pairs { ["/a/U.tar.gz"] = true, ["U.TAR.GZ?x=1"] = true, ["U.upd"] = false,
       ["U.upd?x=.tar.gz"] = false } do

@@ -3,6 +3,7 @@
 -- @module cli.verbs.hotfix
 
 local natives = require "update.natives"
+local offers = require "update.engine.offer"
 local session = require "cli.session"
 
 local M = {}
@@ -18,7 +19,8 @@ M.verb = {
     .. "that is undone before.\n\n"
     .. "`undo` takes it out of force, and puts back the files that it changed. If a later hotfix has modules of the\n"
     .. "same names or changed the same files, that is refused (exit 5); --all-above undoes those first, and all\n"
-    .. "versions of that name. `moult install` applies one.",
+    .. "versions of that name. `moult install` applies one. Of an opaque one, a bare .bin, the script's handler\n"
+    .. "undoes what it did.",
   options = { { name = "all-above", help = "first undo the hotfixes that lie on it" } },
   positional = { 1, 2 },
   common = { "config", "json" },
@@ -45,8 +47,8 @@ local function list(s, env)
     return 0
   end
   for _, row in ipairs(rows) do
-    env.out(("%-16s %-16s %-11s sequence %d, %s%s"):format(row.name, row.version, row.state, row.sequence,
-      when(row.time), row.message and ": " .. row.message or ""))
+    env.out(("%-16s %-16s %-11s %s%s, %s%s"):format(row.name, row.version, row.state, offers.number_of(row),
+      row.opaque and ", opaque" or "", when(row.time), row.message and ": " .. row.message or ""))
   end
   if #rows == 0 then env.note "no hotfixes" end
   return 0

@@ -106,7 +106,7 @@ end
 -- @tparam boolean|string running whether the agent answered; "silent": it runs but did not answer
 -- @tparam integer policy_days of the configuration
 -- @tparam[opt] table slots the targets of slot names that are links, by "a" and "b"
--- @tparam[opt] {string,...} trusted prefixes of addresses that need no signature
+-- @tparam[opt] {string|table,...} trusted entries of update.cloud.unsigned
 -- @treturn {string,...} lines
 function M.lines(status, running, policy_days, slots, trusted)
   local lines = {}
@@ -156,7 +156,9 @@ function M.lines(status, running, policy_days, slots, trusted)
     add("updates", trouble.updates and "work, but %s (%s)" or "DO NOT WORK: %s (%s); Moult tries again",
       trouble.message, trouble.code)
   end
-  for _, prefix in ipairs(trusted or {}) do add("trusted", "%s: %s", prefix, unsigned.risk(prefix)) end
+  for _, entry in ipairs(trusted or {}) do
+    add("trusted", "%s: %s", unsigned.prefix(entry), unsigned.risk(unsigned.prefix(entry)))
+  end
   add("agent", "%s", running == "silent"
     and "DOES NOT ANSWER: it waits for a slow medium, or hangs and will be restarted"
     or running and "running" or "not running")

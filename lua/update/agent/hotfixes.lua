@@ -90,6 +90,7 @@ end
 --- What came before a cut is tried once more, without asking the cloud; `resumed` is its id after that.
 function Hotfixes:resume()
   local agent = self.agent
+  agent.device:hotfix_bare_end() -- what a cut left
   local id = agent.device:hotfix_waiting()
   if not id then return end
   local state, message, code = agent.engine:alone(function() return self:apply(id) end)
@@ -113,7 +114,7 @@ local function ask(self, action, id)
   self.asked_id = self.asked_id + 1
   self.asked[self.asked_id] = asked
   peer:send { event = "hotfix", id = self.asked_id, name = row.name, version = row.version, action = action,
-    dir = row.dir, below = action == "undo" and below(self, row) or nil }
+    dir = row.dir, path = row.opaque, below = action == "undo" and below(self, row) or nil }
   agent.tasks:await(asked, agent.config.hotfix_time)
   self.asked[self.asked_id] = nil
   return asked.ok == true

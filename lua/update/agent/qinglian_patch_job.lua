@@ -6,6 +6,7 @@
 --
 -- @module update.agent.qinglian_patch_job
 
+local bare_patch = require "update.agent.qinglian_bare"
 local copies = require "update.agent.qinglian_copy"
 local engine_hotfix = require "update.engine.hotfix"
 
@@ -42,6 +43,7 @@ end
 
 local function patch_place(self, job)
   local place = self:place_of(job, job.item.size, "patch_consumed")
+  place.bare = job.bare
   place.hotfix = { name = job.item.name, version = job.item.version }
   function place.hotfix_step(word)
     if word == "fetching" then return self:drive { type = "patch_begun" } end
@@ -61,10 +63,11 @@ end
 
 local function install(self, job)
   local item = job.item
-  local result, message, code, verdict, retry_after
-  if item.again then
+  local result, verdict, retry_after
+  local known, message, code = bare_patch.find_out(self, job)
+  if known and item.again then
     result, message, code = test_again(self, job)
-  else
+  elseif known then
     result, message, code, verdict, retry_after = self.agent:update(patch_place(self, job), "hotfix")
   end
   job.opened:close()

@@ -1,12 +1,14 @@
 --- The sources that the owner trusts without signatures: `trust.unsigned` of the configuration.
 --
--- Pure. An entry is the prefix of an address, down to a slash. Everything below it
--- is trusted. A cloud's name, a redirect, or a host that merely begins alike is not.
--- "file:///dir/" trusts the files of a directory.
+-- Pure. An entry is the prefix of an address, down to a slash, or a table {from = prefix, lua = true}. Everything
+-- below it is trusted. A redirect, or a host that merely begins alike is not. "file:///dir/" trusts the files of a
+-- directory, "cloud:NAME" the hotfixes that a cloud pushes itself.
 --
 -- @module update.cloud.unsigned
 
 local M = {}
+
+local LONGEST = 16 -- bytes of the name and of the version of a hotfix
 
 local PORTS = { http = "80", https = "443" }
 
@@ -20,10 +22,19 @@ local function split_path(path)
   return "file", "", "", path
 end
 
+--- The prefix of an entry.
+-- @tparam string|table entry
+-- @treturn string
+function M.prefix(entry)
+  return type(entry) == "table" and entry.from or entry
+end
+
 -- Scheme, host, port and path of an address; nil: it could hide its target.
 local function split(url)
   local file = url:match "^[fF][iI][lL][eE]://(/.*)$" or url:match "^/.*$"
   if file then return split_path(file) end
+  local cloud = url:match "^cloud:([^/]+)$"
+  if cloud then return "cloud", cloud, "", "/" end
   local scheme, authority, path = url:match "^(%a+)://([^/?#]*)([^?#]*)"
   local port = scheme and PORTS[scheme:lower()]
   if not port or authority == "" or authority:find "@" then return nil end
@@ -42,21 +53,21 @@ function M.wrong(prefix)
   local scheme, _, _, path = split(prefix)
   if not scheme or prefix:sub(1, 1) == "/" then
     return "must begin with http:// or https:// and name a host, or with file:/// and name a directory, without user, "
-      .. ". and .."
+      .. ". and .., or be cloud:NAME"
   end
-  if scheme ~= "file" and prefix:find "[?#]" or path:sub(-1) ~= "/" then return "must end with a slash" end
+  if scheme:find "^http" and prefix:find "[?#]" or path:sub(-1) ~= "/" then return "must end with a slash" end
 end
 
 --- The entry that an address lies below, or nil.
--- @tparam {string,...}|nil prefixes
+-- @tparam {string|table,...}|nil entries
 -- @tparam string url
--- @treturn string|nil
-function M.trusts(prefixes, url)
+-- @treturn string|table|nil
+function M.trusts(entries, url)
   local scheme, host, port, path = split(url)
   if not scheme then return nil end
-  for _, prefix in ipairs(prefixes or {}) do
-    local s, h, p, folder = split(prefix)
-    if s == scheme and h == host and p == port and path:sub(1, #folder) == folder then return prefix end
+  for _, entry in ipairs(entries or {}) do
+    local s, h, p, folder = split(M.prefix(entry))
+    if s == scheme and h == host and p == port and path:sub(1, #folder) == folder then return entry end
   end
 end
 
@@ -67,11 +78,28 @@ function M.risk(prefix)
   return prefix:find "^[hH][tT][tT][pP]:" and "unsigned, unencrypted" or "unsigned"
 end
 
---- Whether a name is that of a bare archive.
+-- The name of the file that a URL or path leads to.
+local function file_of(location)
+  return location:gsub("[?#].*$", ""):match "[^/]*$"
+end
+
+local function is_hotfix(name)
+  return name:lower():find "%.zip$" ~= nil or name:lower():find "%.bin$" ~= nil
+end
+
+--- What to say besides when a file is no package: "", unless it may be a bare hotfix.
+-- @tparam string location URL or path
+-- @treturn string
+function M.hint(location)
+  return is_hotfix(file_of(location)) and "; a hotfix that nobody signed is taken only from where "
+    .. "trust.unsigned of the configuration names" or ""
+end
+
+--- Whether a name is that of a bare archive of files.
 -- @tparam string location URL or path
 -- @treturn boolean
 function M.is_archive(location)
-  return location:gsub("[?#].*$", ""):lower():find "%.tar%.gz$" ~= nil
+  return file_of(location):lower():find "%.tar%.gz$" ~= nil
 end
 
 --- What an archive is to become: the field `bare` of update.engine.place.
@@ -83,14 +111,44 @@ function M.bare(config, version)
     trim = config.files and config.files.trim }
 end
 
---- What a place has besides when somebody names an archive, from where the owner trusts it.
+--- The same of a hotfix.
+-- @tparam table config
+-- @tparam string|table entry that trusts it
+-- @tparam table fix name, version
+-- @tparam boolean opaque it is no archive: a handler of the script takes its bytes
+-- @treturn table
+function M.hotfix(config, entry, fix, opaque)
+  return { hotfix = { name = fix.name, version = fix.version }, opaque = opaque or nil,
+    lua = type(entry) == "table" and entry.lua == true or nil, project = config.project,
+    product_key = config.product_key, user = config.user }
+end
+
+-- Trust in an address does not extend to where it redirects.
+local function place_of(bare)
+  return { bare = bare, http = { max_redirects = 0 } }
+end
+
+-- A signed hotfix may have such a name, too, so only an entry makes a bare one of it.
+local function hotfix_place(config, location, file)
+  local entry = M.trusts(config.trust and config.trust.unsigned, location)
+  if not entry then return {} end
+  local name, version, kind = file:match "^(.+)_([^_]+)%.(%a+)$"
+  if not name or #name > LONGEST or #version > LONGEST then
+    return nil, ("%s is not called NAME_VERSION.zip or NAME_VERSION.bin, with at most %d bytes each"):format(file,
+      LONGEST), "usage"
+  end
+  return place_of(M.hotfix(config, entry, { name = name, version = version }, kind:lower() == "bin"))
+end
+
+--- What a place has besides when somebody names an archive or a bare hotfix, from where the owner trusts it.
 -- @tparam table config
 -- @tparam string location URL or absolute path
 -- @tparam[opt] string version of the files; default: what follows the last "_" of the archive's name
 -- @treturn table|nil fields of update.engine.place; none for another kind of package | nil, message, code
 function M.place(config, location, version)
+  local name = file_of(location)
+  if is_hotfix(name) then return hotfix_place(config, location, name) end
   if not M.is_archive(location) then return {} end
-  local name = location:gsub("[?#].*$", ""):match "[^/]*$"
   if not M.trusts(config.trust and config.trust.unsigned, location) then
     return nil, ("%s is an archive that nobody signed, and trust.unsigned of the configuration has no entry for it; "
       .. "\"file:///dir/\" trusts a directory"):format(name), "untrusted"
@@ -99,8 +157,7 @@ function M.place(config, location, version)
   if not version then
     return nil, ("%s does not end in _VERSION.tar.gz; give --files-version"):format(name), "usage"
   end
-  -- Trust in an address does not extend to where it redirects.
-  return { bare = M.bare(config, version), http = { max_redirects = 0 } }
+  return place_of(M.bare(config, version))
 end
 
 return M

@@ -149,14 +149,24 @@ function checkers.names(value, field)
   return value
 end
 
+local ENTRY = { from = "string", lua = "boolean" }
+
+-- An entry that is more than an address.
+local function wrong_entry(entry)
+  if type(entry) ~= "table" then return nil end
+  for name, value in pairs(entry) do
+    if ENTRY[name] ~= type(value) then return "may only have from = ADDRESS and lua = true" end
+  end
+end
+
 -- Beginnings of addresses: update.cloud.unsigned.
 function checkers.prefixes(value, field)
   local count = type(value) == "table" and table_file.length(value)
   if not count then return nil, "must be an array of addresses" end
   if count > field.max then return nil, ("has more than %d addresses"):format(field.max) end
-  for _, prefix in ipairs(value) do
-    local text, wrong = checkers.string(prefix, { max = 1024 })
-    if text then wrong = unsigned.wrong(text) end
+  for _, entry in ipairs(value) do
+    local text, wrong = checkers.string(unsigned.prefix(entry), { max = 1024 })
+    wrong = text and unsigned.wrong(text) or wrong or wrong_entry(entry)
     if wrong then return nil, ("must be an array of addresses; one %s"):format(wrong) end
   end
   return value

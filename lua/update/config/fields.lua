@@ -63,8 +63,11 @@ local files = {
 local trust = {
   field("unsigned", "prefixes", "prefixes of addresses that end in a slash (\"http://10.1.2.3:8080/fw/\"), or of "
     .. "directories (\"file:///media/usb/\"). A terminal may fetch bare archives of files from there, and `moult "
-    .. "install` take them, although they are not signed. Whoever controls that server, the network on the way or "
-    .. "that directory decides what is put in place below the roots", { max = 16 }),
+    .. "install` take them and bare hotfixes, although they are not signed. \"cloud:NAME\" stands for the bare "
+    .. "hotfixes that this Qinglian cloud pushes. Whoever controls that server, the network on the way or that "
+    .. "directory decides what is put in place below the roots. A bare hotfix is a .zip with lua/, files/ and "
+    .. "test.lua, or a .bin, which a handler of the script takes. Lua in it is refused unless its entry says so: "
+    .. "`{ from = \"cloud:qinglian\", lua = true }`", { max = 16 }),
 }
 
 local backoff = {

@@ -9,6 +9,7 @@ local bare_head = require "update.engine.bare_head"
 local full_package = require "update.engine.full_package"
 local offers = require "update.engine.offer"
 local retry = require "update.engine.retry"
+local unsigned = require "update.cloud.unsigned"
 
 local M = {}
 
@@ -52,6 +53,7 @@ end
 function M.close(engine, where, head)
   head.package:close()
   M.close_source(engine, where, head)
+  if head.bare and head.manifest.hotfix and not where.bare.dir then engine.device:hotfix_bare_end() end
 end
 
 -- What is known of a package once its manifest is.
@@ -114,6 +116,7 @@ function M.read(engine, where, spool)
     M.close_source(engine, where, head)
     local name = engine.natives.url.shown(where.location)
     if not message:find(name, 1, true) then message = ("%s: %s"):format(name, message) end
+    if code == "corrupt" or code == "untrusted" then message = message .. unsigned.hint(where.location) end
     return nil, message, code, { answer = answer }
   end
   return complete(engine, where, head)

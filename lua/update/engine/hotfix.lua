@@ -48,7 +48,7 @@ function M.carry_out(engine, where, head)
   engine:begin()
   engine.note(("%s: fetching"):format(name))
   step(where, "fetching")
-  ok, message, code, retry_after = steps.fetch(engine, where, head)
+  if not head.bare then ok, message, code, retry_after = steps.fetch(engine, where, head) end
   if not ok then return nil, message, code, retry_after end
   id, message, code = device:hotfix_finish(head.package)
   if not id then return nil, message, code end
@@ -90,7 +90,7 @@ local function take_again(engine, where, head, test)
   end
   if not ok then return nil, message, code end
   step(where, "fetching")
-  ok, message, code = take_rest(engine, where, head)
+  if not head.bare then ok, message, code = take_rest(engine, where, head) end
   if not ok then return nil, message, code end
   step(where, "fetched")
   return test(id)

@@ -20,7 +20,8 @@
 -- - pause = function: waits until the missing bytes may have come
 -- - held = function -> "hold", "arm", or nil, message, code: asked when everything is read back, until it no longer
 --   says "hold"; the cloud decides when to arm
--- - bare: what comes is an archive of files that nobody signed, see update.engine.bare_head; trigger: who wanted it
+-- - bare: what comes is an archive of files, or a hotfix, that nobody signed, see
+--   update.engine.bare_head; trigger: who wanted it
 -- - hotfix_step = function(word): of a hotfix: "fetching" when policy wants it, "fetched" when every digest is right
 -- - watch = function(event), called with the events of this update
 -- - copying: an update.engine.copying, for a program that wants the package itself

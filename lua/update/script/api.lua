@@ -56,8 +56,9 @@ local function add_connection(update, self)
   -- - "state": fn(phase): the phase of the device has changed
   -- - "done": fn{release, sequence}: it is armed, which is not yet success
   -- - "error": fn(message, code)
-  -- - "hotfix": fn{name, version, action = "apply"|"undo", dir}: its modules lead package.path already, or no longer
-  --   do; true: the script has taken it, or left it. Without that, or without a handler, the script is started anew
+  -- - "hotfix": fn{name, version, action = "apply"|"undo", dir, path (of the bytes of a bare .bin)}: its modules lead
+  --   package.path already, or no longer do; true: the script has taken it, or left it. Without that, or without a
+  --   handler, the script is started anew
   --
   -- @tparam string event
   -- @tparam function fn

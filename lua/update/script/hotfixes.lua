@@ -19,7 +19,8 @@ local function leave(dir)
 end
 
 --- Hand a hotfix to the handlers.
--- @tparam table event id, name, version, action, dir, below (folder of the lower version that is back; nil: none)
+-- @tparam table event id, name, version, action, dir, path (of the bytes of a bare .bin), below (folder of the
+--   lower version that is back; nil: none)
 -- @tparam {function,...} handlers
 -- @tparam function log function(line)
 -- @treturn boolean whether one of them took it
@@ -31,7 +32,7 @@ function M.take(event, handlers, log)
   local taken = false
   for _, fn in ipairs(handlers) do
     local ok, result = xpcall(fn, traceback, { name = event.name, version = event.version, action = event.action,
-      dir = event.dir })
+      dir = event.dir, path = event.path })
     if not ok then log(("update.on hotfix: %s"):format(tostring(result))) end
     taken = taken or ok and result == true
   end

@@ -42,7 +42,8 @@ local verbs = {
   { "globals", "`project`, `version` and `product_key` of the script that asks. If they differ from those of its "
     .. "package, the trial fails." },
   { "error", "`message`: says that a task of the script failed." },
-  { "hotfixes", "The hotfixes on record, an array: `name`, `version`, `state`, `sequence`, `time`, `message`, `dir`." },
+  { "hotfixes", "The hotfixes on record, an array: `name`, `version`, `state`, `sequence`, `time`, `message`, `dir`. "
+    .. "One that nobody signed has `unsigned`, and one that only a handler can take `opaque`, the path of its bytes." },
   { "undo", "`name`: a hotfix, which is undone; with `all_above` true, those that lie on it first." },
   { "hotfix", "`id` of the event and `taken`, whether the script took it, or left it. Has no answer." },
   { "facts", "`id` of the question and `facts`, an object. Has no answer." },
@@ -90,8 +91,9 @@ this page keep their meaning as long as `protocol` is 1.]]
 `offer`, `progress` (`part`, `done`, `total` in bytes), `state` (`phase`, `release`), `retry` (`seconds`,
 `message`, `code`), `done` (it is armed; of a `hotfix`: it passed its test) and `error`.
 Connections that watch with `facts` also get `facts` with an `id`; they answer within two seconds by the verb `facts`.
-A script that said `hotfix` gets `hotfix` with an `id`, `name`, `version`, `action` (apply, undo) and `dir`, and for
-undo `below`, the folder of the lower version that leads again, if there is one. It answers by the verb `hotfix`.]]
+A script that said `hotfix` gets `hotfix` with an `id`, `name`, `version`, `action` (apply, undo) and `dir`, for a bare
+.bin `path`, and for undo `below`, the folder of the lower version that leads again, if there is one. It answers by the
+verb `hotfix`.]]
   put_rights(page)
   page:section "LIMITS"
   page:text [[

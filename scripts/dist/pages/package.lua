@@ -196,7 +196,10 @@ A hotfix mends a release that devices run, without a new one. The folder of the 
 come before those of the script, or `files/` with an `update.ini` (see FILES), or both, and perhaps `test.lua`; nothing
 else. The modules main, policy, sys and update, and all below update, stay those of the release. The `update.ini` adds,
 replaces and deletes single files, and stops and starts programs; it has no directories and no drivers. A device
-without a script takes only a hotfix with files and no modules.]]
+without a script takes only a hotfix with files and no modules.
+
+A vendor's bare .zip of such a folder, which nobody signed, is no package: a device takes it only from where
+`trust.unsigned` of its configuration says (see `moult-config`(5)), and Lua in it only if the entry has `lua = true`.]]
   page:verbatim(HOTFIX_RECIPE)
   page:section "SIGNATURES"
   page:text [[
