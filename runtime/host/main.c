@@ -251,6 +251,8 @@ int main(int argc, char **argv)
 
     /* A handler and not SIG_IGN: programs started from here get the default again. */
     sigaction(SIGPIPE, &quiet, NULL);
+    /* Where it is ignored, nobody hears how a child ended. Whoever started us may have left it so. */
+    signal(SIGCHLD, SIG_DFL);
     for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof *modes; i++) {
         int code = -1;
 

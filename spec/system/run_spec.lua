@@ -21,6 +21,15 @@ describe("moult run", function()
     for _, pid in ipairs(pids) do assert.is_nil(os.execute("kill -0 " .. pid .. " 2>/dev/null")) end
   end)
 
+  it("hears that a child ended when its own parent ignores that of children", function()
+    local w = new { body = 'io.stderr:write("working ", VERSION, "\\n") os.exit(7)' }
+    w.under = "env --ignore-signal=CHLD"
+    w:run()
+    w:wait_log("device", "script exited with code 7")
+    w:stop("device")
+    assert.matches("agent stopped when asked", w:read("device.log"), 1, true)
+  end)
+
   it("exits 0 when it is told to stop", function()
     local w = new()
     local program = require("update.native.host").program
