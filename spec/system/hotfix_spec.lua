@@ -86,6 +86,15 @@ describe("a hotfix", function()
     assert.same({ "clock 2 quarantined", "clock 3 fresh" }, w:ledger())
   end)
 
+  it("is undone when its test ends the process instead of saying whether it is good", function()
+    device(PLAIN)
+    for sequence, test in pairs { [2] = "os.exit(0)", [3] = "return function() pcall(os.exit) os.exit(true) end" } do
+      assert.matches("test.lua exited with code 1", w:install(fix(sequence, { test = test }), 18))
+      w:wait_log("device", "test.lua: [^\n]*os.exit%(%) is called")
+      w:write("device.log", "")
+    end
+  end)
+
   it("is undone when the script ends with it", function()
     device(PLAIN)
     assert.matches("the script", w:install(fix(2, { text = "os.exit(3)" }), 18))
