@@ -49,6 +49,20 @@ int up_program_start(pid_t *pid, char *const argv[], bool apart)
     return rc;
 }
 
+void up_program_close_from(int first)
+{
+    long end;
+
+    /* A container's filter may refuse it with any error. */
+    if (close_range((unsigned)first, ~0U, 0) == 0)
+        return;
+    end = sysconf(_SC_OPEN_MAX);
+    if (end < 0 || end > UP_PROGRAM_FDS)
+        end = UP_PROGRAM_FDS;
+    for (int fd = first; fd < end; fd++)
+        close(fd);
+}
+
 int up_program_wait(pid_t pid, unsigned ms, int *status)
 {
     unsigned waited = 0, turn = 1;

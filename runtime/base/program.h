@@ -16,6 +16,11 @@
  */
 UP_MUST_CHECK int up_program_start(pid_t *pid, char *const argv[], bool apart);
 
+/* Close what is open from `first` on: in a child, before its program, what whoever started us left open, too. Where
+ * that takes a call for each, not above UP_PROGRAM_FDS: with a limit of a billion it would take minutes. */
+#define UP_PROGRAM_FDS 65536
+void up_program_close_from(int first);
+
 /* Wait at most `ms` milliseconds for the end of a child, and reap it: 0, *status as waitpid() gives it.
  * Or -1 and errno: ETIMEDOUT if it has not ended. */
 UP_MUST_CHECK int up_program_wait(pid_t pid, unsigned ms, int *status);

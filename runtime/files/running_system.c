@@ -140,8 +140,8 @@ _Noreturn static void be_program(const char *path, const struct up_running *as, 
     if (leave_ours() && fcntl(report, F_SETFD, FD_CLOEXEC) == 0 && dup2(report, 3) == 3 &&
         fcntl(3, F_SETFD, FD_CLOEXEC) == 0) {
         report = 3;
-        if ((close_range(4, ~0U, 0) == 0 || errno == ENOSYS) && become(as) &&
-            (chdir(as->folder) == 0 || chdir("/") == 0)) /* it may be gone */
+        up_program_close_from(4);
+        if (become(as) && (chdir(as->folder) == 0 || chdir("/") == 0)) /* it may be gone */
             execve(path, argv, environment);
     }
     why = errno;

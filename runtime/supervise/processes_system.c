@@ -47,9 +47,7 @@ static int settle_descriptors(int link, int waits, const int outputs[2])
         return -1;
     if (waits >= 0 && dup2(waits, UP_WAITS_FD) < 0)
         return -1;
-    if (close_range((unsigned)next, ~0U, 0) < 0)
-        for (long fd = next, most = sysconf(_SC_OPEN_MAX); fd < most; fd++)
-            close((int)fd);
+    up_program_close_from(next);
     null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null < 0)
         return -1;
