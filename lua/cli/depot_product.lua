@@ -16,11 +16,13 @@ M.options = {
 M.text = [[
   depot product list|add|set DIR [NAME]
       show the products; register one by its key, --product (without it one is made
-      and shown once), and the --cloud that names it so; set its --mode, or --enabled
+      and shown once), and the --cloud that names it so; set its --mode, --enabled,
+      or the time --zone of its rollouts' windows
 
 A product gets its packages in one of two ways: `auto` offers every device the newest one, `staged` gives what jobs and
 rollouts grant, wants a signed link for /NAME and lists nothing at /. New products are staged with --staged or --admin,
 else automatic; later the mode is the product's own, whatever the options say. A product is registered by this command,
-by a package in DIR, and in an automatic depot by its first device. Devices of other products are answered "nothing".]]
+by a package in DIR, and in an automatic depot by its first device. Devices of other products are answered "nothing". So
+are, in a staged product, those beyond a hundred new ones a minute that no list names; `device add` registers devices.]]
 
 return M

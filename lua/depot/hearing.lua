@@ -88,10 +88,9 @@ function Hearing:message(message, now)
   return self:_note(place, event, now)
 end
 
--- Its product is not registered: it gets no row.
-function Hearing:_turn_away(place, event)
-  self.remarks:once("unregistered", ("%s: devices of product %s report, which is not registered; `moult depot product "
-    .. "add` registers it"):format(place.cloud, place.product))
+-- It gets no row, for a reason.
+function Hearing:_turn_away(event, why)
+  self.remarks:once("unregistered", why)
   if event.kind == "ask" then self.offers:answer(dialects.nothing(event)) end
   return true
 end
@@ -103,7 +102,7 @@ function Hearing:_note(place, event, now)
     local admitted
     row = fresh(place, self.sha256)
     admitted, text, code = self.offers.board.registry:admits(place, row.hash, now)
-    if not admitted then return admitted == false and self:_turn_away(place, event) or nil, text, code end
+    if not admitted then return admitted == false and self:_turn_away(event, text) or nil, text, code end
   end
   self:_change(row, event, now)
   return self.store:put(row)
@@ -141,6 +140,7 @@ function Hearing:query(event, now)
     local admitted
     row = { cloud = event.cloud, product = event.product, device = event.device }
     admitted, message, code = self.offers.board.registry:admits(row, event.hash, now)
+    if admitted == false then self.remarks:once("unregistered", message) end
     if not admitted then return admitted, message, code end
   end
   row.hash, row.core = event.hash, event.core or row.core

@@ -21,6 +21,7 @@ local EVERY = 1       -- seconds between two writes
 local RETRY = 60      -- seconds until a database is opened again
 local AT_ONCE = 500   -- rows in one transaction, since the loop waits for it
 local WAITING = 10000 -- devices in memory, at most
+local MOST = 1000000  -- rows, at most: whoever knows the key of a product can name any device
 
 local SCHEMA = [[
   CREATE TABLE IF NOT EXISTS http_device (
@@ -34,13 +35,17 @@ local PUT = [[
     heard = excluded.heard, asked = asked + excluded.asked
 ]]
 
+local HAS = "SELECT 1 AS yes FROM http_device WHERE product = ? AND device = ?"
+
 local function path_of(dir) return dir .. NAME end
 
 --- @tparam table natives database
 -- @tparam string dir
 -- @tparam function tell function(text): called once for each trouble with the database
-function M.new(natives, dir, tell)
-  return setmetatable({ natives = natives, dir = dir, tell = tell, rows = {}, count = 0, next_time = 0 }, HttpDevices)
+-- @tparam[opt] integer most rows, MOST when absent
+function M.new(natives, dir, tell, most)
+  return setmetatable({ natives = natives, dir = dir, tell = tell, rows = {}, count = 0, next_time = 0,
+    most = most or MOST }, HttpDevices)
 end
 
 --- A device asked.
@@ -60,30 +65,50 @@ end
 
 function HttpDevices:_open()
   local db, message, code = self.natives.database.open(path_of(self.dir), { timeout = 0 })
-  local ok, put
+  local ok, put, has, counted
   if db then ok, message, code = db:execute(SCHEMA) end
   if ok then put, message, code = db:prepare(PUT) end
-  if put then
-    self.db, self.put = db, put
+  if put then has, message, code = db:prepare(HAS) end
+  if has then counted, message, code = db:prepare("SELECT count(*) AS n FROM http_device"):first() end
+  if counted then
+    self.db, self.put, self.has, self.known = db, put, has, counted.n
     return true
   end
   if db then db:close() end
   return nil, message, code
 end
 
+-- Write one row, unless the table is full: how many rows that adds.
+local function write_row(self, row, known)
+  local has, message, code = self.has:first(row.product, row.device)
+  if has == nil then return nil, message, code end
+  if not has and known >= self.most then
+    if not self.is_full then
+      self.tell(("%s has %d devices and takes in no more: new ones get packages, but are not recorded"):format(
+        path_of(self.dir), known))
+    end
+    self.is_full = true
+    return 0
+  end
+  local ok
+  ok, message, code = self.put:run(row.product, row.device, row.release, row.target, row.given, row.heard, row.asked)
+  return ok and (has and 0 or 1), message, code
+end
+
 local function write(self)
   local ok, message, code = self.db:execute "BEGIN IMMEDIATE"
-  local done = {}
+  local done, known = {}, self.known
   for key, row in pairs(self.rows) do
     if not ok or #done == AT_ONCE then break end
-    ok, message, code = self.put:run(row.product, row.device, row.release, row.target, row.given, row.heard, row.asked)
-    done[#done + 1] = key
+    ok, message, code = write_row(self, row, known)
+    done[#done + 1], known = key, known + (ok or 0)
   end
   if ok then ok, message, code = self.db:execute "COMMIT" end
   if not ok then
     if self.db:changing() then self.db:execute "ROLLBACK" end
     return nil, message, code
   end
+  self.known = known
   for _, key in ipairs(done) do self.rows[key] = nil end
   self.count = self.count - #done
   return true

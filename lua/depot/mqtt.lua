@@ -196,8 +196,9 @@ function M.open(natives, options)
   }, { settle = options.settle, auto = options.auto })
   self.check = function(name, query)
     local problem, who = links.check(hmac, secret, name, query, wall())
-    if not problem and query.For and self.fleet.board:refuses(query.For) then return "expired" end
-    return problem, who
+    if problem or not query.For then return problem, who end
+    local refused, anew = self.fleet.board:refuses(query.For)
+    return refused and "expired" or nil, anew and query.For or nil
   end
   self.is_ahead = function() return now() - wall() * 1000 > BEHIND end
   return self

@@ -8,8 +8,8 @@
 # Lua modules: what makes packages, what serves them, and the rest for every device.
 set(MOULT_TOOLS_LUA cli/verbs/keygen.lua cli/verbs/pack.lua cli/verbs/sign.lua cli/verbs/delta.lua cli/packing.lua
   cli/recipe.lua cli/recipe_fields.lua cli/recipe_meta.lua cli/compressed.lua cli/globals.lua)
-set(MOULT_DEPOT_LUA cli/verbs/depot.lua cli/depot_admin.lua cli/depot_api.lua cli/depot_config.lua
-  cli/depot_pack.lua cli/depot_product.lua cli/depot_rollout.lua)
+set(MOULT_DEPOT_LUA cli/verbs/depot.lua cli/depot_actions.lua cli/depot_admin.lua cli/depot_api.lua
+  cli/depot_config.lua cli/depot_pack.lua cli/depot_product.lua cli/depot_rollout.lua)
 set(MOULT_MQTT_LUA update/agent/mqtt_ update/cloud/mqtt_)
 set(MOULT_NOT_DEVICE ${MOULT_TOOLS_LUA} ${MOULT_DEPOT_LUA} depot)
 if(NOT MOULT_MQTT)

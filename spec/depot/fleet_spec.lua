@@ -252,6 +252,27 @@ describe("depot.fleet", function()
     assert.same({ "pending", "2.0.1", 1 }, { row().state, row().target, #sent() })
   end)
 
+  it("refuses the link of a package in whose place another was put, and offers that one", function()
+    report "1.0.0"
+    step()
+    step(2001)
+    acknowledge(sent())
+    progress(10)
+    step()
+    assert.same({ false }, { depot.board:refuses "aliyun/pk/dn" })
+    packages = { entry("2.0.1", 3) }
+    packages[1].name = "METER_2.0.0.upd"
+    depot:look()
+    assert.same({ true, true }, { depot.board:refuses "aliyun/pk/dn" })
+    depot:link_died "aliyun/pk/dn"
+    step()
+    progress(-2) -- what the device makes of it
+    step()
+    assert.same({ "upgrading", 1 }, { row().state, row().renewals })
+    step(2001)
+    assert.same({ "pending", "2.0.1", 1 }, { row().state, row().target, #sent() })
+  end)
+
   it("answers Tencent at once, and offers then", function()
     publish("$ota/report/pk/dn", { type = "report_version", report = { version = "1.0.0" } })
     step()

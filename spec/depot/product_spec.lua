@@ -167,13 +167,98 @@ describe("a product", function()
       report("d3", "other")
       assert.equal("1.0.0", row("d1").release)
       assert.is_false(row("d2", "other"))
-      assert.equal(2, depot.board.registry.strangers)
       assert.same({ "METER" }, { s:products()[1].name })
       assert.is_nil(s:products()[2])
       local count = 0
       for _, event in ipairs(told) do count = count + (event.kind == "unregistered" and 1 or 0) end
       assert.equal(1, count)
       assert.equal(0, offers())
+    end)
+
+    local function report_many(first, last)
+      for i = first, last do
+        table.insert(mqtt.events, { kind = "message", qos = 1, retain = false, topic = "/ota/device/inform/pk/d" .. i,
+          payload = '{"id":"1","params":{"version":"1.0.0"}}' })
+      end
+      for _ = 1, 4 do
+        step()
+        step(60)
+      end
+      return assert(s:devices_known())
+    end
+
+    it("takes in a hundred new devices a minute while it is staged, and those that a list names", function()
+      packages = { entry("2.0.0", 2) }
+      open(false)
+      assert(s:change())
+      local id = assert(s:add_group(PK, "lab", nil))
+      assert(s:set_in_group({ id = id }, "", "d105", true))
+      assert(s:set_in_group({ id = id }, "tencent", "d106", true))
+      assert(s:commit())
+      packages[1].devices = { d107 = true }
+      assert.equal(102, report_many(1, 120))
+      for name, known in pairs { d100 = true, d101 = false, d105 = true, d106 = false, d107 = true } do
+        assert.equal(known, row(name) ~= false, name)
+      end
+      assert.equal(102, report_many(1, 120))
+      local lines = {}
+      for _, event in ipairs(told) do
+        if event.kind == "unregistered" then lines[#lines + 1] = event.text end
+      end
+      assert.equal(1, #lines)
+      assert.matches("more than 100 new devices of product METER in a minute", lines[1])
+      step(60000)
+      assert.equal(120, report_many(1, 120)) -- those that are known do not count
+      local found = {}
+      for _, event in ipairs(assert(s:events({}, 1000))) do
+        if event.what == "turned away" then found[#found + 1] = event.text end
+      end
+      assert.same({ "36 reports of devices that no list names, over 100 new devices a minute" }, found)
+    end)
+
+    it("takes in devices at any pace while it is automatic, until the depot is full", function()
+      packages = { entry("2.0.0", 2) }
+      open(true)
+      depot.board.registry.most = 250
+      assert.equal(250, report_many(1, 260))
+      assert.equal(1, #s:products())
+      report("d1", "other") -- not even its product
+      assert.equal(1, #s:products())
+      assert(s.db:execute "DELETE FROM device WHERE device = 'd7'")
+      depot.board:take_back()
+      step(600)
+      assert.equal(250, report_many(251, 260))
+    end)
+
+    it("has the windows of its rollouts in its zone, unless they name one", function()
+      packages = { entry("2.0.0", 2) }
+      open(false)
+      report "d1"
+      local plan = { waves = { 100 }, soak = 0, advance = "time", limit = {}, done = 90, least = 1, retries = 0,
+        backoff = 60, members = "open" }
+      now = (now // 86400000 + 1) * 86400000 -- midnight by UTC, 08:00 in Shanghai
+      local function offered(zone, of_rollout)
+        set { zone = zone }
+        plan.window, plan.zone = { from = 450, to = 510 }, of_rollout
+        local id = assert(s:roll_out({ package = packages[1].manifest.digest, target = "2.0.0", hash = PK,
+          plan = plan }, now))
+        depot.board:take_back()
+        assert(s.db:execute "UPDATE device SET due = 1")
+        step(600)
+        step(600)
+        step(60)
+        local count = offers()
+        local rollout = s:rollout(id)
+        rollout.state, rollout.ended = "cancelled", now
+        assert(s:save_rollout(rollout))
+        assert(s.db:execute "UPDATE device SET state = NULL, package = NULL, rollout = NULL, due = NULL")
+        return count
+      end
+      assert.equal(0, offered(nil, nil))
+      assert.equal(1, offered("Asia/Shanghai", nil))
+      assert.equal(0, offered(nil, "Europe/Berlin"))
+      assert.same({ nil, "usage" }, { acts.set(world(), nil, { zone = "Mars/Base" }), (select(3, acts.set(world(), nil,
+        { zone = "Mars/Base" }))) })
     end)
 
     it("is offered the newest package while it is automatic, and nothing once it is staged", function()

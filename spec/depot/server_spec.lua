@@ -165,6 +165,26 @@ describe("depot", function()
       assert.same(name .. " 1 1.0.0-V17 1.0.1 given 2", known()[2])
     end)
 
+    it("until the table is full, and then those that it knows", function()
+      local said = {}
+      pack("a.upd", 2, "1.0.1")
+      open { on_warning = function(text) said[#said + 1] = text end }
+      served.http_devices.most = 2
+      for id = 1, 5 do assert.equal(200, get(query { id = tostring(id) }).status) end
+      raw.pump(step, {}, function() return #said > 0 end)
+      assert.equal(2, #known())
+      assert.equal(1, #said)
+      assert.matches("luat.db has 2 devices and takes in no more", said[1])
+      local one = known()[1]:match "RDA8910 (%d)"
+      open()
+      served.http_devices.most = 2
+      get(query { id = one })
+      get(query { id = "9" })
+      local lines = known()
+      assert.equal(2, #lines)
+      assert.matches(("RDA8910 %s .* 2$"):format(one), lines[1])
+    end)
+
     it("in a new database when the old one is damaged, while status shows what it can read", function()
       local said, status = {}, require "depot.actions.status"
       pack("a.upd", 2, "1.0.1")

@@ -1,4 +1,4 @@
---- `moult depot device list|show|tag|note DIR [NAME]`: the devices, and what people write about them.
+--- `moult depot device list|show|add|set|tag|note|forget DIR [NAME]`: the devices, and what people write about them.
 --
 -- @module depot.actions.device
 
@@ -7,6 +7,7 @@ local devices = require "depot.acts.devices"
 local device_list = require "depot.device_list"
 local filters = require "depot.filter"
 local natives = require "update.natives"
+local products = require "depot.acts.products"
 local tags = require "depot.tags"
 
 local M = {}
@@ -19,14 +20,19 @@ local function object_of(row)
   return object
 end
 
+-- The names in the file of --devices; false: there is none, or it means all.
+local function listed_in(context)
+  local path = context.opts.devices
+  if not path then return false end
+  local listed, message = device_list.read(path)
+  if listed == nil then return nil, ("%s: %s"):format(path, message), "usage" end
+  return listed
+end
+
 -- The devices that the command means: of NAME or --devices, and of the other options.
 local function chosen(context, limit)
-  local listed
-  if context.opts.devices then
-    local message
-    listed, message = device_list.read(context.opts.devices)
-    if listed == nil then return nil, ("%s: %s"):format(context.opts.devices, message), "usage" end
-  end
+  local listed, why, word = listed_in(context)
+  if listed == nil then return nil, why, word end
   local where = base.where(context)
   if context.name then where:any_of("device COLLATE NOCASE", filters.spellings(context.name)) end
   local rows, message, code = context.store:select(where, limit)
@@ -118,6 +124,35 @@ local function wishes(opts)
   return wanted
 end
 
+-- Where the devices belong that the command registers.
+local function place_of(context)
+  local text, cloud = context.opts.product, context.opts.cloud
+  if not cloud then return nil, "say by which --cloud they are known", "usage" end
+  if not text then return nil, "say which --product they are of; `product list` shows them", "usage" end
+  local product, message, code = products.find(context, text)
+  if not product then return nil, message, code end
+  local is_key = products.BY_KEY[cloud] and natives.digest.sha256(text) == product.hash
+  return { cloud = cloud, hash = product.hash, product = is_key and text or nil }
+end
+
+function verbs.add(context)
+  local place, message, code = place_of(context)
+  if not place then return nil, message, code end
+  local listed
+  listed, message, code = listed_in(context)
+  if listed == nil then return nil, message, code end
+  local names = table.move(context.opts.device or {}, 1, #(context.opts.device or {}), 1, { context.name })
+  for name in pairs(listed or {}) do names[#names + 1] = name end
+  if #names == 0 then return nil, "say which devices: a name, --device or --devices LIST", "usage" end
+  table.sort(names)
+  local count
+  count, message, code = devices.register(context, place, names)
+  if not count then return nil, message, code end
+  context.env.out(context.env.json and natives.json.encode { added = count }
+    or ("%d of %d devices are new"):format(count, #names))
+  return 0
+end
+
 function verbs.tag(context)
   local opts = context.opts
   local wanted, message, code = wishes(opts)
@@ -175,7 +210,7 @@ end
 --- @tparam table context of depot.actions.base with verb
 function M.run(context)
   if not verbs[context.verb] then
-    return nil, ("device %s: expected list, show, set, tag, note or forget"):format(context.verb), "usage"
+    return nil, ("device %s: expected list, show, add, set, tag, note or forget"):format(context.verb), "usage"
   end
   local served, message, code = base.needs_store(context)
   if not served then return nil, message, code end

@@ -59,15 +59,17 @@ end
 function verbs.set(context)
   local opts = context.opts
   if not context.name then return nil, "name the product; `product list` shows them", "usage" end
-  if not opts.mode and not opts.enabled then return nil, "give --mode auto|staged, or --enabled yes|no", "usage" end
+  if not opts.mode and not opts.enabled and not opts.zone then
+    return nil, "give --mode auto|staged, --enabled yes|no, or --zone NAME", "usage"
+  end
   local enabled
   if opts.enabled then enabled = opts.enabled == "yes" end
   local product, message, code = acts.set(context, function() return acts.find(context, context.name) end,
-    { mode = opts.mode, enabled = enabled })
+    { mode = opts.mode, enabled = enabled, zone = opts.zone })
   if not product then return nil, message, code end
   context.env.out(context.env.json and natives.json.encode(acts.object(context, product))
-    or natives.printable.text(("%s: %s%s"):format(product.name, product.mode or "open",
-      product.enabled == 0 and ", switched off" or "")))
+    or natives.printable.text(("%s: %s%s%s"):format(product.name, product.mode or "open",
+      product.enabled == 0 and ", switched off" or "", product.zone and ", zone " .. product.zone or "")))
   return 0
 end
 

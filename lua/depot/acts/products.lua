@@ -7,6 +7,7 @@ local modes = require "depot.modes"
 local random = require "depot.random"
 local rollout_acts = require "depot.rollout.acts"
 local store_products = require "depot.store.products"
+local zones = require "depot.rollout.zone"
 
 local M = {}
 
@@ -59,7 +60,8 @@ function M.object(world, product)
     names[i] = { cloud = name.cloud, name = world.natives.printable.text(name.name) }
   end
   return { name = product.name, product_key = product.hash, mode = product.mode or json.null,
-    enabled = product.enabled == 1, clouds = json.array(names), devices = product.devices or json.null,
+    enabled = product.enabled == 1, zone = product.zone or json.null,
+    clouds = json.array(names), devices = product.devices or json.null,
     made = product.made > 0 and product.made // 1000 or json.null }
 end
 
@@ -131,13 +133,16 @@ local function end_auto(world, hash)
   return true
 end
 
-local function said(product) return store_products.mode_of(product) or "open" end
+local function said(product)
+  return (store_products.mode_of(product) or "open") .. (product.zone and ", zone " .. product.zone or "")
+end
 
 local function set(world, product, wishes)
   local ok, message, code = true, nil, nil
   if wishes.mode == "staged" and product.mode ~= "staged" then ok, message, code = end_auto(world, product.hash) end
   if not ok then return nil, message, code end
   product.mode = wishes.mode or product.mode
+  if wishes.zone then product.zone = wishes.zone ~= "" and wishes.zone or nil end
   if wishes.enabled ~= nil then product.enabled = wishes.enabled and 1 or 0 end
   ok, message, code = world.store:save_product(product)
   if ok then ok, message, code = world.store:wake_product(product.hash, acts.now()) end
@@ -145,14 +150,16 @@ local function set(world, product, wishes)
   return ok and product, message, code
 end
 
---- Choose the mode of a product, or switch it off and on.
+--- Choose the mode of a product, its time zone, or switch it off and on.
 -- @tparam table world
 -- @tparam function which -> product; or nil, message, code; asked within the transaction
--- @tparam table wishes mode, enabled (boolean); nil: as before
+-- @tparam table wishes mode, enabled (boolean), zone ("": none); nil: as before
 -- @treturn table|nil the product; nil, message, code
 function M.set(world, which, wishes)
   local fault = wishes.mode and fault_of_mode(wishes.mode)
   if fault then return nil, fault, "usage" end
+  local zone, why = zones.load(wishes.zone ~= "" and wishes.zone or nil)
+  if not zone then return nil, why, "usage" end
   local act = { verb = "product.set" }
   return acts.change(world, function()
     local product, message, code = which()

@@ -72,7 +72,7 @@ function World:_count_products()
   if not rows then return nil, message, code end
   for _, row in ipairs(registered) do
     local product = add(known, row.hash, row.name)
-    product.mode, product.enabled = row.mode, row.enabled == 1
+    product.mode, product.enabled, product.zone = row.mode, row.enabled == 1, row.zone
   end
   for _, row in ipairs(rows) do
     local product = add(known, row.hash, row.product)

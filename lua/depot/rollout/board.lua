@@ -82,12 +82,15 @@ function Board:stops(row)
 end
 
 --- Whether the link of a device is refused: its job was cancelled, or its rollout makes no offers now; and its
--- download has not begun.
+-- download has not begun. Or another file has the name of its package, which would not be what the offer said.
 -- @tparam string who as from depot.links
+-- @treturn boolean
+-- @treturn boolean|nil whether it is to be given another link
 function Board:refuses(who)
   local cloud, product, device = links.place(who)
   local row = cloud and self.store:get(cloud, product, device)
   if row == false then return cloud ~= nil end -- forgotten
+  if row and jobs.is_open(row) and not self.by_digest()[row.package] then return true, true end
   if not row or row.step then return false end
   if row.state == "cancelled" then return true end
   return row.state == "pending" and self:refresh() == true and self:stops(row) ~= nil
@@ -97,8 +100,10 @@ local function is_in_flight(row, now)
   return row.state == "upgrading" or row.ends ~= nil and row.ends + GRACE > now
 end
 
-local function is_open(plan, now)
-  return windows.is_open(plan.window, zones.load(plan.zone) or zones.UTC, now)
+-- Whether the window of a rollout is open: in its zone, else its product's.
+function Board:_is_open(rollout, now)
+  local plan = rollout.plan
+  return windows.is_open(plan.window, zones.load(plan.zone or self.registry:zone(rollout.hash)) or zones.UTC, now)
 end
 
 --- Why the open job of a device must not be offered now; nil: it may.
@@ -107,7 +112,7 @@ function Board:holds(row, now)
   if stopped or not row.rollout then return stopped end
   local rollout = self.by_id[row.rollout]
   if is_in_flight(row, now) then return nil end
-  if not is_open(rollout.plan, now) then return "window" end
+  if not self:_is_open(rollout, now) then return "window" end
   local most = rollout.plan.in_flight
   if most and (self.store:in_flight(rollout, now - GRACE) or most) >= most then return "in flight" end
   return nil
@@ -175,7 +180,7 @@ end
 
 -- Make as many waiting jobs due as may be in flight.
 function Board:_feed(rollout, now)
-  if not life.is_offering(rollout) or self.registry:mode(rollout.hash) == "off" or not is_open(rollout.plan, now) then
+  if not life.is_offering(rollout) or self.registry:mode(rollout.hash) == "off" or not self:_is_open(rollout, now) then
     return true
   end
   local room, most = AT_ONCE, rollout.plan.in_flight

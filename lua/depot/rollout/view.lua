@@ -90,9 +90,12 @@ local function limit_of(plan)
   return limit.percent and ("%g %% of at least %d verdicts"):format(limit.percent, limit.sample) or "none"
 end
 
-local function window_of(plan)
-  local w = plan.window
-  return w and ("%02d:%02d-%02d:%02d %s"):format(w.from // 60, w.from % 60, w.to // 60, w.to % 60, plan.zone or "UTC")
+local function window_of(context, rollout)
+  local w, zone = rollout.plan.window, rollout.plan.zone
+  if not w then return nil end
+  local product = not zone and context.store:product(rollout.hash)
+  return ("%02d:%02d-%02d:%02d %s"):format(w.from // 60, w.from % 60, w.to // 60, w.to % 60,
+    zone or product and product.zone or "UTC")
 end
 
 -- The devices that the rollout is for, as its filter says.
@@ -125,7 +128,7 @@ function M.show(context, rollout)
   line("for", whom(rollout))
   line("limit", ("%s; %d of %d verdicts are failures"):format(limit_of(plan), rollout.failed, rollout.verdicts))
   line("in flight", plan.in_flight and ("at most %d"):format(plan.in_flight))
-  line("window", window_of(plan))
+  line("window", window_of(context, rollout))
   line("soak", life.has_ended(rollout) and nil or ("%g h, then %s"):format(plan.soak / 3600,
     plan.advance == "hand" and "a person advances it" or "the next wave"))
   for i, wave in ipairs(object.waves) do

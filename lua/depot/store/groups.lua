@@ -38,6 +38,8 @@ M.statements = {
   add_to_group = "INSERT OR IGNORE INTO group_member VALUES (?, ?, ?)",
   take_from_group = "DELETE FROM group_member WHERE fleet_group = ? AND cloud = ? AND name = ?",
   is_in_group = "SELECT 1 AS yes FROM group_member WHERE fleet_group = ? AND name = ? AND cloud IN ('', ?) LIMIT 1",
+  is_listed = [[SELECT 1 AS yes FROM group_member JOIN fleet_group ON id = fleet_group
+    WHERE group_member.name = ?2 AND cloud IN ('', ?3) AND hash = ?1 LIMIT 1]],
   group_names = "SELECT cloud, name FROM group_member WHERE fleet_group = ? ORDER BY name, cloud",
   group_page = [[SELECT cloud, name FROM group_member WHERE fleet_group = ?1 AND (name, cloud) > (?2, ?3)
     ORDER BY name, cloud LIMIT ?4]],
@@ -87,6 +89,10 @@ function Methods:group_names(group) return self.statements.group_names:all(group
 function Methods:group_page(group, after, limit)
   return self.statements.group_page:all(group.id, after.name, after.cloud, limit)
 end
+
+--- Whether the list of a group names a device.
+-- @treturn table|false|nil nil, message, code
+function Methods:is_listed(hash, cloud, name) return self.statements.is_listed:first(hash, name, cloud) end
 
 --- The names of the groups that a device is in.
 -- @treturn {string,...}

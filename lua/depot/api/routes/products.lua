@@ -47,7 +47,7 @@ end
 local function change(call)
   local hash = call.product
   local product, message, code = acts.set(call.world, function() return acts.find(call.world, hash) end,
-    { mode = call.args.mode, enabled = call.args.enabled })
+    { mode = call.args.mode, enabled = call.args.enabled, zone = call.args.zone })
   if not product then return nil, message, code end
   return again(call, hash)
 end
@@ -72,7 +72,8 @@ M.routes = {
   { "GET", "/products/{P}", "viewer", show, verb = "read", about = "One product" },
   { "PATCH", "/products/{P}", "admin", change, verb = "settings",
     about = "Choose how a product gets its packages, or switch it off", body = { mode = MODE,
-      enabled = { type = "boolean", about = "whether its devices are offered anything" } } },
+      enabled = { type = "boolean", about = "whether its devices are offered anything" },
+      zone = { type = "string", most = 64, about = "time zone of the windows of its rollouts, as Asia/Shanghai" } } },
   { "POST", "/products/{P}/devices", "operator", register, verb = "tag",
     about = "Register devices before they report", body = {
       cloud = { type = "string", need = true, one_of = CLOUD.one_of, about = CLOUD.about },
