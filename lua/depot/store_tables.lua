@@ -33,7 +33,8 @@ local function assignments(columns)
   return table.concat(parts, ", ")
 end
 
-local STATEMENTS = {
+--- The statements, by name.
+M.sql = {
   get = "SELECT * FROM device WHERE cloud = ? AND product = ? AND device = ?",
   -- Not OR REPLACE, which would not fire the triggers of the row that it removes.
   put = ("INSERT INTO device (%s) VALUES (%s) ON CONFLICT (cloud, product, device) DO UPDATE SET %s"):format(
@@ -58,12 +59,12 @@ local STATEMENTS = {
   version = "PRAGMA data_version",
 }
 for _, module in ipairs(M.modules) do
-  for name, sql in pairs(module.statements) do STATEMENTS[name] = sql end
+  for name, sql in pairs(module.statements) do M.sql[name] = sql end
 end
 
 local function prepare(db)
   local statements = {}
-  for name, sql in pairs(STATEMENTS) do
+  for name, sql in pairs(M.sql) do
     local statement, message, code = db:prepare(sql)
     if not statement then return nil, message, code end
     statements[name] = statement

@@ -63,9 +63,9 @@ function M.depot(moult, quick, report)
     .. "(aim: none), %d never, once it was resumed (aim: none)", f.before, f.paused, f.missed)
   count = quick and 10000 or 100000
   f = figures(moult, "rows.lua", count)
-  report(("depot %d rows"):format(count), "slowest of five, ms (aim <= 100): status %d; lists: a name %d, a prefix %d, "
-    .. "failed %d, a tag %d, hardly any %d; a group %d; rollouts %d; %d bytes a device", f.status, f.name, f.prefix,
-    f.failed, f.tag, f.rare, f.group, f.rollouts, f.bytes)
+  report(("depot %d rows"):format(count), "slowest of five, ms of CPU (aim <= 100): status %d; lists: a name %d, a "
+    .. "prefix %d, failed %d, a tag %d, hardly any %d; a group %d; rollouts %d; %d bytes a device", f.status, f.name,
+    f.prefix, f.failed, f.tag, f.rare, f.group, f.rollouts, f.bytes)
   f = figures(moult, "console.lua", tostring(count))
   report(("depot console %d"):format(count), "first page: %.0f ms of CPU after the start, %.0f ms at most later (aim "
     .. "<= 100); page %d bytes, list %d bytes, with style and script (aim <= 102400)", f.cold, f.warm, f.weight, f.list)

@@ -73,19 +73,23 @@ local function mark(row, is_unordered)
 end
 
 -- In the order of the index.
-local ALIKE = { "hash", "release", "other", "state" }
--- What matters, too, with lists of devices or of hardware.
-local MORE = { "device", "cloud", "hardware" }
+local ALIKE = { "hash", "release", "other", "state", "cloud", "hardware" }
+-- What matters, too, with lists of devices.
+local EACH = { "hash", "release", "other", "state", "cloud", "hardware", "device" }
+
+-- The devices that are meant, those together that are alike, with n and unheard.
+local function alike_of(context)
+  local where, columns = base.where(context), ALIKE
+  for _, entry in ipairs(context.packages) do
+    if entry.devices then columns = EACH end
+  end
+  if columns == ALIKE and where:text() == "1" then return context.store:standings() end
+  return context.store:count(where, columns, "count(not_listening) AS unheard")
+end
 
 -- How many devices are in which state, and what else is to be said of them; over_http: rows without a job.
 local function count(context, over_http, is_unordered)
-  local columns = ALIKE
-  for _, entry in ipairs(context.packages) do
-    if entry.devices or #(entry.manifest.hardware or {}) > 0 then
-      columns = table.move(MORE, 1, #MORE, #ALIKE + 1, table.move(ALIKE, 1, #ALIKE, 1, {}))
-    end
-  end
-  local alike, message, code = context.store:count(base.where(context), columns, "count(not_listening) AS unheard")
+  local alike, message, code = alike_of(context)
   if not alike then return nil, message, code end
   local counts, unordered, unheard, unknown = {}, 0, 0, 0
   for _, row in ipairs(alike) do
@@ -108,7 +112,7 @@ end
 -- Stands for the store if there is no database: none is made in a folder that no depot with --mqtt has served.
 local nothing = { get = function() return false end, withdrawn = function() return {} end,
   where = function() return wheres.new() end, select = function() return {} end, count = function() return {} end,
-  rollouts = function() return {} end, close = function() end }
+  standings = function() return {} end, rollouts = function() return {} end, close = function() end }
 
 -- The rollouts, without the automatic mode, which has none of its own.
 local function batches(context)

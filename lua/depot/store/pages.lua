@@ -10,7 +10,9 @@ local M = { methods = {} }
 M.statements = {
   jobs_after = [[SELECT * FROM device WHERE rollout = ?1 AND (?5 IS NULL OR state = ?5)
     AND (cloud, product, device) > (?2, ?3, ?4) ORDER BY cloud, product, device LIMIT ?6]],
-  devices_named = "SELECT * FROM device WHERE device = ? ORDER BY cloud, product LIMIT ?",
+  -- The index knows no case, so it is asked first.
+  devices_named = [[SELECT * FROM device WHERE device = ?1 COLLATE NOCASE AND device = ?1 ORDER BY cloud, product
+    LIMIT ?2]],
   tags_of = "SELECT tag FROM tag WHERE cloud = ? AND product = ? AND device = ? ORDER BY tag",
   stalled = [[SELECT count(CASE WHEN state = 'pending' THEN 1 END) AS open,
     max(CASE WHEN state NOT IN ('pending', 'upgrading') THEN changed END) AS last FROM device WHERE rollout = ?]],

@@ -37,6 +37,7 @@ local CHANGES = ("OF %s, not_listening ON device WHEN %s OR (OLD.not_listening I
 M.schema = ([[
   DROP INDEX device_alike;
   CREATE INDEX device_alike ON device (hash, release, other, state);
+  CREATE INDEX device_state ON device (state) WHERE state IS NOT NULL;
   CREATE TABLE standing (%s, n INTEGER NOT NULL, unheard INTEGER NOT NULL, PRIMARY KEY (%s)) WITHOUT ROWID;
   INSERT INTO standing %s;
   CREATE TRIGGER standing_new AFTER INSERT ON device BEGIN %s
