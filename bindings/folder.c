@@ -69,6 +69,19 @@ static int f_changed(lua_State *L)
     return 1;
 }
 
+/* space(path) -> bytes of its file system, bytes that are free for a writer without rights | nil, message, code */
+static int f_space(lua_State *L)
+{
+    struct up_folder_space space;
+    struct up_error err;
+
+    if (up_folder_space(luaL_checkstring(L, 1), &space, &err) < 0)
+        return up_push_fail(L, &err);
+    lua_pushinteger(L, (lua_Integer)space.total);
+    lua_pushinteger(L, (lua_Integer)space.free);
+    return 2;
+}
+
 /* __gc: only when list raised half-way. */
 static int m_close(lua_State *L)
 {
@@ -83,6 +96,7 @@ static const luaL_Reg functions[] = {
     {"list", f_list},
     {"inode", f_inode},
     {"changed", f_changed},
+    {"space", f_space},
     {NULL, NULL},
 };
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "error.h"
 
@@ -73,5 +74,16 @@ int up_folder_inode(const char *path, uint64_t *out, struct up_error *err)
     if (stat(path, &st) < 0)
         return cannot(path, err);
     *out = st.st_ino;
+    return 0;
+}
+
+int up_folder_space(const char *path, struct up_folder_space *out, struct up_error *err)
+{
+    struct statvfs st;
+
+    if (statvfs(path, &st) < 0)
+        return cannot(path, err);
+    out->total = (uint64_t)st.f_blocks * st.f_frsize;
+    out->free = (uint64_t)st.f_bavail * st.f_frsize;
     return 0;
 }

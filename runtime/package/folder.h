@@ -35,4 +35,12 @@ void up_folder_close(struct up_folder *f); /* NULL is allowed */
  * rename and a change of content. Errors as of up_folder_open(). */
 UP_MUST_CHECK int up_folder_inode(const char *path, uint64_t *out, struct up_error *err);
 
+struct up_folder_space {
+    uint64_t total; /* bytes of its file system */
+    uint64_t free;  /* of these, for an unprivileged writer */
+};
+
+/* Errors as of up_folder_open(). */
+UP_MUST_CHECK int up_folder_space(const char *path, struct up_folder_space *out, struct up_error *err);
+
 #endif

@@ -18,6 +18,20 @@ bool up_httpd_is_early(const struct up_httpd *h, const struct request *r)
            (strcmp(r->method, "PUT") == 0 || strcmp(r->method, "POST") == 0);
 }
 
+/* Bytes after which the write-back of the body is started. Gigabytes that wait
+ * in memory would hold up every sync of the disk, the database's too. */
+#define WRITE_BACK (UINT64_C(8) * 1024 * 1024)
+
+static void start_writeback(struct up_httpd *h, struct request *r, size_t len)
+{
+    r->unwritten += len;
+    if (r->unwritten < WRITE_BACK)
+        return;
+    /* A hint: what it cannot do, the system does later. */
+    (void)h->storage->ops->start_writeback(h->storage, r->into, r->at - r->unwritten, r->unwritten);
+    r->unwritten = 0;
+}
+
 /* A body that cannot be kept is read to its end all the same, so that the
  * client hears the answer. */
 static void write_piece(struct up_httpd *h, struct request *r, const char *data, size_t len)
@@ -29,8 +43,10 @@ static void write_piece(struct up_httpd *h, struct request *r, const char *data,
     if (ops->pwrite(h->storage, r->into, data, len, r->at) < 0)
         snprintf(r->why, sizeof r->why, "%s",
                  errno == ENOSPC ? "no space is left" : "the file cannot be written");
-    else
+    else {
         r->at += len;
+        start_writeback(h, r, len);
+    }
 }
 
 static enum MHD_Result keep_piece(struct up_httpd *h, struct request *r, const char *data, size_t len)

@@ -40,6 +40,7 @@ struct request {
     uint64_t started; /* ms; duration once ENDED */
     int into;         /* file of the storage that the body is written to; -1: none */
     uint64_t at;      /* where its next byte goes */
+    uint64_t unwritten; /* bytes before `at` whose write-back was not started */
     char why[96];     /* why it was refused, or its body could not be kept */
     struct up_httpd_stream *stream; /* owned by the response; NULL: none, or over */
     size_t body_len;

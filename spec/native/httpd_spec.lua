@@ -808,5 +808,8 @@ describe("folder", function()
     assert.is_nil(found[".b"] or found.c)
     os.execute("rm -r " .. dir)
     assert.equal("missing", select(3, folder.list(dir)))
+    local total, free = folder.space "/"
+    assert.is_true(total > free and free > 0)
+    assert.equal("missing", select(3, folder.space(dir)))
   end)
 end)

@@ -19,10 +19,8 @@ Incoming.__index = Incoming
 -- @tparam string dir
 -- @tparam[opt] string keys as depot.catalog takes it
 function M.new(natives, dir, keys)
-  return setmetatable({ natives = natives, dir = dir, keys = keys, folder = dir .. "/.incoming" }, Incoming)
+  return setmetatable({ natives = natives, dir = dir, keys = keys, folder = dir .. "/.incoming", running = 0 }, Incoming)
 end
-
-local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
 --- Where the bytes of an upload are.
 function Incoming:path(id) return ("%s/%s"):format(self.folder, id) end
@@ -36,20 +34,21 @@ end
 --- Whether there is room for `size` more bytes.
 -- @treturn true|nil nil, message, "nospace"
 function Incoming:check_room(size)
-  local pipe <close> = io.popen("df -Pk " .. quoted(self.dir) .. " 2>/dev/null")
-  local total, free = (pipe:read "a"):match "\n%S+%s+(%d+)%s+%d+%s+(%d+)"
-  if not total then return true end -- a file system that does not tell
-  total, free = tonumber(total) * 1024, tonumber(free) * 1024
+  local total, free, code = self.natives.folder.space(self.dir)
+  if not total then return nil, free, code end
+  if total == 0 then return true end -- a file system that does not tell
   local rest = math.max(math.min(FREE, total // 2), total * SHARE // 100)
   if free - size >= rest then return true end
-  return nil, ("%d bytes are more than the disk has to spare: %d are free, %d have to stay so"):format(size,
-    math.tointeger(free), math.tointeger(rest)), "nospace"
+  return nil, ("%d bytes are more than the disk has to spare: %d are free, %d have to stay so"):format(size, free,
+    rest), "nospace"
 end
 
---- Make the folder of uploads, or another one.
+--- Make the folder of uploads, or another one; call it in a coroutine.
+-- @treturn true|nil nil, message, code
 function Incoming:prepare(folder)
   folder = folder or self.folder
-  return os.execute(("mkdir -p -m 0700 %s"):format(quoted(folder))) == true or nil, folder .. " cannot be made", "write"
+  if self:run('mkdir -p -m 0700 "$1"', folder) == 0 then return true end
+  return nil, folder .. " cannot be made", "write"
 end
 
 -- The keys that packages of the folder are checked with.
@@ -89,12 +88,14 @@ function Incoming:run(script, ...)
   local child, message, code = self.natives.command.start { "nice", "-n", "10", "sh", "-c", script, "sh", ... }
   if not child then return nil, message, code end
   local status
+  self.running = self.running + 1
   repeat
     coroutine.yield(function()
       status = child:poll()
       return status ~= nil
     end)
   until status
+  self.running = self.running - 1
   child:close()
   return status
 end
@@ -137,9 +138,17 @@ function Incoming:take(id, manifest)
   return name
 end
 
---- Remove the bytes of an upload.
-function Incoming:drop(id)
-  os.remove(self:path(id))
+--- Remove the bytes of an upload; call it in a coroutine. To free gigabytes takes seconds, so a child does it.
+-- @treturn true|nil nil, message, code
+function Incoming:drop(id) return self:remove(self:path(id)) end
+
+--- Remove a file; call it in a coroutine.
+-- @treturn true|nil nil, message, code
+function Incoming:remove(path)
+  local status, message, code = self:run('rm -f -- "$1"', path)
+  if not status then return nil, message, code end
+  if status == 0 then return true end
+  return nil, path .. " cannot be removed", "write"
 end
 
 return M

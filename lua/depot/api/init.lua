@@ -32,6 +32,7 @@ Api.__index = Api
 
 local BODY = 1048576 -- bytes of a request, but for uploads
 local WAITING = 256  -- calls that wait for something, at most
+local CHILD = 20     -- ms between two looks whether a child has ended
 
 -- The names by which browsers know the server.
 local function names_of(options, address)
@@ -225,6 +226,7 @@ function Api:step(timeout_ms)
   end
   local watches = { { fd = self.server:fd(), read = true }, table.unpack(self.watch) }
   self.passwords:watch(watches)
+  if self.answers.incoming.running > 0 then timeout_ms = math.min(timeout_ms, CHILD) end
   if self.tasks:step() then timeout_ms = 0 end
   local limit = self.server:timeout()
   local ok, message, code = self.loop:poll(limit >= 0 and math.min(limit, timeout_ms) or timeout_ms, watches)

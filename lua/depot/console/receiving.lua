@@ -49,7 +49,7 @@ local function hand_over(console, ask, tag, path, boundary)
   if not upload then return nil, message, code, fields end
   local ok
   ok, message, code = cut(console.answers.incoming, path, file, upload.id)
-  os.remove(path)
+  console.answers.incoming:remove(path)
   if not ok then
     ask("DELETE", "/uploads/" .. upload.id, nil, headers) -- nobody could go on with it
     return nil, message, code, fields
@@ -88,7 +88,7 @@ function M.take(console, request, ask, tag)
   console.arriving = console.arriving - 1
   local done, fields
   if ok then done, message, code, fields = hand_over(console, ask, tag, path, boundary) end
-  os.remove(path)
+  incoming:remove(path)
   return done, message, code, fields
 end
 

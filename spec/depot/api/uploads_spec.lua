@@ -91,6 +91,27 @@ describe("an upload", function()
     assert.same({ "METER_1.0.1.upd" }, files())
   end)
 
+  it("is removed beside other answers, because the system takes its time for gigabytes", function()
+    local incoming, may = w.api.answers.incoming, false
+    incoming.run = function(self, script, ...)
+      if script:find("rm ", 1, true) then coroutine.yield(function() return may end) end
+      return getmetatable(self).run(self, script, ...)
+    end
+    local id = begin(8).object.id
+    local client = raw.connect(w.api:address())
+    client:send(("PUT /api/v1/uploads/%s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Length: 8\r\n"
+      .. "\r\nnonsense"):format(id, w.api:address(), token))
+    raw.pump(function() w:step() end, { client }, function() return #w.api.waiting == 1 and incoming.running == 0
+      and w.store:upload(id).state == "checking" end)
+    assert.equal(200, w:ask("GET", "/me", { token = token }).status)
+    assert.is_nil(client:answer())
+    may = true
+    raw.pump(function() w:step() end, { client }, function() return client:answer() end)
+    assert.equal(422, client:answer().status)
+    assert.is_false(folder.exists("packages/.incoming/" .. id))
+    client:close()
+  end)
+
   it("of another key is not trusted", function()
     assert(natives.minisign.keygen(folder.path "other"))
     assert(os.rename(folder.path "release.key", folder.path "release.kept"))
