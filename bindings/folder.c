@@ -93,11 +93,7 @@ static int m_close(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"list", f_list},
-    {"inode", f_inode},
-    {"changed", f_changed},
-    {"space", f_space},
-    {NULL, NULL},
+    {"list", f_list}, {"inode", f_inode}, {"changed", f_changed}, {"space", f_space}, {NULL, NULL},
 };
 
 static const luaL_Reg methods[] = {

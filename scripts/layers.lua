@@ -45,7 +45,8 @@ local excused = {
   running_system = { open = "/dev/null for what it starts", fopen = "/proc", opendir = "/proc", stat = "/proc",
     readlink = "/proc" },
   moult_link = { open = "the folder of a socket whose path is too long", clock_gettime = "how long it waited" },
-  folder = { opendir = "reads a server's folder, changes nothing", stat = "the same", fstatat = "the same" },
+  folder = { opendir = "reads a server's folder, changes nothing", stat = "the same", fstatat = "the same",
+    statvfs = "the same" },
   http_answer = { open = "serves files, changes nothing", fstat = "of a file it serves" },
 }
 

@@ -32,16 +32,16 @@ struct request {
     struct MHD_Response *response;     /* ours while ANSWERED and not yet queued */
     unsigned status;
     bool complete;
-    uint64_t length;  /* of the body as sent */
-    int fd;           /* of the file being sent, owned by the response; -1: none */
-    uint64_t end;     /* its first byte that is not sent */
-    uint64_t acked;   /* bytes acknowledged by the peer when the response began; UINT64_MAX unknown */
-    uint64_t bytes;   /* once ENDED */
-    uint64_t started; /* ms; duration once ENDED */
-    int into;         /* file of the storage that the body is written to; -1: none */
-    uint64_t at;      /* where its next byte goes */
+    uint64_t length;    /* of the body as sent */
+    int fd;             /* of the file being sent, owned by the response; -1: none */
+    uint64_t end;       /* its first byte that is not sent */
+    uint64_t acked;     /* bytes acknowledged by the peer when the response began; UINT64_MAX unknown */
+    uint64_t bytes;     /* once ENDED */
+    uint64_t started;   /* ms; duration once ENDED */
+    int into;           /* file of the storage that the body is written to; -1: none */
+    uint64_t at;        /* where its next byte goes */
     uint64_t unwritten; /* bytes before `at` whose write-back was not started */
-    char why[96];     /* why it was refused, or its body could not be kept */
+    char why[96];       /* why it was refused, or its body could not be kept */
     struct up_httpd_stream *stream; /* owned by the response; NULL: none, or over */
     size_t body_len;
     char *body;

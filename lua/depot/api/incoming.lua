@@ -19,7 +19,8 @@ Incoming.__index = Incoming
 -- @tparam string dir
 -- @tparam[opt] string keys as depot.catalog takes it
 function M.new(natives, dir, keys)
-  return setmetatable({ natives = natives, dir = dir, keys = keys, folder = dir .. "/.incoming", running = 0 }, Incoming)
+  return setmetatable({ natives = natives, dir = dir, keys = keys, folder = dir .. "/.incoming", running = 0 },
+    Incoming)
 end
 
 --- Where the bytes of an upload are.
@@ -127,6 +128,13 @@ function M.name(manifest)
   local core = source and "-from-" .. source or ""
   return ("%s_%s%s_%s.upd"):format(safe(manifest.project), safe(manifest.release), safe(core),
     manifest.digest:sub(1, 8))
+end
+
+--- The file of the folder that has this manifest already, as when two send it at once; nil: there is none.
+function Incoming:taken(manifest)
+  local name = M.name(manifest)
+  local found = trusted.manifest(self.natives, ("%s/%s"):format(self.dir, name), self:_keys())
+  return found and found.digest == manifest.digest and name or nil
 end
 
 --- Give an upload its name in the folder.

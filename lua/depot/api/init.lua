@@ -110,7 +110,7 @@ function Api:_assemble(options)
   end
   local hosts, origins, base = names_of(options, self.server:address())
   local routes = route_table.all()
-  self:_say_where(base)
+  self:_take_over(base)
   self.passwords = passwords.new(natives)
   self.world.undo, self.tasks = undo.new(natives.loop.now), tasks.new(natives.loop.now)
   local shared = { world = self.world, limits = limits.new(), passwords = self.passwords,
@@ -126,11 +126,12 @@ function Api:_assemble(options)
   self.answers.console = console.new(self.answers, people.cookie_of)
 end
 
--- Where people find it, for the links that the command line prints.
-function Api:_say_where(base)
+-- Where people find it, for the links that the command line prints; and what the server before was checking is not
+-- being checked.
+function Api:_take_over(base)
   local store = self.world.store
-  if store:setting "admin_url" == base or not store:change() then return end
-  if store:set_setting("admin_url", base) then store:commit() else store:abandon() end
+  if not store:change() then return end
+  if store:set_setting("admin_url", base) and store:reopen_uploads() then store:commit() else store:abandon() end
 end
 
 --- The "HOST:PORT" that it listens on.

@@ -18,6 +18,7 @@ M.statements = {
   upload_add = "INSERT INTO upload (id, account, name, size, state, made, ends) VALUES (?, ?, ?, ?, 'open', ?, ?)",
   upload = "SELECT * FROM upload WHERE id = ?",
   upload_state = "UPDATE upload SET state = ?, reason = ?, file = ? WHERE id = ?",
+  upload_reopen = "UPDATE upload SET state = 'open' WHERE state = 'checking'",
   upload_drop = "DELETE FROM upload WHERE id = ?",
   uploads_open = "SELECT count(*) AS n FROM upload WHERE account = ? AND state IN ('open', 'checking') AND ends > ?",
   uploads_ended = "SELECT * FROM upload WHERE ends <= ?",
@@ -37,6 +38,9 @@ function Methods:upload(id) return self.statements.upload:first(id) end
 function Methods:set_upload(id, state, reason, file)
   return self.statements.upload_state:run(state, reason, file, id)
 end
+
+--- A server starts: what the one before was checking can be sent on, and is checked then.
+function Methods:reopen_uploads() return self.statements.upload_reopen:run() end
 
 function Methods:drop_upload(id) return self.statements.upload_drop:run(id) end
 

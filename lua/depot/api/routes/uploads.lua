@@ -120,8 +120,9 @@ local function take(call, row)
   end
   if manifest.hotfix then return take_hotfix(call, row, manifest) end
   local known = call.world.by_digest[manifest.digest]
-  local name = known and known.name
-  if known then
+  local name = known and known.name or call.incoming:taken(manifest)
+  local is_new = name == nil
+  if not is_new then
     call.incoming:drop(row.id)
   else
     name, message, code = call.incoming:take(row.id, manifest)
@@ -131,7 +132,7 @@ local function take(call, row)
   ok, message, code = set(call, row, "done", nil, name)
   if not ok then return nil, message, code end
   call.world.top.next_look = 0
-  return object_of(call, row), { status = known and 200 or 201 }
+  return object_of(call, row), { status = is_new and 201 or 200 }
 end
 
 -- Receive what is missing, from Upload-Offset on. A form of the console has brought all of it already.
