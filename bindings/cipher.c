@@ -1,8 +1,11 @@
 /*
- * update.native.cipher -- AES-128-CBC of whole blocks, for vendors whose messages need it.
+ * update.native.cipher -- AES-128-CBC of whole blocks, for vendors whose messages need it; and AES-256-GCM, for secrets
+ * that a server keeps.
  *
  *     local secret = assert(cipher.encrypt(key, iv, text))  -- 16, 16, a multiple of 16 bytes
  *     local text = assert(cipher.decrypt(key, iv, secret))
+ *     local sealed = assert(cipher.seal(key, nonce, name, text))  -- 32 and 12 bytes; a nonce is used once
+ *     local text = assert(cipher.unseal(key, nonce, name, sealed))
  */
 #include "cipher.h"
 
@@ -48,10 +51,58 @@ static int f_decrypt(lua_State *L)
     return cbc(L, false);
 }
 
+/* key, nonce and name, from 1 on */
+static struct up_seal check_seal(lua_State *L)
+{
+    size_t key_len, nonce_len;
+    struct up_seal seal;
+
+    seal.key = (const uint8_t *)luaL_checklstring(L, 1, &key_len);
+    seal.nonce = (const uint8_t *)luaL_checklstring(L, 2, &nonce_len);
+    seal.name = luaL_checklstring(L, 3, &seal.name_len);
+    luaL_argcheck(L, key_len == UP_SEAL_KEY, 1, "32 bytes");
+    luaL_argcheck(L, nonce_len == UP_SEAL_NONCE, 2, "12 bytes");
+    return seal;
+}
+
+/* seal(key, nonce, name, text) -> bytes | nil, message, code */
+static int f_seal(lua_State *L)
+{
+    struct up_seal seal = check_seal(L);
+    size_t len;
+    const char *text = luaL_checklstring(L, 4, &len);
+    struct up_error err;
+    luaL_Buffer b;
+    char *out = luaL_buffinitsize(L, &b, len + UP_SEAL_TAG);
+
+    if (up_cipher_seal(&seal, text, len, out, &err) < 0) {
+        luaL_pushresultsize(&b, 0);
+        return up_push_fail(L, &err);
+    }
+    luaL_pushresultsize(&b, len + UP_SEAL_TAG);
+    return 1;
+}
+
+/* unseal(key, nonce, name, bytes) -> text | nil, message, code ("untrusted": another key, or it was changed) */
+static int f_unseal(lua_State *L)
+{
+    struct up_seal seal = check_seal(L);
+    size_t len;
+    const char *bytes = luaL_checklstring(L, 4, &len);
+    struct up_error err;
+    luaL_Buffer b;
+    char *out = luaL_buffinitsize(L, &b, len);
+
+    if (up_cipher_unseal(&seal, bytes, len, out, &err) < 0) {
+        luaL_pushresultsize(&b, 0);
+        return up_push_fail(L, &err);
+    }
+    luaL_pushresultsize(&b, len - UP_SEAL_TAG);
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
-    {"encrypt", f_encrypt},
-    {"decrypt", f_decrypt},
-    {NULL, NULL},
+    {"encrypt", f_encrypt}, {"decrypt", f_decrypt}, {"seal", f_seal}, {"unseal", f_unseal}, {NULL, NULL},
 };
 
 int luaopen_update_native_cipher(lua_State *L)
