@@ -111,6 +111,7 @@ function Depot:_join(options)
   local cloud, message, code = keeper.open(natives, {
     dir = options.dir, mqtt = options.mqtt, expiry = options.expiry, pace = self.pace, settle = options.settle,
     qinglian = options.qinglian, auto = options.auto, staged = options.staged, adopt = options.adopt,
+    secret_file = options.secret_file,
     on_event = options.on_message or silent,
     base = function() return base end,
     packages = self.site.packages,

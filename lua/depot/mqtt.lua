@@ -17,6 +17,7 @@ local patch_store = require "depot.patch_store"
 local qinglian = require "depot.qinglian"
 local random = require "depot.random"
 local store = require "depot.store"
+local vaults = require "depot.vault"
 
 local M = {}
 
@@ -120,12 +121,26 @@ local function check_place(natives, kept, options, now)
   return here and ok and true or nil, message, code
 end
 
+-- The secret that links are signed with.
+-- @treturn string|nil nil, message, code, whether waiting will not help
+local function secret_of(natives, options, kept)
+  local vault
+  if options.secret_file then
+    local sealed, message, code = kept:has_sealed()
+    if sealed == nil then return nil, message, code end
+    vault, message, code = vaults.open(natives, options.secret_file, not sealed)
+    if not vault then return nil, message, code, true end
+  end
+  local secret, message, code = kept:secret(random.hex, vault)
+  return secret, message, code, code == "usage" or code == "untrusted"
+end
+
 --- @tparam table natives update.natives
 -- @tparam table options dir; adopt: use the folder although it was copied; replaced: another database was put
 --   in the place of the open one; mqtt: host, port, user, password, tls
---   as update.native.mqtt takes them; qinglian: products ({[number] = key}), or nil; expiry (seconds),
---   pace (depot.pace), settle (ms), auto (boolean: new products are), staged (boolean: products of an older
---   database are), on_event;
+--   as update.native.mqtt takes them; secret_file: of depot.vault, or nil; qinglian: products ({[number] = key}), or
+--   nil; expiry (seconds), pace (depot.pace), settle (ms), auto (boolean: new products are), staged (boolean: products
+--   of an older database are), on_event;
 --   base: function() -> where devices reach us, "http://host:port"; packages: function() -> array of the catalog;
 --   wall: function() -> seconds since 1970 by the system's clock, os.time when absent; machine: function() -> what
 --   tells this machine from others, the system's when absent
@@ -150,8 +165,9 @@ function M.open(natives, options)
     undo(opened)
     return here, message, code
   end
-  secret, message, code = kept:secret(random.hex)
-  if not secret then return undo(opened, message, code) end
+  local hopeless
+  secret, message, code, hopeless = secret_of(natives, options, kept)
+  if not secret then return undo(opened, message, code, hopeless) end
   local fleet_id
   fleet_id, message, code = kept:fleet()
   if not fleet_id then return undo(opened, message, code) end

@@ -139,6 +139,9 @@ local function settings(opts)
   local qinglian
   qinglian, message, code = qinglian_of(opts)
   if qinglian == nil then return nil, message, code end
+  if opts["secret-file"] and not mqtt then
+    return nil, "--secret-file seals what --mqtt needs: give both", "usage"
+  end
   if opts.admin then
     local admin
     admin, message, code = admin_options.check(opts)
@@ -179,6 +182,7 @@ function M.run(dir, opts, env)
     auto = not opts.staged and not opts.admin,
     staged = opts.staged,
     adopt = opts.adopt,
+    secret_file = opts["secret-file"] and absolute(opts["secret-file"]),
     proxies = opts.proxy,
     watch = { { fd = signals:fd(), read = true } },
     on_request = lines.request,

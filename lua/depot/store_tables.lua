@@ -13,6 +13,7 @@ local records = require "depot.rollout.records"
 local releases = require "depot.releases"
 local retention = require "depot.store.retention"
 local schema = require "depot.store.schema"
+local secrets = require "depot.store.secrets"
 local settings = require "depot.store.settings"
 local standings = require "depot.store.standings"
 local tags = require "depot.tags"
@@ -22,7 +23,7 @@ local M = {}
 
 --- What has tables in the database: statements and methods of depot.store.
 M.modules = { accounts, audit, events, forgetting, groups, pages, products, records, releases, retention,
-  settings, standings, tags, uploads }
+  secrets, settings, standings, tags, uploads }
 
 local COLUMNS = schema.columns
 local LATEST = #schema.later + 1

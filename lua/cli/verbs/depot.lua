@@ -133,6 +133,8 @@ Until all are made, a depot on this machine asks devices that would get one of t
     { name = "pace", value = "N", help = "offers a second at most, over MQTT and HTTP together (100)" },
     { name = "settle", value = "SECONDS",
       help = "pause between a report and an offer, since vendors' clients report twice (2)" },
+    { name = "secret-file", value = "FILE",
+      help = "with --mqtt: seal the secrets of depot.db with the key in FILE, which is made if it is missing (0600)" },
     { name = "adopt", help = "use the broker although DIR was copied or moved: the other depot is gone" },
     { name = "staged", help = "new products get packages only by jobs: verify on one device, then batch" },
     { name = "device", value = "NAME", list = true, help = "with an action: only this device; may be repeated" },

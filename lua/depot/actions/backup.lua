@@ -11,7 +11,7 @@ local function run(context)
   local done, message, code = copies.backup(context, context.name)
   if not done then return nil, message, code end
   context.env.out(context.env.json and context.natives.json.encode { file = context.name }
-    or ("%s: written; it is as secret as the folder itself"):format(context.name))
+    or ("%s: written; without --secret-file it is as secret as the folder itself"):format(context.name))
   return 0
 end
 

@@ -8,6 +8,7 @@ local events = require "depot.store.events"
 local groups = require "depot.store.groups"
 local products = require "depot.store.products"
 local releases = require "depot.releases"
+local secrets = require "depot.store.secrets"
 local standings = require "depot.store.standings"
 local tags = require "depot.tags"
 local uploads = require "depot.store.uploads"
@@ -86,7 +87,7 @@ M.whole = [[
   CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 ]] .. PATCHES .. ROLLOUTS .. tags.schema .. audit.schema .. accounts.schema .. events.schema
   .. groups.schema .. tags.index .. groups.index .. uploads.schema .. products.schema .. products.zone
-  .. standings.schema .. "PRAGMA user_version = 15;"
+  .. standings.schema .. secrets.schema .. "PRAGMA user_version = 16;"
 
 --- The step from each earlier version to the next.
 M.later = {
@@ -119,6 +120,7 @@ M.later = {
   [13] = products.schema .. "PRAGMA user_version = 14;",
   [14] = "ALTER TABLE device RENAME COLUMN deaf TO not_listening; ALTER TABLE device ADD COLUMN source TEXT; "
     .. products.zone .. standings.schema .. "PRAGMA user_version = 15;",
+  [15] = secrets.schema .. "PRAGMA user_version = 16;",
 }
 
 return M

@@ -1,4 +1,4 @@
---- Single values of a depot: the secret that links are signed with, where the database belongs, and what people set.
+--- Single values of a depot: where the database belongs, and what people set.
 --
 -- `methods` are those of depot.store.
 --
@@ -20,18 +20,6 @@ function Methods:setting(name)
   local row, message, code = self.statements.setting:first(name)
   if row == nil then return nil, message, code end
   return row and row.value
-end
-
---- The secret that links are signed with, made on the first call.
--- @tparam function random function() -> unpredictable string
--- @treturn string|nil nil, message, code
-function Methods:secret(random)
-  local done, message, code = self.statements.set:run("secret", random())
-  if not done then return nil, message, code end
-  local row
-  row, message, code = self.statements.setting:first "secret"
-  if not row then return nil, message, code end
-  return row.value
 end
 
 --- Set a setting, or change it.
