@@ -118,7 +118,7 @@ static int run_words(const char *tree, int argc, char **argv)
             "[USER [GROUP...]]");
         return up_host_complain("", &err);
     }
-    if (up_orphans_mark(&err) < 0)
+    if (up_orphans_mark(tree ? UP_ORPHANS_OF_TEST : UP_ORPHANS_OF_SCRIPT, &err) < 0)
         fprintf(stderr, "moult run: processes that the script leaves behind cannot be found: %s\n",
                 err.message);
     if (argc > FIXED_WORDS && take_rights(argc - FIXED_WORDS, argv + FIXED_WORDS, &err) < 0)

@@ -45,7 +45,7 @@ static bool score_of(const char *who, long *score)
     return true;
 }
 
-int up_orphans_mark(struct up_error *err)
+int up_orphans_mark(enum up_orphans_of of, struct up_error *err)
 {
     FILE *file;
     long score;
@@ -53,13 +53,14 @@ int up_orphans_mark(struct up_error *err)
 
     if (!score_of("self", &score))
         return up_fail(err, UP_INTERNAL, "/proc/self/oom_score_adj cannot be read");
+    score += UP_ORPHAN_STEP * (long)of;
     file = fopen("/proc/self/oom_score_adj", "we");
-    written = file && fprintf(file, "%ld\n", score + UP_ORPHAN_STEP) > 0;
+    written = file && fprintf(file, "%ld\n", score) > 0;
     if (file && fclose(file) != 0) /* that writes it; the kernel takes none above 1000 */
         written = false;
     return written ? 0
-                   : up_fail(err, UP_INTERNAL, "/proc/self/oom_score_adj: %ld is not taken: %s",
-                             score + UP_ORPHAN_STEP, strerror(errno));
+                   : up_fail(err, UP_INTERNAL, "/proc/self/oom_score_adj: %ld is not taken: %s", score,
+                             strerror(errno));
 }
 
 /* Whether it runs and its parent is `parent`. The line is "PID (NAME) STATE
@@ -76,7 +77,7 @@ static bool is_child(const char *who, pid_t parent)
            strtol(rest + 3, NULL, 10) == (long)parent;
 }
 
-unsigned up_orphans_kill(pid_t script, pid_t tester)
+unsigned up_orphans_kill(enum up_orphans_of of, pid_t script, pid_t tester)
 {
     pid_t self = getpid();
     unsigned count = 0;
@@ -88,7 +89,7 @@ unsigned up_orphans_kill(pid_t script, pid_t tester)
     dir = opendir("/proc");
     if (!dir)
         return 0;
-    least += UP_ORPHAN_STEP;
+    least += UP_ORPHAN_STEP * (long)of;
     for (const struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 

@@ -4,7 +4,8 @@
  * The supervisor is a child subreaper: a process below it that loses its parent
  * becomes its child. Processes of the script are distinguished from others (a
  * program that the agent started, for example) by a mark that fork and exec
- * pass on: an oom_score_adj that is UP_ORPHAN_STEP above the supervisor's.
+ * pass on: an oom_score_adj that is UP_ORPHAN_STEP above the supervisor's, and
+ * twice that far for the test of a hotfix, which runs beside the script.
  * Without root the mark cannot be removed. It also makes the kernel kill the
  * script before the updater when memory runs out.
  *
@@ -20,16 +21,19 @@
 
 #define UP_ORPHAN_STEP 50
 
+/* Whose they are, in steps. */
+enum up_orphans_of { UP_ORPHANS_OF_SCRIPT = 1, UP_ORPHANS_OF_TEST = 2 };
+
 /* Become the parent of orphans until the process ends; -1 with errno set. */
 int up_orphans_adopt(void);
 
-/* In the script's process, before anything of the script runs: set the mark.
+/* In the process of the script or the test, before anything of it runs: set the mark.
  * Only once. Errors: UP_INTERNAL the kernel refuses it. */
-UP_MUST_CHECK int up_orphans_mark(struct up_error *err);
+UP_MUST_CHECK int up_orphans_mark(enum up_orphans_of of, struct up_error *err);
 
-/* Kill every child of ours that has the mark, except `script` and `tester`, which runs the test of a
- * hotfix; each may be 0. Returns their number; their own children are found by the next call. */
-unsigned up_orphans_kill(pid_t script, pid_t tester);
+/* Kill every child of ours that has the mark, those of a test with those of the script, except `script` and `tester`,
+ * which runs the test of a hotfix; each may be 0. Returns their number; their own children are found by the next call. */
+unsigned up_orphans_kill(enum up_orphans_of of, pid_t script, pid_t tester);
 
 /* Reap every child that has ended, except these three, which are reaped elsewhere. */
 void up_orphans_forget(pid_t agent, pid_t script, pid_t tester);

@@ -17,6 +17,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "orphans.h"
+
 struct up_processes;
 
 /* One link for wait(). */
@@ -49,10 +51,10 @@ struct up_processes_ops {
 
     /* From now on, a process below us that loses its parent becomes our child. */
     int (*adopt_orphans)(struct up_processes *p);
-    /* Kill what the script started and left behind (orphans.h), but not
+    /* Kill what the script, or the test of a hotfix, started and left behind (orphans.h), but not
      * `script` itself, nor `tester`, which runs the test of a hotfix; each may
      * be 0. Returns the number; their own children are found by the next call. */
-    unsigned (*kill_orphans)(struct up_processes *p, pid_t script, pid_t tester);
+    unsigned (*kill_orphans)(struct up_processes *p, enum up_orphans_of of, pid_t script, pid_t tester);
     /* Reap children that have ended, except these three. */
     void (*forget_orphans)(struct up_processes *p, pid_t agent, pid_t script, pid_t tester);
 

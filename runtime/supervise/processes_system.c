@@ -188,10 +188,10 @@ static int s_adopt_orphans(struct up_processes *p)
     return up_orphans_adopt();
 }
 
-static unsigned s_kill_orphans(struct up_processes *p, pid_t script, pid_t tester)
+static unsigned s_kill_orphans(struct up_processes *p, enum up_orphans_of of, pid_t script, pid_t tester)
 {
     (void)p;
-    return up_orphans_kill(script, tester);
+    return up_orphans_kill(of, script, tester);
 }
 
 static void s_forget_orphans(struct up_processes *p, pid_t agent, pid_t script, pid_t tester)

@@ -129,7 +129,7 @@ static int poll_timeout(const struct up_supervisor *s)
         next = sooner(next, s->confirm_by);
     if (s->ready_by > 0)
         next = sooner(next, s->ready_by);
-    if (s->sweep_until > 0)
+    if (s->sweep_until > 0 || s->fix.sweep_until > 0)
         next = sooner(next, now + UP_SWEEP_MS);
     return next <= now ? 0 : (int)(next - now);
 }

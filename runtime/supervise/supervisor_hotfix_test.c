@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "error.h"
+#include "processes.h"
 #include "supervisor_private.h"
 
 #define ALIVE_MS 10000     /* that the script has to live after the test; less if hotfix_time is short */
@@ -285,7 +286,18 @@ static bool look_after_tester(struct up_supervisor *s)
     if (!up_child_over(s->tester))
         return false;
     up_child_reap(s->tester, up_supervisor_now(s));
+    s->fix.sweep_until = up_supervisor_now(s) + UP_SWEEP_MOST_MS;
     return true;
+}
+
+/* What a test started ends with it. */
+static void sweep(struct up_supervisor *s)
+{
+    if (s->fix.sweep_until > 0 &&
+        (s->processes->ops->kill_orphans(s->processes, UP_ORPHANS_OF_TEST, up_child_pid(s->script),
+                                         up_child_pid(s->tester)) == 0 ||
+         up_supervisor_now(s) >= s->fix.sweep_until))
+        s->fix.sweep_until = 0;
 }
 
 /* Whether it has lived long enough. */
@@ -372,6 +384,7 @@ void up_supervisor_look_after_hotfix(struct up_supervisor *s)
     bool tester_over = look_after_tester(s);
     struct up_error err;
 
+    sweep(s);
     if (s->leave != UP_LEAVE_NOT && s->fix.turn != UP_FIX_NONE)
         cancel(s);
     if (is_tested(s))

@@ -87,13 +87,14 @@ struct up_supervisor {
         bool live;                              /* the script's handler takes it */
         bool led;                               /* the script that runs was started with it, */
         uint64_t led_at;                        /* ms; at this time */
-        unsigned start;    /* up_child_starts() of the script that has it, or has to leave it */
-        uint64_t until;    /* ms; when it has failed */
-        uint64_t alive_at; /* ms; when the script has lived with it */
-        uint64_t look_at;  /* ms; without a script: when to look at the programs */
-        uint64_t lived_at; /* ms; when no hotfix of the script that runs is fresh any more; 0: none is */
-        uint64_t read_at;  /* ms; when the next one is compared with what was signed; 0: all were */
-        uint32_t read;     /* how many were */
+        unsigned start;       /* up_child_starts() of the script that has it, or has to leave it */
+        uint64_t until;       /* ms; when it has failed */
+        uint64_t alive_at;    /* ms; when the script has lived with it */
+        uint64_t look_at;     /* ms; without a script: when to look at the programs */
+        uint64_t lived_at;    /* ms; when no hotfix of the script that runs is fresh any more; 0: none is */
+        uint64_t sweep_until; /* ms; kill what a test left, until then at the latest; 0: nothing is left */
+        uint64_t read_at;     /* ms; when the next one is compared with what was signed; 0: all were */
+        uint32_t read;        /* how many were */
     } fix;
     struct {
         bool up;           /* what would be the script's start was counted and checked */

@@ -146,7 +146,8 @@ static bool swept(struct up_supervisor *s)
 
     if (s->sweep_until == 0)
         return true;
-    left = s->processes->ops->kill_orphans(s->processes, up_child_pid(s->script), up_child_pid(s->tester));
+    left = s->processes->ops->kill_orphans(s->processes, UP_ORPHANS_OF_SCRIPT, up_child_pid(s->script),
+                                           up_child_pid(s->tester));
     if (left > 0 && up_supervisor_now(s) < s->sweep_until)
         return false;
     if (left > 0)

@@ -24,8 +24,8 @@
 
 #define PATIENCE_MS 20000
 
-/* A shell that says the number of the process it leaves behind; -1: none said. */
-static pid_t leave_behind(const char *script, bool marked)
+/* A shell that says the number of the process it leaves behind; -1: none said. 0: without a mark. */
+static pid_t leave_behind(const char *script, enum up_orphans_of of)
 {
     char text[32] = "";
     int ends[2], status;
@@ -34,7 +34,7 @@ static pid_t leave_behind(const char *script, bool marked)
     assert_int_equal(pipe(ends), 0);
     pid = fork();
     if (pid == 0) {
-        if (marked && up_orphans_mark(NULL) < 0)
+        if (of && up_orphans_mark(of, NULL) < 0)
             _exit(77);
         dup2(ends[1], 1);
         execl("/bin/sh", "sh", "-c", script, (char *)NULL);
@@ -74,7 +74,7 @@ static void end(pid_t pid)
 
 static void wait_until_none(pid_t script)
 {
-    for (int i = 0; up_orphans_kill(script, 0) > 0; i++) {
+    for (int i = 0; up_orphans_kill(UP_ORPHANS_OF_SCRIPT, script, 0) > 0; i++) {
         assert_true(i < PATIENCE_MS);
         poll(NULL, 0, 1);
     }
@@ -82,11 +82,11 @@ static void wait_until_none(pid_t script)
 
 static void what_the_script_left_is_killed_and_nothing_else(void **state)
 {
-    pid_t other = leave_behind(SLEEPER, false), orphan = leave_behind(SLEEPER, true);
+    pid_t other = leave_behind(SLEEPER, 0), orphan = leave_behind(SLEEPER, UP_ORPHANS_OF_SCRIPT);
 
     (void)state;
     assert_true(runs(orphan) && runs(other));
-    assert_int_equal(up_orphans_kill(0, 0), 1);
+    assert_int_equal(up_orphans_kill(UP_ORPHANS_OF_SCRIPT, 0, 0), 1);
     wait_until_none(0);
     assert_true(runs(other));
     up_orphans_forget(0, 0, 0);
@@ -95,13 +95,29 @@ static void what_the_script_left_is_killed_and_nothing_else(void **state)
     end(other);
 }
 
-static void the_script_itself_is_not_an_orphan(void **state)
+/* The script runs on beside it, with what it started. */
+static void what_a_test_left_is_killed_alone(void **state)
 {
-    pid_t script = leave_behind(SLEEPER, true);
+    pid_t script = leave_behind(SLEEPER, UP_ORPHANS_OF_SCRIPT),
+          test = leave_behind(SLEEPER, UP_ORPHANS_OF_TEST);
 
     (void)state;
-    assert_int_equal(up_orphans_kill(script, 0), 0);
-    assert_int_equal(up_orphans_kill(0, script), 0); /* nor is what runs a test */
+    assert_int_equal(up_orphans_kill(UP_ORPHANS_OF_TEST, 0, 0), 1);
+    assert_int_equal(waitpid(test, NULL, 0), test);
+    assert_true(runs(script));
+    test = leave_behind(SLEEPER, UP_ORPHANS_OF_TEST);
+    assert_int_equal(up_orphans_kill(UP_ORPHANS_OF_SCRIPT, script, 0), 1); /* with the script's */
+    assert_int_equal(waitpid(test, NULL, 0), test);
+    end(script);
+}
+
+static void the_script_itself_is_not_an_orphan(void **state)
+{
+    pid_t script = leave_behind(SLEEPER, UP_ORPHANS_OF_SCRIPT);
+
+    (void)state;
+    assert_int_equal(up_orphans_kill(UP_ORPHANS_OF_SCRIPT, script, 0), 0);
+    assert_int_equal(up_orphans_kill(UP_ORPHANS_OF_SCRIPT, 0, script), 0); /* nor is what runs a test */
     assert_true(runs(script));
     end(script);
 }
@@ -160,7 +176,7 @@ static void who_is_marked_goes_first_when_memory_ends(void **state)
         struct up_error err;
         long before = score();
 
-        _exit(up_orphans_mark(&err) == 0 && score() == before + UP_ORPHAN_STEP ? 0 : 1);
+        _exit(up_orphans_mark(UP_ORPHANS_OF_SCRIPT, &err) == 0 && score() == before + UP_ORPHAN_STEP ? 0 : 1);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
@@ -180,7 +196,7 @@ static void a_mark_that_is_not_taken_is_told(void **state)
 
         do
             before = score();
-        while (up_orphans_mark(&err) == 0 && score() > before);
+        while (up_orphans_mark(UP_ORPHANS_OF_SCRIPT, &err) == 0 && score() > before);
         snprintf(said, sizeof said, "/proc/self/oom_score_adj: %ld is not taken: %s", before + UP_ORPHAN_STEP,
                  strerror(EINVAL));
         _exit(score() == before && err.code == UP_INTERNAL && strcmp(err.message, said) == 0 ? 0 : 1);
@@ -192,6 +208,7 @@ static void a_mark_that_is_not_taken_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_test_left_is_killed_alone),
         cmocka_unit_test(who_is_marked_goes_first_when_memory_ends),
         cmocka_unit_test(a_mark_that_is_not_taken_is_told),
         cmocka_unit_test(what_the_script_left_is_killed_and_nothing_else),

@@ -206,10 +206,10 @@ static int p_adopt_orphans(struct up_processes *system)
     return 0;
 }
 
-static unsigned p_kill_orphans(struct up_processes *system, pid_t script, pid_t tester)
+static unsigned p_kill_orphans(struct up_processes *system, enum up_orphans_of of, pid_t script, pid_t tester)
 {
     (void)system, (void)script, (void)tester;
-    return stage.current->dead || stage.orphans == 0 ? 0 : stage.orphans--;
+    return of == UP_ORPHANS_OF_TEST || stage.current->dead || stage.orphans == 0 ? 0 : stage.orphans--;
 }
 
 static void p_forget_orphans(struct up_processes *system, pid_t agent, pid_t script, pid_t tester)
