@@ -162,10 +162,10 @@ static int change_starts(struct up_device *d, int by, struct up_error *err)
         if (h->state != UP_HOTFIX_FRESH || !up_hotfix_gate_fits(h, up_device_pair(d)) ||
             (by < 0 ? h->starts == 0 : is_replaced(&ledger, h, tested ? tested->id : NULL)))
             continue;
-        if (by > 0 && h->starts >= UP_HOTFIX_STARTS && h->files)
+        if (by > 0 && up_hotfix_is_spent(h) && h->files)
             return up_fail(err, UP_DEFERRED,
                            "hotfix %s: its starts are used up, and its files are not back yet", h->name);
-        if (by > 0 && h->starts >= UP_HOTFIX_STARTS) {
+        if (by > 0 && up_hotfix_is_spent(h)) {
             up_hotfix_mark(d, h, UP_HOTFIX_QUARANTINED, UP_HOTFIX_SPENT);
             spent = h;
             continue;

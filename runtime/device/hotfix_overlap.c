@@ -62,30 +62,24 @@ static int compare_lua(const struct up_device *d, const struct up_hotfix *a, con
     return compare_folders(&c);
 }
 
-/* 0 it is open; UP_NOTHING it has none. */
-static int open_kept(const struct up_device *d, const struct up_hotfix *h, struct up_files_kept *kept,
-                     struct up_error *err)
-{
-    int rc = h->files ? up_hotfix_set_open_kept(kept, d->storage, d->config->state, h, err) : UP_NOTHING;
-
-    return rc == UP_MISSING ? UP_NOTHING : rc;
-}
-
+/* `b` is the later one. What `a` replaced is put back over it; nothing is, if that is lost. What `b` changed is not
+ * known, if that is lost. */
 static int compare_files(const struct up_device *d, const struct up_hotfix *a, const struct up_hotfix *b,
                          struct up_error *err)
 {
+    const char *state = d->config->state;
     struct up_files_kept one, other;
-    int rc = open_kept(d, a, &one, err);
+    int rc = up_hotfix_set_open_kept(&one, d->storage, state, a, err);
 
     if (rc < 0)
         return rc == UP_NOTHING ? 0 : rc;
-    rc = open_kept(d, b, &other, err);
+    rc = up_hotfix_set_open_kept(&other, d->storage, state, b, err);
     if (rc == 0) {
         rc = up_files_kept_touches(&one.plan, &other.plan);
         up_files_kept_close(&other);
     }
     up_files_kept_close(&one);
-    return rc == UP_NOTHING ? 0 : rc;
+    return rc == UP_NOTHING ? b->files : rc;
 }
 
 int up_hotfix_overlaps(const struct up_device *d, const struct up_hotfix *a, const struct up_hotfix *b,

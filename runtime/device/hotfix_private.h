@@ -45,6 +45,11 @@ UP_MUST_CHECK int up_hotfix_clean(struct up_device *d, const struct up_hotfix_le
 /* Whether its tree has something of that name: 1, 0, or UP_WRITE. */
 UP_MUST_CHECK int up_hotfix_has(const struct up_device *d, const char *id, const char *name,
                                 struct up_error *err);
+/* Whether no start of the script lived with it, as often as it may fail. */
+static inline bool up_hotfix_is_spent(const struct up_hotfix *h)
+{
+    return h->state == UP_HOTFIX_FRESH && h->starts >= UP_HOTFIX_STARTS;
+}
 /* Set the state of an entry, with why. */
 void up_hotfix_mark(const struct up_device *d, struct up_hotfix *h, enum up_hotfix_state state,
                     const char *why);

@@ -59,15 +59,25 @@ static void kept_folder(const struct up_hotfix *h, char out[UP_PATH_SIZE])
     snprintf(out, UP_PATH_SIZE, "hotfix/%s/kept", h->id);
 }
 
+/* Whether a plan that could not be opened is not there, or damaged. */
+static bool is_lost(int rc)
+{
+    return rc == UP_MISSING || rc == UP_INCOMPATIBLE;
+}
+
 int up_hotfix_set_open_kept(struct up_files_kept *out, struct up_storage *storage, const char *state,
                             const struct up_hotfix *h, struct up_error *err)
 {
     char folder[UP_PATH_SIZE], path[UP_PATH_SIZE];
+    int rc;
 
+    if (!h->files)
+        return UP_NOTHING;
     kept_folder(h, folder);
     if (snprintf(path, sizeof path, "%s/%.200s", state, folder) >= (int)sizeof path)
         return up_fail(err, UP_USAGE, "%s: path too long", state);
-    return up_files_kept_open(out, storage, path, err);
+    rc = up_files_kept_open(out, storage, path, err);
+    return is_lost(rc) ? UP_NOTHING : rc;
 }
 
 static int open_kept(struct up_hotfix_set *set, uint32_t i, struct up_error *err)
@@ -86,7 +96,7 @@ static int open_kept(struct up_hotfix_set *set, uint32_t i, struct up_error *err
         return 0;
     free(set->kept[i]);
     set->kept[i] = NULL;
-    return rc == UP_MISSING || rc == UP_INCOMPATIBLE ? 0 : rc;
+    return rc == UP_NOTHING ? 0 : rc;
 }
 
 int up_hotfix_set_open(struct up_hotfix_set **out, struct up_storage *storage, const char *state,

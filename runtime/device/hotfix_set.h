@@ -28,7 +28,8 @@ struct up_hotfix_set {
     struct up_files_reverse reverse;
 };
 
-/* What the hotfix replaced; see up_files_kept_open(). */
+/* What the hotfix replaced; see up_files_kept_open(). Errors: UP_NOTHING it has no files, or what is kept is lost or
+ * damaged for good: its files stay as they are; UP_WRITE it cannot be read now. */
 UP_MUST_CHECK int up_hotfix_set_open_kept(struct up_files_kept *out, struct up_storage *storage,
                                           const char *state, const struct up_hotfix *h, struct up_error *err);
 

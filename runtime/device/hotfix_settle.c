@@ -64,7 +64,7 @@ static void judge(const struct up_device *d, struct up_hotfix *h, bool read)
         up_hotfix_mark(d, h, UP_HOTFIX_DROPPED, "its files are not what was signed");
     else if (d->state.phase == UP_IDLE && !up_hotfix_gate_fits(h, up_device_pair(d)))
         up_hotfix_mark(d, h, UP_HOTFIX_DROPPED, "the release is not the one that it was made for");
-    else if (h->files && h->state == UP_HOTFIX_FRESH && h->starts >= UP_HOTFIX_STARTS)
+    else if (h->files && up_hotfix_is_spent(h)) /* without files the next start sees to it */
         up_hotfix_mark(d, h, UP_HOTFIX_QUARANTINED, UP_HOTFIX_SPENT);
 }
 

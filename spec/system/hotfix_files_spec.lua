@@ -68,6 +68,23 @@ describe("a hotfix with files", function()
     assert.same(OLD, found())
   end)
 
+  it("whose record of the old files is lost goes before what lies below it, and leaves its files", function()
+    w:run()
+    w:install(fix(2, { files = { conf = "2\n" }, ini = "conf\t%s/etc\t4\t4\n" }))
+    w:install(fix(3, { name = "other", files = { conf = "3\n" }, ini = "conf\t%s/etc\t4\t4\n" }))
+    local rows = w:status().hotfixes
+    for _, harm in ipairs { "truncate -s 40 %s", "rm %s" } do
+      w:shell(harm:format(("state/hotfix/%s/kept/plan"):format(rows[2].id)))
+      local code, _, err = w:moult "hotfix undo clock"
+      assert.equal(5, code)
+      assert.matches("other lies on it", err, 1, true)
+    end
+    assert.equal(0, (w:moult "hotfix undo other"))
+    assert.equal("3\n", w:read "app/etc/conf")
+    assert.equal(0, (w:moult "hotfix undo clock"))
+    assert.same(OLD, found())
+  end)
+
   it("is put back by the release that ends it, before its trial", function()
     w:run()
     w:install(fix(2, { lua = { ["clock.lua"] = "return 1" } }))
