@@ -99,7 +99,10 @@ int up_hotfix_passed(struct up_device *d, bool started, struct up_error *err)
         h->highest = h->sequence;
     if (!h->lua)
         drop_lower(d, &ledger, h);
-    return h->files ? up_hotfix_accept(d, &now, &ledger, h, err) : up_hotfix_record(d, &ledger, h, err);
+    if (h->files)
+        return up_hotfix_accept(d, &now, &ledger, h, err);
+    /* Of modules the starts that follow are on record, too. */
+    return h->lua ? up_hotfix_record(d, &ledger, h, err) : up_hotfix_record_both(d, &ledger, h, err);
 }
 
 /* Out of force, in that state; its files go first. */

@@ -166,7 +166,7 @@ static void play(struct totals *t, const struct hotfixes_flow *flow, bool faults
     } of[][2] = {[SAMPLE] = {{3, 160, 12}, {1, 1600, 24}},
                  [USUAL] = {{8, 40, 1}, {3, 400, 3}},
                  [LONG] = {{0, 10, 1}, {0, 10, 1}}};
-    bool files = flow->parts != HOTFIXES_LUA;
+    bool files = hotfixes_has_files(flow);
     unsigned long before = t->states;
 
     t->choices = of[effort][files].choices;

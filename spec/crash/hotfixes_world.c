@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bare_package.h"
 #include "config.h"
 #include "device.h"
 #include "error.h"
 #include "fixture.h"
 #include "hotfix.h"
+#include "hotfix_private.h"
 #include "minisign.h"
 #include "note.h"
 #include "package.h"
@@ -32,6 +34,12 @@ const struct hotfixes_flow hotfixes_flows[] = {
     {"spent", .end = HOTFIXES_SPENT},
     {"dropped", .end = HOTFIXES_DROPPED},
     {"higher, and back", .end = HOTFIXES_BACK},
+    {"opaque", .end = HOTFIXES_APPLIED, .parts = HOTFIXES_OPAQUE},
+    {"opaque, a release on its way", .end = HOTFIXES_APPLIED, .fetching = true, .parts = HOTFIXES_OPAQUE},
+    {"opaque, failed", .end = HOTFIXES_FAILED, .parts = HOTFIXES_OPAQUE},
+    {"opaque, undone", .end = HOTFIXES_UNDONE, .parts = HOTFIXES_OPAQUE},
+    {"opaque, higher", .end = HOTFIXES_HIGHER, .parts = HOTFIXES_OPAQUE},
+    {"opaque, dropped", .end = HOTFIXES_DROPPED, .parts = HOTFIXES_OPAQUE},
     {"files", .end = HOTFIXES_APPLIED, .parts = HOTFIXES_BOTH},
     {"files, a release on its way", .end = HOTFIXES_APPLIED, .fetching = true, .parts = HOTFIXES_BOTH},
     {"files alone", .end = HOTFIXES_APPLIED, .parts = HOTFIXES_FILES},
@@ -168,7 +176,7 @@ static const char *version_of(const struct hotfixes_flow *flow)
 static void configure(struct up_config *config, const struct hotfixes_flow *flow)
 {
     world_configure(config);
-    if (flow && flow->parts != HOTFIXES_LUA)
+    if (flow && hotfixes_has_files(flow))
         world_files_configure(config, flow->weak);
 }
 
@@ -210,6 +218,66 @@ static int bring(struct life *l, const char *path, bool all, char id[UP_HOTFIX_I
     return rc;
 }
 
+/* Where the bytes come to that nobody signed. */
+static int put_bytes(struct life *l, const char *from, const char *to)
+{
+    char *bytes;
+    size_t len;
+    int rc = up_storage_read_file(l->storage, from, UP_HOTFIX_MAX, &bytes, &len, &l->err);
+
+    if (rc < 0)
+        return rc;
+    rc = up_storage_write_file(l->storage, to, bytes, len, 0600, &l->err);
+    free(bytes);
+    return rc;
+}
+
+/* The package that they make. */
+static int make_opaque(struct life *l, const char *path, struct up_package **out)
+{
+    char folder[UP_PATH_SIZE], archive[UP_PATH_SIZE + 16], dir[UP_PATH_SIZE + 16], spool[UP_PATH_SIZE + 16];
+    struct up_bare_options o = {.archive = archive,
+                                .dir = dir,
+                                .spool = spool,
+                                .project = l->config.project,
+                                .product_key = l->config.product_key,
+                                .hotfix_name = "clock",
+                                .hotfix_version = version_of(l->flow),
+                                .base = {[UP_SCRIPT] = BASE},
+                                .opaque = true};
+    struct up_bare_package *bare;
+    int rc = up_hotfix_bare(l->device, folder, sizeof folder, &l->err);
+
+    if (rc < 0)
+        return rc;
+    snprintf(archive, sizeof archive, "%s/archive", folder);
+    snprintf(dir, sizeof dir, "%s/content", folder);
+    snprintf(spool, sizeof spool, "%s/spool", folder);
+    if (put_bytes(l, path, archive) < 0 || up_bare_package_open(&bare, l->storage, &o, &l->err) < 0)
+        return l->err.code;
+    do
+        rc = up_bare_package_step(bare, &l->err);
+    while (rc == UP_AGAIN);
+    if (rc == 0)
+        *out = up_bare_package_take(bare);
+    up_bare_package_close(bare);
+    return rc;
+}
+
+/* What nobody signed, as the agent brings it. */
+static int bring_opaque(struct life *l, const char *path, char id[UP_HOTFIX_ID_SIZE])
+{
+    struct up_package *package = NULL;
+    int rc = make_opaque(l, path, &package);
+
+    if (rc == 0)
+        rc = up_hotfix_begin(l->device, up_package_manifest(package), &l->err);
+    if (rc == 0)
+        rc = up_hotfix_finish(l->device, up_package_manifest(package), id, &l->err);
+    up_package_free(package);
+    return rc < 0 ? rc : up_hotfix_bare_end(l->device, &l->err);
+}
+
 /* Onto test: what waits for it, or what is fetched. */
 static int put_on_test(struct life *l, const char *path)
 {
@@ -217,12 +285,13 @@ static int put_on_test(struct life *l, const char *path)
     bool failed;
 
     up_hotfix_waiting(l->device, id);
-    if (!id[0] && bring(l, path, true, id) < 0)
+    if (!id[0] &&
+        (l->flow->parts == HOTFIXES_OPAQUE ? bring_opaque(l, path, id) : bring(l, path, true, id)) < 0)
         return l->err.code;
     l->log->tests++;
     if (up_hotfix_test(l->device, id, &l->err) < 0 || up_hotfix_switch(l->device, &failed, &l->err) < 0)
         return l->err.code;
-    if (l->flow->parts != HOTFIXES_LUA)
+    if (hotfixes_has_files(l->flow))
         check_tree(l->sim, 1, (unsigned)(version_of(l->flow)[0] - '0'), false, l->log);
     return 0;
 }
@@ -271,7 +340,7 @@ static int confirm(struct life *l)
     up_hotfix_overlays(l->device, NULL, true, lead, sizeof lead);
     if (lead[0])
         bad(l->log, "%s leads a release on trial that it is not for", lead);
-    if (l->flow->parts != HOTFIXES_LUA)
+    if (hotfixes_has_files(l->flow))
         check_tree(l->sim, l->flow->release_files ? 2 : 1, 0, false, l->log);
     return up_device_confirm(l->device, &l->err) < 0 ? l->err.code
                                                      : up_hotfix_settle(l->device, true, &l->err);
@@ -298,7 +367,7 @@ static bool went_back(const struct life *l)
 
 static const char *release_path(const struct hotfixes_flow *flow)
 {
-    if (flow->parts != HOTFIXES_LUA && !flow->release_files)
+    if (hotfixes_has_files(flow) && !flow->release_files)
         return "/packages/plain.upd";
     return flow->core ? "/packages/both.upd" : "/packages/script.upd";
 }
@@ -378,12 +447,12 @@ static void check_start(struct life *l)
         const struct up_hotfix *h = up_hotfix_ledger_find(&ledger, "clock", version_of(l->flow));
 
         if (!h || (h->state != UP_HOTFIX_FRESH && h->state != UP_HOTFIX_APPLIED))
-            bad(l->log, "it passed, and is out of force");
+            bad(l->log, "it passed, and is out of force: %s", h ? h->why : "no entry");
     }
     /* On a mixture nothing starts, and it may wait for a package that replaces it. */
     if (l->log->excused && up_device_mixed(l->device))
         return;
-    if (l->flow->parts != HOTFIXES_LUA && up_device_state(l->device)->phase <= UP_FETCHING &&
+    if (hotfixes_has_files(l->flow) && up_device_state(l->device)->phase <= UP_FETCHING &&
         !sim_is_cut(l->sim))
         check_tree(l->sim, release_of(l), leads(&ledger), false, l->log);
 }
@@ -404,6 +473,8 @@ static int boot(struct life *l, bool online)
         rc = up_hotfix_settle(l->device, true, &l->err);
     if (rc == 0)
         check_start(l);
+    if (rc == 0 && online) /* the agent's start */
+        rc = up_hotfix_bare_end(l->device, &l->err);
     for (rc = rc == 0 ? 1 : rc; rc == 1 && online && !l->log->bad[0];) {
         rc = up_hotfix_ledger(l->device, &ledger, &l->err);
         if (rc == 0)
@@ -435,21 +506,42 @@ void hotfixes_live(struct sim *sim, const struct hotfixes_flow *flow, bool onlin
     }
 }
 
+static bool holds(const struct sim *sim, const char *path, const char *bytes, size_t size)
+{
+    size_t len;
+    char *text = sim_get(sim, path, &len);
+    bool same = text && len == size && memcmp(text, bytes, len) == 0;
+
+    free(text);
+    return same;
+}
+
+/* The same of what nobody signed: the bytes as they came. */
+static bool is_whole_opaque(const struct sim *sim, const struct up_hotfix *h)
+{
+    char path[256];
+    size_t len;
+    char *bytes = sim_get(sim, h->version[0] == '1' ? "/packages/fix1.upd" : "/packages/fix2.upd", &len);
+    bool whole;
+
+    snprintf(path, sizeof path, STATE "/hotfix/%s/tree/patch.bin", h->id);
+    whole = bytes && holds(sim, path, bytes, len);
+    free(bytes);
+    return whole;
+}
+
 /* Whether the folder of a hotfix is whole. */
 static bool is_whole(const struct sim *sim, const struct up_hotfix *h)
 {
     char path[256], wanted[64];
     bool whole = true;
 
+    if (up_hotfix_ledger_is_opaque(h))
+        return is_whole_opaque(sim, h);
     snprintf(wanted, sizeof wanted, "return \"%s\"\n", h->version);
     for (int i = h->lua ? 0 : 1; i < 2; i++) {
-        size_t len;
-        char *text;
-
         snprintf(path, sizeof path, STATE "/hotfix/%s/tree/%s", h->id, i ? "test.lua" : "lua/clock.lua");
-        text = sim_get(sim, path, &len);
-        whole = whole && text && len == strlen(wanted) && memcmp(text, wanted, len) == 0;
-        free(text);
+        whole = whole && holds(sim, path, wanted, strlen(wanted));
     }
     return whole;
 }
@@ -463,7 +555,8 @@ static void check_folders(const struct sim *sim, const struct up_hotfix_ledger *
     for (char *line = dump ? strtok_r(dump, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest)) {
         const char *name = strstr(line, "/hotfix/");
         bool known =
-            !name || strncmp(name + 8, "ledger.", 7) == 0 || (!online && strncmp(name + 8, "new", 3) == 0);
+            !name || strncmp(name + 8, "ledger.", 7) == 0 ||
+            (!online && (strncmp(name + 8, "new", 3) == 0 || strncmp(name + 8, UP_HOTFIX_BARE, 4) == 0));
         bool entered = false;
 
         for (uint32_t i = 0; name && i < ledger->count; i++)
@@ -547,7 +640,7 @@ void hotfixes_check(const struct sim *from, const struct hotfixes_flow *flow, bo
             bad(log, "the journal is not as it was");
         up_journal_close(j);
     }
-    if (online && flow->parts != HOTFIXES_LUA && !log->bad[0])
+    if (online && hotfixes_has_files(flow) && !log->bad[0])
         check_tree(sim, flow->end == HOTFIXES_DROPPED && flow->release_files ? 2 : 1, leads(&ledger), true,
                    log);
     sim_free(sim);
@@ -610,7 +703,7 @@ static void put_fix(struct sim *sim, const struct hotfixes_flow *flow, unsigned 
 {
     struct up_fixture f = {.sequence = 10 + n, .hotfix = n == 1 ? "1" : "2", .base = BASE, .seed = 10 + n};
 
-    if (flow->parts != HOTFIXES_LUA)
+    if (hotfixes_has_files(flow))
         f.fix_files = fix_ini[n - 1];
     f.fix_plain = flow->parts == HOTFIXES_FILES;
     put_package(sim, n == 1 ? "/packages/fix1.upd" : "/packages/fix2.upd", &f);
@@ -621,7 +714,7 @@ struct sim *hotfixes_new(const struct hotfixes_flow *flow)
     const struct world_plan plan = {.name = "script",
                                     .provisioned = true,
                                     .package = flow->core ? WORLD_BOTH : WORLD_SCRIPT,
-                                    .files = flow->parts != HOTFIXES_LUA,
+                                    .files = hotfixes_has_files(flow),
                                     .weak = flow->weak};
     const struct up_fixture plain = {.sequence = 20,
                                      .version = "1.0.2",

@@ -25,11 +25,21 @@ struct hotfixes_flow {
     const char *name;
     enum hotfixes_end end;
     bool fetching; /* a release is being fetched meanwhile, which stays as it is */
-    enum { HOTFIXES_LUA, HOTFIXES_BOTH, HOTFIXES_FILES } parts; /* what it consists of */
-    bool core;                                                  /* the release has a core, too */
-    bool release_files;                                         /* the release has files, too */
-    bool weak;                                                  /* one root of the tree has no hard links */
+    enum {
+        HOTFIXES_LUA,
+        HOTFIXES_OPAQUE,
+        HOTFIXES_BOTH,
+        HOTFIXES_FILES
+    } parts;            /* opaque: nobody signed it */
+    bool core;          /* the release has a core, too */
+    bool release_files; /* the release has files, too */
+    bool weak;          /* one root of the tree has no hard links */
 };
+static inline bool hotfixes_has_files(const struct hotfixes_flow *flow)
+{
+    return flow->parts >= HOTFIXES_BOTH;
+}
+
 extern const struct hotfixes_flow hotfixes_flows[];
 extern const unsigned hotfixes_flow_count;
 
