@@ -121,6 +121,7 @@ static int look(struct up_device *d, struct up_files_facts *facts, struct up_err
     facts->step = f.stage.step;
     facts->lost = f.lost;
     d->plan_known = f.plan.op != NULL;
+    memcpy(d->seen, f.stage.plan, sizeof d->seen);
     d->traces = facts->step != UP_FILES_NONE && !up_files_stage_is_between(facts->step);
     d->suspended = f.below.step != UP_FILES_NONE;
     facts->of_transaction = plan->known && memcmp(plan->bytes, f.stage.plan, sizeof f.stage.plan) == 0;
@@ -152,32 +153,48 @@ bool up_device_mixed(const struct up_device *d)
     return d->tree == UP_TREE_MIXED;
 }
 
-static int work_here(struct up_device *d, enum up_files_task task, enum up_files_outcome *outcome,
-                     struct up_error *err)
+static int work_on_plan(struct up_device *d, enum up_files_task task, const uint8_t *plan,
+                        enum up_files_outcome *outcome, struct up_error *err)
 {
     const struct up_files_hands hands = up_config_hands(d->config, d->running);
     struct up_files f;
     int rc;
 
-    *outcome = UP_FILES_NOT_SWITCHED;
     if (task == UP_FILES_STAGE)
         return up_hotfix_set_stage(d->storage, d->config, &hands, err);
     if (up_files_open(&f, d->storage, d->config->state, err) < 0)
         return err->code;
-    rc = up_files_program_do(&f, task, d->running ? &hands : NULL, outcome, err);
+    rc = up_files_check_plan(&f, plan, err);
+    if (rc == 0)
+        rc = up_files_program_do(&f, task, d->running ? &hands : NULL, outcome, err);
     up_files_close(&f);
+    return rc;
+}
+
+static int work_here(void *device, enum up_files_task task, const uint8_t *plan,
+                     enum up_files_outcome *outcome, struct up_error *err)
+{
+    struct up_device *d = device;
+    int claim, rc;
+
+    *outcome = UP_FILES_NOT_SWITCHED;
+    if (up_files_claim(&claim, d->storage, d->config->state, err) < 0)
+        return err->code;
+    rc = work_on_plan(d, task, plan, outcome, err);
+    up_files_let_go(d->storage, claim);
     return rc;
 }
 
 int up_device_work_tree(struct up_device *d, enum up_files_task task, enum up_files_outcome *outcome,
                         struct up_error *err)
 {
+    const struct up_files_worker here = {work_here, d}, *worker = d->worker ? d->worker : &here;
     int rc;
 
     *outcome = UP_FILES_NOT_STOPPED;
     if (d->pending & UP_PENDING_LOCK)
         return up_fail(err, d->trouble.cause.code, "%s", d->trouble.cause.message);
-    rc = d->worker ? d->worker->work(d->worker->user, task, outcome, err) : work_here(d, task, outcome, err);
+    rc = worker->work(worker->user, task, d->only_seen ? d->seen : NULL, outcome, err);
     if (task != UP_FILES_ON && task != UP_FILES_BACK)
         return rc;
     up_device_see_tree(d);
@@ -191,6 +208,20 @@ int up_device_do_tree(struct up_device *d, enum up_files_task task, struct up_er
     return up_device_work_tree(d, task, &ignored, err);
 }
 
+/* The same to the plan that was seen last, and to no other: as long as nothing is armed, the agent may begin one. */
+static int do_seen(struct up_device *d, enum up_files_task task, struct up_error *err)
+{
+    uint8_t seen[sizeof d->seen];
+    int rc;
+
+    memcpy(seen, d->seen, sizeof seen);
+    d->only_seen = d->state.phase < UP_ARMING;
+    rc = up_device_do_tree(d, task, err);
+    d->only_seen = false;
+    memcpy(d->seen, seen, sizeof seen); /* that was looked at since */
+    return rc;
+}
+
 /* Make the tree whole, then remove the traces. *whole: the first of it succeeded. */
 static int end_one(struct up_device *d, const struct up_files_facts *facts, bool *whole, struct up_error *err)
 {
@@ -200,18 +231,18 @@ static int end_one(struct up_device *d, const struct up_files_facts *facts, bool
 
     if (action == UP_FILES_MIXED) {
         *whole = false;
-        return up_device_do_tree(d, UP_FILES_BACK, err); /* which says why it cannot be done */
+        return do_seen(d, UP_FILES_BACK, err); /* which says why it cannot be done */
     }
     /* What the ledger says of it, as it was read. */
     if (!facts->of_transaction && (d->fixing || facts->runs == UP_FILES_NEW_PAIR) &&
         up_hotfix_ledger_repeat(d->storage, d->config->state, err) < 0)
         return err->code;
     if (action == UP_FILES_GO_BACK)
-        rc = up_device_do_tree(d, UP_FILES_BACK, err);
+        rc = do_seen(d, UP_FILES_BACK, err);
     else if (action == UP_FILES_FINISH)
-        rc = up_device_do_tree(d, UP_FILES_ON, err);
+        rc = do_seen(d, UP_FILES_ON, err);
     *whole = rc == 0;
-    return rc < 0 ? rc : up_device_do_tree(d, new ? UP_FILES_KEEP_NEW : UP_FILES_KEEP_OLD, err);
+    return rc < 0 ? rc : do_seen(d, new ? UP_FILES_KEEP_NEW : UP_FILES_KEEP_OLD, err);
 }
 
 /* Under a plan that ends another one may wait to be put back. */
@@ -253,10 +284,10 @@ int up_device_end_tree(struct up_device *d, bool dropped, bool *whole, struct up
 /* The tree first, which needs no journal. */
 static int go_back(struct up_device *d, enum up_tree_outcome *outcome, struct up_error *err)
 {
-    if (up_device_do_tree(d, UP_FILES_BACK, err) < 0 && (d->state.phase < UP_ARMING || !up_device_mixed(d)))
+    if (do_seen(d, UP_FILES_BACK, err) < 0 && (d->state.phase < UP_ARMING || !up_device_mixed(d)))
         return err->code;
     if (d->state.phase < UP_ARMING)
-        return up_device_do_tree(d, UP_FILES_KEEP_OLD, err);
+        return do_seen(d, UP_FILES_KEEP_OLD, err);
     if (d->state.phase != UP_ROLLING_BACK) /* end_rollback() tries it once more */
         *outcome = UP_TREE_IS_OLD;
     return 0;
@@ -266,7 +297,7 @@ static int go_back(struct up_device *d, enum up_tree_outcome *outcome, struct up
 static int stay_new(struct up_device *d, enum up_tree_outcome *outcome, struct up_error *err)
 {
     if (d->state.phase < UP_ARMED || d->state.phase == UP_ROLLING_BACK || !up_device_on_target(d))
-        return up_device_do_tree(d, UP_FILES_KEEP_NEW, err);
+        return do_seen(d, UP_FILES_KEEP_NEW, err);
     *outcome = UP_TREE_IS_NEW;
     return 0;
 }
@@ -291,14 +322,14 @@ int up_device_settle_tree(struct up_device *d, enum up_tree_outcome *outcome, st
     switch (up_files_settle_decide(&facts)) {
     case UP_FILES_MIXED:
         if (d->state.phase < UP_ARMING)
-            return up_device_do_tree(d, UP_FILES_BACK, err);
+            return do_seen(d, UP_FILES_BACK, err);
         *outcome = d->state.phase == UP_ROLLING_BACK ? UP_TREE_AS_PHASE_SAYS : UP_TREE_IS_LOST;
         return 0;
     case UP_FILES_SWEEP_NEW:
         return stay_new(d, outcome, err);
     case UP_FILES_SWEEP_OLD:
         if (d->state.phase < UP_ARMING)
-            return up_device_do_tree(d, UP_FILES_KEEP_OLD, err);
+            return do_seen(d, UP_FILES_KEEP_OLD, err);
         return go_back(d, outcome, err);
     case UP_FILES_GO_BACK:
         if (d->state.phase == UP_INSTALLING && up_device_awaits_files(d)) /* the agent is at it */
@@ -323,7 +354,7 @@ int up_device_end_fixes(struct up_device *d, struct up_error *err)
     if (look(d, &facts, err) < 0)
         return err->code;
     if (facts.step == UP_FILES_NONE && d->state.phase == UP_FETCHING) /* traces of a plan that has ended */
-        return up_device_do_tree(d, UP_FILES_KEEP_OLD, err);
+        return do_seen(d, UP_FILES_KEEP_OLD, err);
     if (facts.of_transaction || facts.step == UP_FILES_NONE)
         return 0;
     if (d->fixing && !d->settles)

@@ -186,15 +186,21 @@ static int stage_part(struct up_device *d, struct up_files_part *part, struct up
     struct up_error ignored;
     struct up_files f;
     int rc = up_device_end_fixes(d, err); /* what is left of a plan of theirs */
+    int claim = -1;
 
     if (rc == 0)
+        rc = up_files_claim(&claim, d->storage, d->config->state, err);
+    if (rc == 0)
         rc = up_files_open(&f, d->storage, d->config->state, err);
-    if (rc < 0)
+    if (rc < 0) {
+        up_files_let_go(d->storage, claim);
         return rc;
+    }
     rc = stage(d, &f, part, fixes, err);
     if (rc < 0 && !d->provisioning && !up_files_stage_is_between(f.stage.step))
         (void)!up_files_sweep(&f, false, &ignored);
     up_files_close(&f);
+    up_files_let_go(d->storage, claim);
     return rc;
 }
 

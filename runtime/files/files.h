@@ -48,6 +48,13 @@ struct up_files {
 UP_MUST_CHECK int up_files_open(struct up_files *f, struct up_storage *s, const char *state,
                                 struct up_error *err);
 void up_files_close(struct up_files *f);
+/* One process at a time changes the tree and its records: the agent, which stages, or a helper of the supervisor. Taken
+ * before up_files_open(), and given back with up_files_let_go() after close; ends with the process. *out is -1 when
+ * there is no <state>/files yet, or its file system has no locks. Errors: UP_BUSY another process is at it. */
+UP_MUST_CHECK int up_files_claim(int *out, struct up_storage *s, const char *state, struct up_error *err);
+void up_files_let_go(struct up_storage *s, int claim);
+/* Whether `plan` is the one that is open, all zeros being none; NULL: whichever is. Errors: UP_BUSY. */
+UP_MUST_CHECK int up_files_check_plan(const struct up_files *f, const uint8_t *plan, struct up_error *err);
 /* Read what the stage names, into a handle without a plan: it may be lost then. Errors: UP_INTERNAL. */
 UP_MUST_CHECK int up_files_load(struct up_files *f, struct up_error *err);
 

@@ -95,6 +95,36 @@ void up_files_close(struct up_files *f)
     f->found = NULL;
 }
 
+int up_files_claim(int *out, struct up_storage *s, const char *state, struct up_error *err)
+{
+    char folder[UP_PATH_SIZE];
+    bool busy;
+
+    *out = -1;
+    if (snprintf(folder, sizeof folder, "%s/files", state) >= (int)sizeof folder)
+        return up_fail(err, UP_USAGE, "%s: path too long", state);
+    *out = s->ops->open_dir(s, UP_NO_DIR, folder, false);
+    if (*out < 0 || s->ops->lock(s, *out) == 0)
+        return 0;
+    busy = errno == EWOULDBLOCK;
+    s->ops->close(s, *out);
+    *out = -1;
+    return busy ? up_fail(err, UP_BUSY, "files: another process of moult is at them; try again later") : 0;
+}
+
+void up_files_let_go(struct up_storage *s, int claim)
+{
+    if (claim >= 0)
+        s->ops->close(s, claim);
+}
+
+int up_files_check_plan(const struct up_files *f, const uint8_t *plan, struct up_error *err)
+{
+    return plan && memcmp(plan, f->stage.plan, sizeof f->stage.plan) != 0
+               ? up_fail(err, UP_BUSY, "files: another plan has begun meanwhile; try again later")
+               : 0;
+}
+
 void up_files_stepped(const struct up_files *f)
 {
     if (f->stepped)

@@ -63,9 +63,11 @@ UP_MUST_CHECK int up_files_program_do(struct up_files *f, enum up_files_task tas
                                       struct up_error *err);
 
 /* The same as up_files_program_do(), in another process, which is killed if it hangs. It works on the plan in
- * <state>; a caller who has that open must read it again. */
+ * <state>, if that is the one of this digest (up_files_check_plan()); a caller who has that open must read it again.
+ * Errors, too: UP_BUSY it is another one, or another process is at the tree. */
 struct up_files_worker {
-    int (*work)(void *user, enum up_files_task task, enum up_files_outcome *outcome, struct up_error *err);
+    int (*work)(void *user, enum up_files_task task, const uint8_t *plan, enum up_files_outcome *outcome,
+                struct up_error *err);
     void *user;
 };
 

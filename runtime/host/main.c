@@ -117,7 +117,7 @@ static int mode_agent(int argc, char **argv)
     return run_module("update.agent", argc, argv);
 }
 
-/* moult --files TASK -c CONFIG */
+/* moult --files TASK[:PLAN] -c CONFIG */
 static int mode_files(int argc, char **argv)
 {
     struct up_config config;

@@ -2,6 +2,8 @@
  * files_helper.h -- what `moult --files` does under the supervisor: one task on the tree
  * of files, in a process that can be killed when it hangs.
  *
+ * The task is a word, with ":" and the digest of a plan if it is for that one only.
+ *
  * It touches <state>/files and the roots, never the journal; the supervisor holds the
  * lock for it. Lines to the supervisor (child.h), before each step and at the end:
  *

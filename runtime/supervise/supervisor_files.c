@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "digest.h"
 #include "error.h"
 #include "files.h"
 #include "files_helper.h"
@@ -25,11 +26,16 @@ struct result {
     enum up_files_outcome outcome;
 };
 
-static int start_helper(struct up_supervisor *s, enum up_files_task task, struct up_error *err)
+/* "TASK", or "TASK:" and the digest of the plan that it is for. */
+static int start_helper(struct up_supervisor *s, enum up_files_task task, const uint8_t *plan,
+                        struct up_error *err)
 {
-    const char *argv[] = {s->program, "--files",       up_files_program_task_name(task),
-                          "-c",       s->config->path, NULL};
+    char word[2 * UP_SHA256_SIZE + 16];
+    int n = snprintf(word, sizeof word, "%s%s", up_files_program_task_name(task), plan ? ":" : "");
+    const char *argv[] = {s->program, "--files", word, "-c", s->config->path, NULL};
 
+    if (plan)
+        up_hex(plan, UP_SHA256_SIZE, word + n);
     return up_child_start(s->helper, argv, up_supervisor_now(s), err);
 }
 
@@ -101,15 +107,15 @@ int up_supervisor_tried(const struct up_supervisor *s, struct up_error *err)
     return rc;
 }
 
-int up_supervisor_files(void *supervisor, enum up_files_task task, enum up_files_outcome *outcome,
-                        struct up_error *err)
+int up_supervisor_files(void *supervisor, enum up_files_task task, const uint8_t *plan,
+                        enum up_files_outcome *outcome, struct up_error *err)
 {
     struct up_supervisor *s = supervisor;
     struct result r = {false, 0, UP_FILES_NOT_SWITCHED};
 
     *outcome = UP_FILES_NOT_SWITCHED;
     for (int i = 0; i < HELPERS && !r.known; i++) {
-        if (start_helper(s, task, err) < 0)
+        if (start_helper(s, task, plan, err) < 0)
             return err->code;
         attend(s, &r, err);
         if (!r.known)

@@ -239,7 +239,7 @@ void up_supervisor_sweep(struct up_supervisor *s);
 
 /* Do this on the tree of files, in the helper, and wait for its end. As up_files_program_do(); also
  * UP_INTERNAL: it cannot be started, or ended without a result again and again. */
-UP_MUST_CHECK int up_supervisor_files(void *supervisor, enum up_files_task task,
+UP_MUST_CHECK int up_supervisor_files(void *supervisor, enum up_files_task task, const uint8_t *plan,
                                       enum up_files_outcome *outcome, struct up_error *err);
 /* Whether what was put in place is what runs: only then does a time on trial show anything. Errors:
  * UP_DEFERRED not yet. */

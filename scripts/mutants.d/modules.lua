@@ -44,7 +44,7 @@ M.checks = {
   files_helper = { "files_helper" }, supervisor_files = { "supervisor_files" },
   running_system = { "files_programs" }, files_executable = { "files_programs" }, files_ran = { "files_programs" },
   files_programs = { "files_programs" }, files_alive = { "files_programs" },
-  files_weak_dir = { "files_weak" }, files_open = { "files", "files_record" },
+  files_weak_dir = { "files_weak" }, files_open = { "files", "files_record", "files_claim" },
   files_suspended = { "files_mixed", "files_root" }, files_named = { "files_mixed" },
   files_weak = { "files_weak" }, files_copy = { "files", "files_fault" },
   files_staging = { "files" }, files_try = { "files" }, files_tidy = { "files" }, files_settle = { "files" },

@@ -116,6 +116,23 @@ static void it_says_which_step_failed(void **state)
     assert_ends(help(w, "on"), "failed 3 write /app/bin/main: cannot be started: Exec format error\n");
 }
 
+static void it_works_on_no_other_plan(void **state)
+{
+    struct world *w = *state;
+    char task[96] = "back:", hex[2 * UP_SHA256_SIZE + 1];
+    uint8_t other[UP_SHA256_SIZE] = {1};
+
+    assert_ends(help(w, "on"), "done\n");
+    up_hex(other, sizeof other, task + 5);
+    assert_string_equal(help(w, task),
+                        "beat\nfailed 2 busy files: another plan has begun meanwhile; try again later\n");
+    assert_tree(w, true);
+    up_hex(w->files.stage.plan, UP_SHA256_SIZE, hex);
+    strcpy(task + 5, hex);
+    assert_ends(help(w, task), "done\n");
+    assert_tree(w, false);
+}
+
 /* Without the plan nothing is tried, and the cause is what the reader said. */
 static void it_says_that_the_plan_cannot_be_read(void **state)
 {
@@ -154,6 +171,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_WORLD(it_beats_at_each_step_and_says_the_end),
+        IN_WORLD(it_works_on_no_other_plan),
         IN_WORLD(it_keeps_what_is_new),
         IN_WORLD(it_says_which_step_failed),
         IN_WORLD(it_says_that_the_plan_cannot_be_read),

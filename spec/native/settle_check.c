@@ -175,12 +175,14 @@ static void the_first_start_of_run_uses_the_count(void **state)
 /* Works on the tree, and when it is to go on, `failing` went wrong. */
 static enum up_files_outcome failing;
 
-static int work(void *user, enum up_files_task task, enum up_files_outcome *outcome, struct up_error *e)
+static int work(void *user, enum up_files_task task, const uint8_t *of, enum up_files_outcome *outcome,
+                struct up_error *e)
 {
     struct up_files f;
     int rc;
 
     (void)user;
+    (void)of;
     *outcome = failing;
     if (task == UP_FILES_ON && failing != UP_FILES_NOT_STARTED)
         return up_fail(e, UP_WRITE, "a program does not stop");

@@ -161,7 +161,7 @@ static int helped(struct up_supervisor *s, const struct helper *helpers, enum up
                   struct up_error *err)
 {
     stage.helpers = helpers;
-    return up_supervisor_files(s, UP_FILES_ON, outcome, err);
+    return up_supervisor_files(s, UP_FILES_ON, NULL, outcome, err);
 }
 
 static int enter(void **state)
