@@ -17,7 +17,16 @@ M.schema = [[
     PRIMARY KEY (hash, release, sequence)) WITHOUT ROWID;
 ]]
 
+--- What people say of a release, for depot.store.schema.
+M.notes = [[
+  CREATE TABLE release_note (
+    hash TEXT NOT NULL, release TEXT NOT NULL, sequence INTEGER NOT NULL, text TEXT, security INTEGER NOT NULL,
+    support_until TEXT, PRIMARY KEY (hash, release, sequence)) WITHOUT ROWID;
+]]
+
 M.statements = {
+  release_note = "SELECT * FROM release_note WHERE hash = ? AND release = ? AND sequence = ?",
+  note_release = "INSERT OR REPLACE INTO release_note VALUES (?, ?, ?, ?, ?, ?)",
   withdraw = "INSERT OR IGNORE INTO withdrawn VALUES (?, ?, ?, ?)",
   withdrawn = "SELECT * FROM withdrawn",
   end_jobs = [[UPDATE device SET state = 'cancelled', changed = ?2, due = NULL, renewing = NULL, again = NULL,
@@ -69,6 +78,24 @@ function Methods:settle_withdrawn(dir, now)
     end
   end
   return true
+end
+
+--- What people say of a release.
+-- @treturn table|nil text (nil: nothing), security (boolean), support_until ("YYYY-MM-DD", nil: nobody says);
+--   nil, message, code
+function Methods:release_note(manifest)
+  local row, message, code = self.statements.release_note:first(manifest.product_key, manifest.release,
+    manifest.sequence)
+  if row == nil then return nil, message, code end
+  row = row or {}
+  return { text = row.text, security = row.security == 1, support_until = row.support_until }
+end
+
+--- Keep that.
+-- @treturn integer|nil nil, message, code
+function Methods:note_release(manifest, note)
+  return self.statements.note_release:run(manifest.product_key, manifest.release, manifest.sequence, note.text,
+    note.security, note.support_until)
 end
 
 --- How many devices run a release.

@@ -111,6 +111,21 @@ local function of_broker(world, add)
   return true
 end
 
+-- A release that devices run, and that is no longer supported before long.
+local function of_support(world, release, now, add)
+  local note, message, code = world.store:release_note(release.manifest)
+  if not note then return nil, message, code end
+  if not note.support_until or note.support_until > os.date("!%Y-%m-%d", now + MONTH) then return true end
+  local runs
+  runs, message, code = world.store:running(release.manifest)
+  if not runs then return nil, message, code end
+  if runs > 0 then
+    add { what = "support ends", count = runs, release = release.manifest.release, id = release.id,
+      text = note.support_until }
+  end
+  return true
+end
+
 -- Releases that no device may install before long.
 local function of_ends(world, hash, add)
   local now = acts.now() // 1000
@@ -119,6 +134,10 @@ local function of_ends(world, hash, add)
     local ends = m.product_key == hash and not release.withdrawn and m.not_after
     if ends and ends < now + MONTH then
       add { what = "ends", count = 1, release = m.release, id = release.id, at = ends }
+    end
+    if m.product_key == hash and not release.withdrawn then
+      local ok, message, code = of_support(world, release, now, add)
+      if not ok then return nil, message, code end
     end
   end
   return true

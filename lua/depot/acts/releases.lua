@@ -83,8 +83,13 @@ function M.object(world, release, rollouts)
   if not runs then return nil, message, code end
   local m, names = release.manifest, world.natives.json.array {}
   for i, entry in ipairs(release.entries) do names[i] = entry.name end
-  return { id = release.id, project = m.project, release = m.release, sequence = m.sequence, stage = stage, runs = runs,
-    product_key = m.product_key, packages = names }
+  local note
+  note, message, code = world.store:release_note(m)
+  if not note then return nil, message, code end
+  local null = world.natives.json.null
+  return { id = release.id, text = note.text or null, security = note.security,
+    support_until = note.support_until or null, project = m.project, release = m.release, sequence = m.sequence,
+    stage = stage, runs = runs, product_key = m.product_key, packages = names }
 end
 
 --- The version of the core that a delta is against; nil: it is a full package.
@@ -171,6 +176,45 @@ function M.delete(world, release)
     os.remove(entry.path .. ".devices")
   end
   return true
+end
+
+local function said(note)
+  local parts = { note.security and "security" or nil }
+  if note.support_until then parts[#parts + 1] = "supported until " .. note.support_until end
+  parts[#parts + 1] = note.text
+  return table.concat(parts, "; ")
+end
+
+-- Whether a text is a day of the calendar.
+local function is_day(text)
+  local year, month, day = text:match "^(%d%d%d%d)%-(%d%d)%-(%d%d)$"
+  return year ~= nil and os.date("%Y-%m-%d", os.time { year = year, month = month, day = day, hour = 12 }) == text
+end
+
+--- Say what a release is about.
+-- @tparam table world
+-- @tparam table release of all()
+-- @tparam table wishes text ("": none), security, support_until ("YYYY-MM-DD", "": nobody says); nil: as before
+-- @treturn true|nil nil, message, code, the name of the wish that is at fault
+function M.note(world, release, wishes)
+  local day = wishes.support_until
+  if day and day ~= "" and not is_day(day) then
+    return nil, "support_until: expected a day, as 2027-12-31", "usage", "support_until"
+  end
+  local act = { verb = "release.note", object = M.name(release), product = release.manifest.product_key }
+  return acts.change(world, function()
+    local note, message, code = world.store:release_note(release.manifest)
+    if not note then return nil, message, code end
+    act.before = said(note)
+    if wishes.text then note.text = wishes.text ~= "" and wishes.text or nil end
+    if wishes.security ~= nil then note.security = wishes.security end
+    if day then note.support_until = day ~= "" and day or nil end
+    act.after = said(note)
+    act.idle = act.after == act.before
+    local done
+    done, message, code = world.store:note_release(release.manifest, note)
+    return done and true, message, code
+  end, act)
 end
 
 --- Offer a release no more. There is no way back.

@@ -94,7 +94,8 @@ M.kinds = {
     name = releases.name,
     etag = function(world, release)
       local names = lists.names(release)
-      return tag_of(world, { withdrawn = release.withdrawn or false, list = table.concat(names or { "*" }, "\n") })
+      return tag_of(world, { withdrawn = release.withdrawn or false, note = world.store:release_note(release.manifest),
+        list = table.concat(names or { "*" }, "\n") })
     end,
   },
   F = {

@@ -87,7 +87,8 @@ M.whole = [[
   CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 ]] .. PATCHES .. ROLLOUTS .. tags.schema .. audit.schema .. accounts.schema .. events.schema
   .. groups.schema .. tags.index .. groups.index .. uploads.schema .. products.schema .. products.zone
-  .. standings.schema .. secrets.schema .. "PRAGMA user_version = 16;"
+  .. standings.schema .. secrets.schema .. releases.notes
+  .. "PRAGMA user_version = 17;"
 
 --- The step from each earlier version to the next.
 M.later = {
@@ -121,6 +122,7 @@ M.later = {
   [14] = "ALTER TABLE device RENAME COLUMN deaf TO not_listening; ALTER TABLE device ADD COLUMN source TEXT; "
     .. products.zone .. standings.schema .. "PRAGMA user_version = 15;",
   [15] = secrets.schema .. "PRAGMA user_version = 16;",
+  [16] = releases.notes .. "PRAGMA user_version = 17;",
 }
 
 return M

@@ -128,6 +128,21 @@ describe("what needs a person", function()
     assert.is_nil(kinds().ends)
   end)
 
+  it("is a release whose support ends within a month while devices run it", function()
+    local manifest = w.api.world.packages[1].manifest
+    local function says(days)
+      assert(w.store:note_release(manifest, { security = false,
+        support_until = days and os.date("!%Y-%m-%d", os.time() + days * 86400) }))
+      return kinds()["support ends"]
+    end
+    assert.is_nil(says(10))
+    put("dev1", { release = "1.0.1" })
+    assert.same({ "1.0.1", 1 }, { says(10).release, says(10).count })
+    assert.equal(1, says(-10).count)
+    assert.is_nil(says(40))
+    assert.is_nil(says(nil))
+  end)
+
   it("is a broker that cannot be reached", function()
     assert(w.store:change())
     assert(w.store:note_event { at = 5000, what = "connection", code = "disconnected", text = "refused" })

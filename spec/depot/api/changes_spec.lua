@@ -69,6 +69,30 @@ describe("over the admin server", function()
     end)
   end)
 
+  it("a release is described, and what it was before is in the audit", function()
+    local id = ask("GET", ("/products/%s/releases"):format(w.pk)).object.items[1].id
+    local path = "/releases/" .. id
+    local before = ask("GET", path)
+    local null = natives.json.null
+    assert.same({ null, false, null }, { before.object.text, before.object.security, before.object.support_until })
+    assert.equal(428, ask("PATCH", path, { text = "x" }).status)
+    local done = ask("PATCH", path, { text = "mends the clock", security = true, support_until = "2028-02-29" },
+      before.headers.etag)
+    assert.same({ 200, "mends the clock", true, "2028-02-29" }, { done.status, done.object.text, done.object.security,
+      done.object.support_until })
+    assert.equal(412, ask("PATCH", path, { text = "x" }, before.headers.etag).status)
+    local less = ask("PATCH", path, { support_until = "" }, done.headers.etag)
+    assert.same({ 200, "mends the clock", null }, { less.status, less.object.text, less.object.support_until })
+    local row = w.store:audited(nil, 1)[1]
+    assert.same({ "release.note", "security; supported until 2028-02-29; mends the clock",
+      "security; mends the clock" }, { row.verb, row.before, row.after })
+    for _, day in ipairs { "2027-02-29", "2027-13-01", "27-01-01", "tomorrow", "2027-1-1" } do
+      local answer = ask("PATCH", path, { support_until = day }, less.headers.etag)
+      assert.same({ 400, "support_until" }, { answer.status, answer.object.error.field }, day)
+    end
+    assert.equal("mends the clock", ask("GET", ("/products/%s/releases"):format(w.pk)).object.items[1].text)
+  end)
+
   it("devices are found by their name, ignoring case, and a MAC in any spelling", function()
     local mac = "00:0c:29:4b:5b:1f"
     assert(w.store:put { cloud = "qinglian", product = "pk", device = mac, hash = w.pk, heard = 1 })

@@ -209,6 +209,20 @@ describe("the console", function()
     assert.equal("running", w.store:rollout(rollout.id).state)
   end)
 
+  it("describes a release, in words that stay text", function()
+    local path = get(("/p/%s/releases"):format(w.pk)).body:match 'href="(/releases/%x+)"'
+    local function etag() return w:ask("GET", path, { session = session }).headers.etag end
+    local said = post("/do" .. path, { method = "PATCH", etag = etag(), text = "<b>mends</b> it", security = "true",
+      support_until = "2028-02-29" })
+    assert.equal(303, said.status, said.body)
+    local body = get(path).body
+    for _, text in ipairs { "&lt;b&gt;mends&lt;/b&gt; it", "<strong>Mends a security fault</strong>", "2028-02-29" } do
+      assert.is_truthy(body:find(text, 1, true), text)
+    end
+    local wrong = post("/do" .. path, { method = "PATCH", etag = etag(), support_until = "soon" })
+    assert.is_truthy(wrong.body:find("expected a day", 1, true), wrong.body)
+  end)
+
   it("asks for the name before a release is withdrawn that many run", function()
     for i = 1, 101 do
       assert(w.store:put { cloud = "aliyun", product = "pk", device = "many" .. i, hash = w.pk, release = "1.0.1" })

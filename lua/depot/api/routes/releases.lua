@@ -131,6 +131,12 @@ local function again(call)
   return shown(call, found)
 end
 
+local function note(call)
+  local done, message, code, field = releases.note(call.world, call.objects.R, call.args)
+  if not done then return nil, message, code, field end
+  return again(call)
+end
+
 local function set_list(call)
   local args = call.args
   if (args.devices == nil) == not args.everybody then return nil, "give devices, or everybody", "usage", "devices" end
@@ -164,6 +170,10 @@ local DEVICES = { type = "strings", most = 10000, need = true, about = "names of
 M.routes = {
   { "GET", "/products/{P}/releases", "viewer", list, verb = "read", about = "The releases of a product" },
   { "GET", "/releases/{R}", "viewer", release, verb = "read", about = "One release with its files" },
+  { "PATCH", "/releases/{R}", "operator", note, verb = "upload", about = "Say what a release is about", body = {
+    text = { type = "string", about = "for people; empty: nothing" },
+    security = { type = "boolean", about = "whether it mends what an attacker could use" },
+    support_until = { type = "string", most = 10, about = "last day of support, as 2027-12-31; empty: none" } } },
   { "POST", "/releases/{R}/verify", "operator", start_verify, verb = "verify", about = "Try a release on one device",
     body = { device = { type = "string", most = 4096, about = "id of the device" },
       name = { type = "string", most = 256, about = "or its name" } } },

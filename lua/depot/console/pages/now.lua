@@ -24,7 +24,7 @@ local function where(page, item)
   return base .. "/devices" .. page.query { filter = item.filter }
 end
 
-local KEYS = { ["not listening"] = "unheard", ["hardware unknown"] = "hardware" }
+local KEYS = { ["not listening"] = "unheard", ["hardware unknown"] = "hardware", ["support ends"] = "support" }
 
 local function need(page, item)
   local key = KEYS[item.what] or item.what

@@ -68,6 +68,18 @@ local function withdraw(page, release)
     fields = release.runs > MANY and inputs.field { name = "confirm", label = page.t "type_name", required = true } }) }
 end
 
+-- What people say of the release.
+local function describe(page, release)
+  local secure = release.security and "true" or "false"
+  return inputs.ask(page, { label = page.t "describe", method = "PATCH", etag = release.etag,
+    route = "/releases/" .. release.id, says = page.t "describe_hint", fields = {
+      inputs.field { name = "text", label = page.t "about", rows = 3, value = page.text(release.text) },
+      inputs.field { name = "security", label = page.t "security", value = secure, options = { { "false", page.t "no" },
+        { "true", page.t "yes" } } },
+      inputs.field { name = "support_until", label = page.t "support_until", type = "date",
+        value = page.text(release.support_until) } } })
+end
+
 local function acts(page, release)
   if release.stage == "withdrawn" then return false end
   local list = {}
@@ -91,13 +103,17 @@ function M.one(page)
     rows[i] = { frame.outside(file.name), frame.size(file.size), page.number(file.source_core)
       and tostring(file.source_core) or page.t "full" }
   end
+  local devices = ("/p/%s/devices"):format(release.product_key)
+    .. page.query { filter = filters.term("release", release.release) }
   page.title = page.t "release"
-  page.body = { h.p { class = "big", frame.outside(release.release) }, frame.part("stages", stages(page, release)),
-    frame.list { { page.t "sequence", tostring(release.sequence) }, { page.t "count", h.a { href =
-      ("/p/%s/devices"):format(release.product_key) .. page.query { filter = filters.term("release", release.release) },
-      tostring(release.runs) } } },
+  page.body = { h.p { class = "big", frame.outside(release.release), release.security
+    and { " ", h.strong { page.t "security" } } }, frame.part("stages", stages(page, release)),
+    page.text(release.text) and h.p { frame.outside(release.text) },
+    frame.list { { page.t "sequence", tostring(release.sequence) },
+      { page.t "count", h.a { href = devices, tostring(release.runs) } },
+      { page.t "support_until", page.text(release.support_until) or "–" } },
     h.section { h.h2 { page.t "files" }, frame.table({ page.t "name", page.t "size", page.t "source_core" }, rows,
-      page.t "files") }, acts(page, release), jobs.of_release(page, release),
+      page.t "files") }, describe(page, release), acts(page, release), jobs.of_release(page, release),
     lists.show(page, release), withdraw(page, release) }
 end
 

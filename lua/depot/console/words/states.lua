@@ -83,6 +83,8 @@ return {
   a_withdrawn = { "Pack what is good under a higher sequence, and roll it out.", "用更高的序号重新打包并发布。" },
   a_unordered = { "Roll out with \"only devices that run\" this release.", "新建发布任务并指定“仅限运行此版本的设备”。" },
   a_broker = { "Devices over MQTT get nothing until it is back. Is it running?", "恢复之前 MQTT 设备无法升级。请检查服务。" },
+  n_support = { "Devices run a release whose support ends:", "设备运行的版本即将停止支持：" },
+  a_support = { "Roll out a newer release, or say that it is supported longer.", "请发布更新的版本，或延长支持期限。" },
   a_ends = { "Pack it anew with a later not_after.", "请以更晚的 not_after 重新打包。" },
   n_hardware = { "Hardware that is not known", "硬件型号未知的设备" },
   a_paused = { "Look at the failures, then resume or cancel.", "检查失败原因，然后继续或取消。" },
