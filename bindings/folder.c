@@ -44,15 +44,19 @@ static int f_list(lua_State *L)
     return 1;
 }
 
-/* inode(path) -> number that a copy of the folder does not share, as text | nil, message, code */
-static int f_inode(lua_State *L)
+/* identity(path) -> text that a copy of the folder does not share: its inode, and ":" with the time at which it was
+ * made if the file system tells | nil, message, code */
+static int f_identity(lua_State *L)
 {
+    struct up_folder_identity identity;
     struct up_error err;
-    uint64_t inode;
 
-    if (up_folder_inode(luaL_checkstring(L, 1), &inode, &err) < 0)
+    if (up_folder_identity(luaL_checkstring(L, 1), &identity, &err) < 0)
         return up_push_fail(L, &err);
-    lua_pushfstring(L, "%I", (LUAI_UACINT)inode);
+    if (identity.made == 0)
+        lua_pushfstring(L, "%I", (LUAI_UACINT)identity.inode);
+    else
+        lua_pushfstring(L, "%I:%I", (LUAI_UACINT)identity.inode, (LUAI_UACINT)identity.made);
     return 1;
 }
 
@@ -93,7 +97,7 @@ static int m_close(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"list", f_list}, {"inode", f_inode}, {"changed", f_changed}, {"space", f_space}, {NULL, NULL},
+    {"list", f_list}, {"identity", f_identity}, {"changed", f_changed}, {"space", f_space}, {NULL, NULL},
 };
 
 static const luaL_Reg methods[] = {

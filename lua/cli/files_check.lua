@@ -42,7 +42,7 @@ local function report_roots(config, report)
   end
   local all = true
   for _, root in ipairs(config.files.roots) do
-    local there, why = natives.folder.inode(root.path)
+    local there, why = natives.folder.identity(root.path)
     all = all and there
     if there then
       report("ok", "files", root.path .. (root.weak and ", without hard links" or ""))

@@ -38,6 +38,7 @@ local function silent() end
 --   takes it, with qinglian (products, as there; listen, "HOST:PORT" of its dispatcher; broker, "IP:PORT"),
 --   expiry, settle, auto (false: new products get packages by jobs only), staged (true: so do those of a database
 --   that does not tell) and on_message (function(event), events as in depot.fleet);
+--   adopt and machine (its name, in place of the system's): as depot.mqtt takes them;
 --   hold: seconds, as in depot.catalog; proxies: addresses whose X-Forwarded headers are trusted;
 --   on_warning(text)
 -- @treturn table depot; or nil, message, code
@@ -111,7 +112,7 @@ function Depot:_join(options)
   local cloud, message, code = keeper.open(natives, {
     dir = options.dir, mqtt = options.mqtt, expiry = options.expiry, pace = self.pace, settle = options.settle,
     qinglian = options.qinglian, auto = options.auto, staged = options.staged, adopt = options.adopt,
-    secret_file = options.secret_file,
+    secret_file = options.secret_file, machine = options.machine and function() return options.machine end,
     on_event = options.on_message or silent,
     base = function() return base end,
     packages = self.site.packages,

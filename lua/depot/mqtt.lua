@@ -95,7 +95,7 @@ end
 -- message: a copy.
 local function check_place(natives, kept, options, now)
   local folder, ok, here, message, code
-  folder, message, code = natives.folder.inode(options.dir)
+  folder, message, code = natives.folder.identity(options.dir)
   if not folder then return nil, message, code end
   ok, message, code = kept:change()
   if ok then here, message, code = kept:belongs(folder, (options.machine or machine_id)(), options.adopt) end

@@ -182,6 +182,7 @@ function M.run(dir, opts, env)
     auto = not opts.staged and not opts.admin,
     staged = opts.staged,
     adopt = opts.adopt,
+    machine = opts.machine,
     secret_file = opts["secret-file"] and absolute(opts["secret-file"]),
     proxies = opts.proxy,
     watch = { { fd = signals:fd(), read = true } },

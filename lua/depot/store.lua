@@ -143,9 +143,11 @@ function Store:last_heard()
   return row and row.heard
 end
 
+local FINISHED = 600000 -- ms for a device that has all of its package to say what it runs, which may have been lost
+
 --- Make every open job due whose package may have to be offered again.
 function Store:offer_anew(now)
-  return self.statements.offer_anew:run(now)
+  return self.statements.offer_anew:run(now, now + FINISHED)
 end
 
 --- Make the devices due that a new package may be for, even those with a pending job for another package; not those

@@ -46,7 +46,8 @@ M.sql = {
   limit_stamps = "UPDATE device SET heard = min(heard, ?), changed = min(changed, ?) WHERE heard > ? OR changed > ?",
   last_heard = "SELECT max(heard) AS heard FROM device",
   limit_due = "UPDATE device SET due = ? WHERE due > ?",
-  offer_anew = "UPDATE device SET due = ? WHERE state = 'pending' OR state = 'upgrading' AND finished IS NULL",
+  offer_anew = [[UPDATE device SET due = iif(finished IS NULL, ?1, ?2)
+    WHERE state = 'pending' OR state = 'upgrading']],
   make_due = [[UPDATE device SET due = ?1 WHERE hash = ?2 AND due IS NULL AND release IS NOT ?3 AND cloud <> 'luat'
     AND (state IS NULL OR state NOT IN ('pending', 'upgrading')
       OR state = 'pending' AND kind IS NOT 'verify' AND package IS NOT ?4)

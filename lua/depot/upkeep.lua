@@ -12,12 +12,31 @@ local M = {}
 -- Milliseconds.
 local PRUNE = 10000      -- between two slices of old records
 local RECOUNT = 86400000 -- between two counts of the jobs of rollouts
+local DAY = 86400000
+local LONG = 30 * DAY    -- without any event: the clock may be wrong
 
--- Remove what is old, a slice at a time.
-function M:_prune(now)
+-- Whether the clock may have been wrong for a day at most: it was set forward, or nothing happened for very long.
+function M:_is_clock_new(now, base)
+  local before = self.prune_base
+  self.prune_base = base or 0
+  if before then return self.prune_base - before > DAY end
+  local newest, message, code = self.store:newest_event()
+  if newest == nil then return nil, message, code end
+  return newest ~= false and now - newest > LONG
+end
+
+-- Remove what is old, a slice at a time. A wrong clock, until it is put right, would make all of it old.
+function M:_prune(now, base)
   if now < self.next_prune then return true end
   self.next_prune = now + PRUNE
-  local old, message, code = self.store:has_old(now)
+  local new, message, code = self:_is_clock_new(now, base)
+  if new == nil then return nil, message, code end
+  if new then
+    self.next_prune = now + DAY
+    return true
+  end
+  local old
+  old, message, code = self.store:has_old(now)
   if not old then return old ~= nil, message, code end
   local ok
   ok, message, code = self.store:change()

@@ -67,13 +67,16 @@ void up_folder_close(struct up_folder *f)
         closedir((DIR *)f);
 }
 
-int up_folder_inode(const char *path, uint64_t *out, struct up_error *err)
+int up_folder_identity(const char *path, struct up_folder_identity *out, struct up_error *err)
 {
-    struct stat st;
+    struct statx st;
 
-    if (stat(path, &st) < 0)
+    if (statx(AT_FDCWD, path, 0, STATX_INO | STATX_BTIME, &st) < 0)
         return cannot(path, err);
-    *out = st.st_ino;
+    out->inode = st.stx_ino;
+    out->made = 0;
+    if (st.stx_mask & STATX_BTIME)
+        out->made = (int64_t)st.stx_btime.tv_sec * 1000000000 + st.stx_btime.tv_nsec;
     return 0;
 }
 

@@ -31,9 +31,14 @@ UP_MUST_CHECK int up_folder_open(struct up_folder **out, const char *path, struc
 int up_folder_next(struct up_folder *f, struct up_folder_entry *out);
 void up_folder_close(struct up_folder *f); /* NULL is allowed */
 
-/* An identifier that distinguishes a folder from a copy of it; it survives a
- * rename and a change of content. Errors as of up_folder_open(). */
-UP_MUST_CHECK int up_folder_inode(const char *path, uint64_t *out, struct up_error *err);
+struct up_folder_identity {
+    uint64_t inode;
+    int64_t made; /* ns since 1970, which a copy cannot set; 0: the file system does not tell */
+};
+
+/* What distinguishes a folder from a copy of it, also on another disk; it
+ * survives a rename and a change of content. Errors as of up_folder_open(). */
+UP_MUST_CHECK int up_folder_identity(const char *path, struct up_folder_identity *out, struct up_error *err);
 
 struct up_folder_space {
     uint64_t total; /* bytes of its file system */

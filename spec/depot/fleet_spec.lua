@@ -13,7 +13,7 @@ local store_steps = require "spec.support.store_steps"
 local json = natives.json
 
 describe("depot.fleet", function()
-  local dir, mqtt, kept, depot, now, told, packages, md5_ready, options
+  local dir, mqtt, kept, depot, now, base, told, packages, md5_ready, options
 
   local function entry(release, sequence, product)
     return { name = "METER_" .. release .. ".upd", size = 1000 + sequence, tag = "t", manifest = {
@@ -25,7 +25,7 @@ describe("depot.fleet", function()
     mqtt = fake_mqtt()
     kept = assert(store.open(natives, dir))
     depot = fleet.new({
-      mqtt = mqtt, store = kept, json = json, sha256 = natives.digest.sha256, now = function() return now end,
+      mqtt = mqtt, store = kept, json = json, sha256 = natives.digest.sha256, now = function() return now, base end,
       packages = function() return packages end,
       link = function(e) return "http://h/" .. e.name .. "?at=" .. now, 1800 end,
       digests = { of = function() return md5_ready and "0123" or nil end, step = function() end,
@@ -84,6 +84,7 @@ describe("depot.fleet", function()
     os.remove(dir)
     assert(os.execute("mkdir " .. dir))
     now, told, packages, md5_ready, options = 1000000000, {}, { entry("2.0.0", 2) }, true, { auto = true }
+    base = nil
     open()
   end)
 
@@ -153,6 +154,31 @@ describe("depot.fleet", function()
     assert.same({ "the counts of rollout 1 were wrong, and are counted anew",
       "the counts of devices were wrong, and are counted anew" }, faults)
     assert.equal(1, kept:devices_known())
+  end)
+
+  it("removes nothing for a day after the clock was set forward, or when nothing happened for long", function()
+    base = 0
+    reopen()
+    step()
+    report "1.0.0"
+    step()
+    local function oldest() return assert(kept:events({}, 1))[1].id end
+    local first = oldest()
+    base, now = 500 * 86400000, now + 500 * 86400000
+    step()
+    step(20000)
+    assert.equal(first, oldest())
+    now = now - 500 * 86400000 -- it was put right
+    base = 0
+    reopen()
+    mqtt.events[1] = nil
+    now = now + 1000 * 86400000
+    step()
+    step(20000)
+    assert.equal(first, oldest())
+    step(86400000)
+    step()
+    assert.equal(0, #assert(kept:events({}, 1))) -- it was right, and the depot was off
   end)
 
   it("counts how devices stand as it changes them", function()
@@ -271,6 +297,20 @@ describe("depot.fleet", function()
     assert.same({ "upgrading", 1 }, { row().state, row().renewals })
     step(2001)
     assert.same({ "pending", "2.0.1", 1 }, { row().state, row().target, #sent() })
+  end)
+
+  it("offers once more, later, to a device that had all of its package when the depot was killed", function()
+    report "1.0.0"
+    step()
+    step(2001)
+    acknowledge(sent())
+    progress(100)
+    step()
+    kept:offer_anew(now)
+    step(1000)
+    assert.same({ "upgrading", 0 }, { row().state, #sent() })
+    step(600000)
+    assert.same({ "upgrading", 1 }, { row().state, #sent() })
   end)
 
   it("answers Tencent at once, and offers then", function()

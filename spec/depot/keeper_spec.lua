@@ -267,13 +267,24 @@ describe("depot.keeper", function()
     it("knows its folder by what an earlier version wrote", function()
       make()
       local s = assert(store.open(natives, dir))
-      local folder = natives.folder.inode(dir)
-      assert(s.statements.set:run("place", folder))
+      assert(s.statements.set:run("place", natives.folder.identity(dir):match "^%d+"))
       s:close()
       open { machine = "a" }
       assert.equal(UNTOUCHED, states())
       kept:close()
       open { machine = "b" }
+      assert.is_nil(kept.store)
+    end)
+
+    it("knows a copy on another disk that has the same inode by chance", function()
+      make()
+      open { machine = "a" }
+      kept:close()
+      local s = assert(store.open(natives, dir))
+      local inode, made = natives.folder.identity(dir):match "^(%d+):(%d+)$"
+      assert(s:set_setting("place", ("%s:%d a"):format(inode, math.tointeger(tonumber(made)) - 1)))
+      s:close()
+      open { machine = "a" }
       assert.is_nil(kept.store)
     end)
 

@@ -15,6 +15,7 @@ local MAY = {
   every = "for the whole fleet, as its name says",
   forget_member = "a person forgets a device",
   limit_stamps = "when a depot starts",
+  newest_event = "the last row, by the key",
   standing_differences = "once a day",
 }
 

@@ -24,6 +24,7 @@ M.statements = {
     ORDER BY id LIMIT ?)]],
   oldest = [[SELECT (SELECT min(at) FROM event) AS event,
     (SELECT at FROM audit WHERE id < (SELECT max(id) FROM audit) ORDER BY id LIMIT 1) AS audit]],
+  newest_event = "SELECT at FROM event ORDER BY id DESC LIMIT 1",
   size = "SELECT page_count * page_size AS n FROM pragma_page_count(), pragma_page_size()",
   prune_audit = "DELETE FROM audit WHERE id <= ?",
 }
@@ -83,6 +84,14 @@ function Methods:prune(now)
   rows, message, code = prune_audit(self, now - days.audit * DAY)
   if not rows then return nil, message, code end
   return events == M.SLICE or rows == M.SLICE
+end
+
+--- When something happened last.
+-- @treturn integer|false|nil ms; false: nothing ever; nil, message, code
+function Methods:newest_event()
+  local row, message, code = self.statements.newest_event:first()
+  if not row then return row, message, code end
+  return row.at
 end
 
 --- Whether prune() would find something.

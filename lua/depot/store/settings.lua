@@ -30,20 +30,26 @@ function Methods:set_setting(name, value)
   return ok, message, code
 end
 
+-- Whether a folder is the one that was noted: earlier versions noted the inode only.
+local function is_same_folder(folder, noted)
+  return folder == noted or not noted:find(":", 1, true) and folder:match "^[^:]+" == noted
+end
+
 --- Whether this database is in the folder and on the machine where it was made; else it was restored or copied.
--- @tparam string folder tells the folder from a copy
--- @tparam string machine tells the machine from others
+-- @tparam string folder tells the folder from a copy, as folder.identity() does
+-- @tparam string machine tells the machine from others; "": it has no name
 -- @tparam boolean adopt from now on it belongs here; the caller commits
 -- @treturn boolean|string|nil "adopted": it was restored or copied, and belongs here now; nil, message, code
 function Methods:belongs(folder, machine, adopt)
-  local place = machine == "" and folder or folder .. " " .. machine
   local known, message, code = self:setting "place"
   if known == nil then return nil, message, code end
-  known = known and known:gsub("%s+$", "")
-  -- A machine without a name is told by the folder alone, and takes the place of no name that is known.
-  if known and (known == place or machine == "" and known:match "^%S+" == folder) then return true end
-  local is_ours = not known or known == folder
+  local noted, noted_machine = (known or ""):match "^(%S*)%s*(.-)%s*$"
+  local is_ours = not known or is_same_folder(folder, noted) and (noted_machine == "" or machine == ""
+    or machine == noted_machine)
   if not is_ours and not adopt then return false end
+  -- A machine without a name is told by the folder alone, and takes the place of no name that is known.
+  local place = ("%s %s"):format(folder, is_ours and machine == "" and noted_machine or machine)
+  if known == place then return true end
   local ok
   ok, message, code = self:set_setting("place", place)
   if not ok then return nil, message, code end
