@@ -14,6 +14,7 @@ local catalogs = require "depot.catalog"
 local devices = require "spec.whole.depot_fleet"
 local natives = require "update.natives"
 local store = require "depot.store"
+local truth = require "spec.whole.depot_truth"
 
 local MOULT = arg[-1] or "build/moult"
 local PRODUCTS = { aliyun = "a1KillsPK01", tencent = "KILLS12345" }
@@ -110,7 +111,7 @@ function World:live(seconds)
   until now >= till
 end
 
-local PLAN = { waves = { 10, 50, 100 }, soak = 0, advance = "time", limit = {}, done = 60, least = 1, in_flight = 100,
+local PLAN = { waves = { 25, 60, 100 }, soak = 0, advance = "time", limit = {}, done = 60, least = 1, in_flight = 100,
   retries = 2, backoff = 2, members = "open" }
 
 -- The next release comes: for one product a package is enough, for the other a rollout begins.
@@ -181,35 +182,6 @@ function World:standing()
   return table.concat(parts, "\n")
 end
 
-local LOST = { failed = true, reverted = true }
-
--- What is untrue of one device.
-function World:untruth_of(device, row)
-  local newest = "1.0." .. self.newest
-  if not row then return "has no row" end
-  if row.release ~= device.release then
-    return ("runs %s, and the depot says %s"):format(device.release, row.release)
-  elseif row.state == "succeeded" and row.target ~= device.release then
-    return ("runs %s, and its job for %s has succeeded"):format(device.release, row.target)
-  elseif row.state ~= "succeeded" and row.target == device.release then
-    return ("runs %s, and its job is %s"):format(row.target, row.state)
-  elseif device.release ~= newest and not (LOST[row.state] and row.target == newest) then
-    return ("runs %s, and its job for %s is %s"):format(device.release, row.target, row.state)
-  end
-end
-
-function World:check()
-  local kept = assert(store.open(natives, self.dir .. "/packages", 5000))
-  for _, device in ipairs(self.devices) do
-    local untruth = self:untruth_of(device, kept:get(device.cloud, device.product, device.name))
-    if untruth then self.faults[#self.faults + 1] = ("%s: %s"):format(device.name, untruth) end
-  end
-  assert(kept:change())
-  if #assert(kept:recount()) > 0 or kept:recount_standings() then self.faults[#self.faults + 1] = "a count is wrong" end
-  kept:abandon()
-  kept:close()
-end
-
 function World:run()
   self:pack()
   self:register()
@@ -222,7 +194,7 @@ function World:run()
   self:settle()
   for _, device in ipairs(self.devices) do device:report() end -- what was lost with a depot
   self:settle()
-  self:check()
+  truth.check(self)
 end
 
 local function new()
