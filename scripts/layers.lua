@@ -240,6 +240,11 @@ local function pure_modules()
   return pure
 end
 
+-- lua/depot/actions is the command line. What it shares with the API is below both.
+local function is_upward(from, to)
+  return to:find "^depot%.actions%." and from:find "^depot%." and not from:find "^depot%.actions%."
+end
+
 local function check_lua()
   local is_pure = pure_modules()
   for _, path in ipairs(lines_of("git ls-files 'lua/*.lua'")) do
@@ -253,6 +258,7 @@ local function check_lua()
       if (from == "update" or from == "sys") and (to == "cli" or to == "depot") then
         complain("%s requires %s: never this way round", path, other)
       end
+      if is_upward(name, other) then complain("%s requires %s, which is of the command line", path, other) end
     end
   end
   for _, path in ipairs(lines_of("git ls-files 'examples/*.lua' ':!examples/broker'")) do -- which is no device's

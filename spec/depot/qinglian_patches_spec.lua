@@ -2,7 +2,7 @@
 
 local actions = require "depot.actions.patch"
 local frame = require "update.cloud.qinglian_frame"
-local into_folder = require "depot.actions.into_folder"
+local into_folder = require "depot.into_folder"
 local natives = require "update.natives"
 local pair = require "spec.support.qinglian_pair"
 local patch_store = require "depot.patch_store"

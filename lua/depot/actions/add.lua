@@ -11,7 +11,7 @@
 local catalog = require "depot.catalog"
 local device_list = require "depot.device_list"
 local files = require "depot.files"
-local into_folder = require "depot.actions.into_folder"
+local into_folder = require "depot.into_folder"
 local limited = require "depot.limited"
 
 local M = {}

@@ -3,35 +3,12 @@
 -- @module depot.actions.audit
 
 local base = require "depot.actions.base"
-local csv = require "depot.csv"
+local forms = require "depot.record_forms"
 local natives = require "update.natives"
 
 local M = {}
 
-local TEXTS = { "actor", "address", "verb", "object", "product", "before", "after", "hash" }
 local LISTED = 100 -- rows, without --limit
-
---- A row as an object for JSON.
-function M.object(row)
-  local object = { id = row.id, at = row.at // 1000 }
-  for _, name in ipairs(TEXTS) do
-    object[name] = row[name] and natives.printable.text(row[name]) or natives.json.null
-  end
-  return object
-end
-
-local FIELDS = table.move(TEXTS, 1, #TEXTS, 3, { "id", "at" })
-
-local function line(row)
-  local shown = {}
-  for _, name in ipairs(TEXTS) do shown[name] = row[name] and natives.printable.text(row[name]) end
-  shown.id, shown.at = row.id, os.date("!%Y-%m-%dT%H:%M:%SZ", row.at // 1000)
-  return csv.line(shown, FIELDS)
-end
-
---- How the audit is written into a file, as depot.actions.events has it.
-M.forms = { csv = { head = csv.head(FIELDS), line = line },
-  jsonl = { line = function(row) return natives.json.encode(M.object(row)) end } }
 
 local function check(context)
   local count, last, code = context.store:check_audit()
@@ -51,7 +28,7 @@ local function list(context)
   if not rows then return nil, message, code end
   local objects = json.array {}
   for i, row in ipairs(rows) do
-    objects[i] = M.object(row)
+    objects[i] = forms.audit_row(row)
     if not env.json then
       local shown = objects[i]
       env.out(("%6d %s %-14.14s %-14.14s %.23s"):format(row.id, os.date("!%Y-%m-%d %H:%M", row.at // 1000),

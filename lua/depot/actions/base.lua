@@ -10,6 +10,7 @@
 local acts = require "depot.acts"
 local catalog = require "depot.catalog"
 local choice = require "depot.choice"
+local chosen = require "depot.acts.chosen"
 local filters = require "depot.filter"
 local lock = require "depot.lock"
 local releases = require "depot.releases"
@@ -99,26 +100,7 @@ local function set_of(list)
   return set
 end
 
---- The condition on devices that the options mean.
--- @tparam table context
--- @tparam[opt] table entry only devices of this package's product
--- @treturn table of depot.store.where
-function M.where(context, entry)
-  local opts = context.opts
-  local where = context.store:where(context.filter, M.now())
-  if opts.device then where:any_of("device", opts.device) end
-  if opts.product then where:add("product = ?", opts.product) end
-  if opts.cloud then where:add("cloud = ?", opts.cloud) end
-  if opts.from then where:add("? IN (release, other)", opts.from) end
-  if entry then where:add("hash = ?", entry.manifest.product_key) end
-  return where
-end
-
---- The devices that the options mean.
--- @tparam table context
--- @tparam[opt] table entry only devices of this package's product
--- @treturn {table,...}|nil rows; nil, message, code
-function M.devices(context, entry) return context.store:select(M.where(context, entry)) end
+M.where, M.devices = chosen.where, chosen.devices
 
 --- Rows that a list shows, without --first.
 M.LISTED = 1000

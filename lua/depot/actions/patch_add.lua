@@ -2,7 +2,7 @@
 --
 -- @module depot.actions.patch_add
 
-local into_folder = require "depot.actions.into_folder"
+local into_folder = require "depot.into_folder"
 local patches = require "depot.acts.patches"
 
 local M = {}

@@ -3,6 +3,7 @@
 -- @module depot.actions.verify
 
 local base = require "depot.actions.base"
+local chosen = require "depot.acts.chosen"
 local dialects = require "depot.dialects"
 local jobs = require "depot.jobs"
 local verify = require "depot.acts.verify"
@@ -17,6 +18,9 @@ local function find(context, entry)
   local names = context.opts.device or {}
   if #names ~= 1 then return nil, "name one device to try it on, with --device NAME", "usage" end
   local rows, message, code = base.devices(context, entry)
+  if rows and #rows == 0 then
+    rows, message, code = chosen.named(context.store, entry.manifest.product_key, names[1])
+  end
   if not rows then return nil, message, code end
   if #rows == 1 then return rows[1] end
   if #rows > 1 then

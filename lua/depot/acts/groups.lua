@@ -21,7 +21,7 @@ function M.find(world, name, hash)
   local found
   for _, group in ipairs(all) do
     if group.name == name:lower() and (not hash or hash == group.hash) then
-      if found then return nil, ("several products have a group %s; add --product"):format(name), "usage" end
+      if found then return nil, ("several products have a group %s; name the product"):format(name), "usage" end
       found = group
     end
   end

@@ -6,7 +6,7 @@
 
 local acts = require "depot.acts"
 local frame = require "update.cloud.qinglian_frame"
-local into_folder = require "depot.actions.into_folder"
+local into_folder = require "depot.into_folder"
 local patch_store = require "depot.patch_store"
 local qinglian = require "update.cloud.qinglian"
 

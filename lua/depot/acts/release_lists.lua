@@ -5,7 +5,7 @@
 local acts = require "depot.acts"
 local device_list = require "depot.device_list"
 local files = require "depot.files"
-local into_folder = require "depot.actions.into_folder"
+local into_folder = require "depot.into_folder"
 local releases = require "depot.acts.releases"
 
 local M = {}

@@ -6,7 +6,7 @@
 -- @module depot.acts.rollouts
 
 local acts = require "depot.acts"
-local base = require "depot.actions.base"
+local chosen = require "depot.acts.chosen"
 local grants = require "depot.grants"
 local plans = require "depot.rollout.plan"
 local rollout_acts = require "depot.rollout.acts"
@@ -24,7 +24,7 @@ local function time_of(text, zone)
   local noon = y and os.time { year = y, month = mo, day = d, hour = 12 }
   -- A day that does not exist comes back as another one.
   if not noon or os.date("%Y-%m-%d", noon) ~= ("%s-%s-%s"):format(y, mo, d) or h + 0 > 23 or m + 0 > 59 then
-    return nil, ("--at %s: expected a time, as '2026-12-01 22:00'"):format(text), "usage"
+    return nil, ("at %s: expected a time, as '2026-12-01 22:00'"):format(text), "usage"
   end
   local days = zones.days(math.tointeger(y), math.tointeger(mo)) + d - 1
   return windows.to_utc(zone, math.tointeger(days * DAY + h * 3600 + m * 60)) * 1000
@@ -36,7 +36,7 @@ function M.reach(context, rollout)
   local whole = setmetatable({ state = "running", wave = #rollout.plan.waves }, { __index = rollout })
   local known = { packages = context.packages, by_digest = context.by_digest, sha256 = context.natives.digest.sha256,
     about = context.store:about(), is_member = function() return true end }
-  local rows, message, code = base.devices(context)
+  local rows, message, code = chosen.devices(context)
   if not rows then return nil, message, code end
   local found = { reaches = 0, waves = {}, others = {}, rows = {} }
   for i = 1, #rollout.plan.waves do found.waves[i] = 0 end
@@ -69,13 +69,15 @@ function M.read(context, entry)
   local plan, message, code = plans.read(context.plan)
   if not plan then return nil, message, code end
   if opts.device then plan.members = "fixed" end
-  local zone
-  zone, message, code = zones.load(plan.zone)
+  local product, zone
+  product, message, code = context.store:product(manifest.product_key)
+  if product == nil then return nil, message, code end
+  zone, message, code = zones.load(plan.zone or product and product.zone)
   if not zone then return nil, message, code end
   local at
   at, message, code = time_of(opts.at, zone)
   if at == nil then return nil, message, code end
-  if at and opts.draft then return nil, "--at and --draft exclude each other", "usage" end
+  if at and opts.draft then return nil, "at and draft exclude each other: a draft has no time yet", "usage" end
   return { package = manifest.digest, target = manifest.release, hash = manifest.product_key, cloud = opts.cloud,
     product = opts.product, source = opts.from, filter = opts.filter, plan = plan, priority = context.priority,
     state = "draft", wave = 0, means = context.filter }, at
@@ -92,7 +94,7 @@ local function add_members(context, rollout, found)
   end
   for name in pairs(missing) do
     if not context.opts.cloud then
-      return nil, ("device %s gets nothing: it runs this release or a newer one, or never reported; give its --cloud "
+      return nil, ("device %s gets nothing: it runs this release or a newer one, or never reported; name its cloud "
         .. "to add it all the same"):format(name), "missing"
     end
     local ok, message, code = context.store:add_member(rollout, context.opts.cloud, name)
@@ -102,7 +104,7 @@ local function add_members(context, rollout, found)
 end
 
 local function record(context, rollout, found, at)
-  local id, message, code = context.store:roll_out(rollout, base.now())
+  local id, message, code = context.store:roll_out(rollout, acts.now())
   if not id then return nil, message, code end
   local made
   made, message, code = context.store:rollout(id)

@@ -21,8 +21,8 @@ function M.start(world, entry, row)
   elseif entry.devices and not entry.devices[row.device] then
     return nil, ("%s is not on the list %s.devices"):format(row.device, entry.name), "refused"
   elseif not choice.suits(world.packages, entry, row) then
-    return nil, ("%s is for other hardware than %s, which is %s; see `device set --hardware`"):format(manifest.release,
-      row.device, row.hardware or "not known"), "incompatible"
+    return nil, ("%s is for other hardware than %s, which is %s; if that is wrong, set the hardware of "
+      .. "the device"):format(manifest.release, row.device, row.hardware or "not known"), "incompatible"
   elseif jobs.has(row, manifest.release) then
     row.package, row.target = manifest.digest, manifest.release
     local ok, message, code = store:verify(row, now)

@@ -61,7 +61,9 @@ M.kinds = {
     end,
     product = function(product) return product.product_key end,
     name = function(product) return "product " .. product.name end,
-    etag = function(world, product) return tag_of(world, { mode = product.mode, enabled = product.enabled }) end,
+    etag = function(world, product)
+      return tag_of(world, { mode = product.mode, enabled = product.enabled, zone = product.zone })
+    end,
   },
   D = {
     load = function(world, text)

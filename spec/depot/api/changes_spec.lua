@@ -29,6 +29,18 @@ describe("over the admin server", function()
       target = "1.0.1" }, 1))
   end
 
+  it("a device is named by its MAC in any spelling, to verify on", function()
+    assert(w.store:put { cloud = "aliyun", product = "pk", device = "AABBCC001122", hash = w.pk, release = "1.0.0" })
+    local path = ("/releases/%s/verify"):format(release.id)
+    assert.same({ 404, "missing" }, { code_of(ask("POST", path, { name = "aa:bb:cc:00:11:23" })) })
+    assert.equal(202, ask("POST", path, { name = "aa:bb:cc:00:11:22" }).status)
+    assert.equal("pending", w.store:get("aliyun", "pk", "AABBCC001122").state)
+    assert(w.store:put { cloud = "aliyun", product = "pk", device = "aa:bb:cc:00:11:22", hash = w.pk })
+    assert.equal(202, ask("POST", path, { name = "aa:bb:cc:00:11:22" }).status) -- exactly this one
+    assert.equal("pending", w.store:get("aliyun", "pk", "aa:bb:cc:00:11:22").state)
+    assert.same({ 409, "conflict" }, { code_of(ask("POST", path, { name = "AA-BB-CC-00-11-22" })) })
+  end)
+
   describe("a product", function()
     local all
 
@@ -42,9 +54,13 @@ describe("over the admin server", function()
         made.object.enabled })
       assert.equal(natives.digest.sha256(made.object.key), made.object.product_key)
       local path = "/products/" .. made.object.product_key
+      local etag = w:ask("GET", path, { token = all }).headers.etag
+      local zoned = w:ask("PATCH", path, { token = all, body = { zone = "Asia/Shanghai" },
+        headers = { ["If-Match"] = etag } })
+      assert.same({ 200, "Asia/Shanghai" }, { zoned.status, zoned.object.zone })
       assert.is_nil(w:ask("GET", path, { token = all }).object.key)
       local changed = w:ask("PATCH", path, { token = all, body = { mode = "staged", enabled = false },
-        headers = { ["If-Match"] = made.headers.etag } })
+        headers = { ["If-Match"] = zoned.headers.etag } })
       assert.same({ 200, "staged", false }, { changed.status, changed.object.mode, changed.object.enabled })
       assert.equal(412, w:ask("PATCH", path, { token = all, body = { mode = "auto" },
         headers = { ["If-Match"] = made.headers.etag } }).status)

@@ -3,9 +3,8 @@
 -- @module depot.api.routes.records
 
 local attention = require "depot.acts.attention"
-local audit = require "depot.actions.audit"
 local filters = require "depot.filter"
-local forms = require("depot.actions.events").forms
+local forms = require "depot.record_forms"
 local may = require "depot.api.may"
 local objects = require "depot.api.objects"
 local pages = require "depot.api.pages"
@@ -57,7 +56,7 @@ local function export(call)
   local args, limit = call.args, call.args.limit or EXPORTED
   local rows, message, code = call.world.store:events({ after = args.cursor }, limit)
   if not rows then return nil, message, code end
-  return written(call, forms, visible(call, rows), "events", #rows == limit and rows[limit].id)
+  return written(call, forms.events, visible(call, rows), "events", #rows == limit and rows[limit].id)
 end
 
 local function live(call)
@@ -71,7 +70,7 @@ local function changes(call)
   local rows, message, code = call.world.store:audited(call.args.cursor, limit)
   if not rows then return nil, message, code end
   local items = {}
-  for i, row in ipairs(rows) do items[i] = audit.object(row) end
+  for i, row in ipairs(rows) do items[i] = forms.audit_row(row) end
   return pages.of(call, items, limit)
 end
 
@@ -79,7 +78,7 @@ local function export_changes(call)
   local limit = call.args.limit or EXPORTED
   local rows, message, code = call.world.store:audit_since(call.args.cursor or 0, limit)
   if not rows then return nil, message, code end
-  return written(call, audit.forms, rows, "audit", #rows == limit and rows[limit].id)
+  return written(call, forms.audit, rows, "audit", #rows == limit and rows[limit].id)
 end
 
 local function take_back(call)

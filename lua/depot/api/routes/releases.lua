@@ -3,6 +3,7 @@
 -- @module depot.api.routes.releases
 
 local acts = require "depot.acts"
+local chosen = require "depot.acts.chosen"
 local ids = require "depot.api.ids"
 local lists = require "depot.acts.release_lists"
 local job_of = require("depot.api.routes.devices").job_of
@@ -71,12 +72,8 @@ local function device_of(call)
     return nil, "device: expected the id of a device", "usage", "device"
   end
   if not args.name then return nil, "give device or name", "usage", "device" end
-  local rows, message, code = call.world.store:devices_named(args.name, 100)
-  if not rows then return nil, message, code end
-  local found = {}
-  for _, row in ipairs(rows) do
-    if row.hash == call.product then found[#found + 1] = row end
-  end
+  local found, message, code = chosen.named(call.world.store, call.product, args.name)
+  if not found then return nil, message, code end
   if #found == 1 then return found[1] end
   if #found == 0 then return nil, "no device of the product has this name", "missing", "name" end
   return nil, ("%d devices of the product have this name; give the id of one as device"):format(#found), "conflict",

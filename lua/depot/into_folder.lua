@@ -1,6 +1,6 @@
 --- Copying a file into a depot's folder.
 --
--- @module depot.actions.into_folder
+-- @module depot.into_folder
 
 local trusted = require "depot.trusted"
 
