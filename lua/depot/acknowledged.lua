@@ -1,12 +1,12 @@
 --- What the broker did with an offer: delivered, without a subscriber, or not allowed.
 --
--- Methods of depot.offers. A broker that speaks MQTT 5 says when nobody has subscribed to the topic of an offer, and
--- when its rules do not allow the depot to publish there. Such an offer does not count. It is pushed again at growing
--- intervals, and a device that has not subscribed is shown as not listening.
+-- `methods` are those of depot.offers. A broker that speaks MQTT 5 says when nobody has subscribed to the topic of an
+-- offer, and when its rules do not allow the depot to publish there. Such an offer does not count. It is pushed again
+-- at growing intervals, and a device that has not subscribed is shown as not listening.
 --
 -- @module depot.acknowledged
 
-local M = {}
+local M = { methods = {} }
 
 -- Milliseconds.
 local TOO_LARGE = 3600000       -- during which no packet is sent that is as large as one that the broker refused
@@ -28,11 +28,13 @@ local function again(row, now)
   return now + math.max(AGAIN_LEAST, math.min(AGAIN_MOST, now - (row.heard or now)))
 end
 
+local Methods = M.methods
+
 --- The broker has accepted a message. If it was an offer and somebody has subscribed, it need not be pushed again.
 -- @tparam table event published, of update.native.mqtt
 -- @tparam integer now ms
 -- @treturn true|nil nil, message, code
-function M:taken(event, now)
+function Methods:taken(event, now)
   local offer = self.waiting[event.id]
   if not offer then return true end
   local row, message, code = row_of(self, offer)
@@ -59,7 +61,7 @@ end
 
 --- Whether the broker would refuse a packet of this size. It closes the connection over each one, and the depot would
 -- be away for minutes.
-function M:is_too_large(size, now)
+function Methods:is_too_large(size, now)
   return self.limit and now < self.limit.till and size >= self.limit.size
 end
 
@@ -67,7 +69,7 @@ end
 -- @tparam table event lost, of update.native.mqtt
 -- @tparam integer now ms
 -- @treturn true|nil nil, message, code
-function M:lost(event, now)
+function Methods:lost(event, now)
   local offer = self.waiting[event.id]
   self.waiting[event.id] = nil
   if not offer then return true end
