@@ -136,7 +136,7 @@ Until all are made, a depot on this machine asks devices that would get one of t
     { name = "secret-file", value = "FILE",
       help = "with --mqtt: seal the secrets of depot.db with the key in FILE, which is made if it is missing (0600)" },
     { name = "adopt", help = "use the broker although DIR was copied or moved: the other depot is gone" },
-    { name = "machine", value = "NAME", help = "what tells this machine from others, in a container (/etc/machine-id)" },
+    { name = "machine", value = "NAME", help = "what tells this machine from others (/etc/machine-id)" },
     { name = "staged", help = "new products get packages only by jobs: verify on one device, then batch" },
     { name = "device", value = "NAME", list = true, help = "with an action: only this device; may be repeated" },
     { name = "product", value = "PRODUCT",
