@@ -7,18 +7,24 @@
  */
 #include "fetch.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <netdb.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <curl/curl.h>
 
 #include <cmocka.h>
 
@@ -345,6 +351,62 @@ static void a_redirect_leaves_no_header_behind(void **state)
     rig_free(&r);
 }
 
+/*
+ * Name servers that do not answer: libcurl asks in a thread, by this function of ours.
+ */
+static struct {
+    atomic_bool asked, released, over;
+    atomic_int left; /* how many are still in it */
+} names;
+
+__attribute__((visibility("default"))) int getaddrinfo(const char *host, const char *service,
+                                                       const struct addrinfo *hints, struct addrinfo **out)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+    if (!host || strcmp(host, "silent.test") != 0) {
+        *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+        return real(host, service, hints, out);
+    }
+    names.left++;
+    names.asked = true;
+    for (int i = 0; i < 2000 && !names.released; i++) /* who waits for it is not to wait for ever */
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    names.over = true;
+    names.left--;
+    return EAI_AGAIN;
+}
+
+/* Neither the time-out nor the end of the request waits for their answer. */
+static void silent_name_servers_are_not_waited_for(void **state)
+{
+    const struct up_fetch_options o = {.connect_timeout = 1};
+    struct up_loop *loop;
+    struct up_error err;
+    struct up_fetch *f;
+    char body[16];
+    long n;
+
+    (void)state;
+    if (curl_version_info(CURLVERSION_NOW)->version_num < 0x075700)
+        skip(); /* that libcurl waits */
+    assert_int_equal(up_loop_new(&loop, &err), 0);
+    for (int given_up = 0; given_up < 2; given_up++) {
+        names.asked = names.released = names.over = false;
+        assert_int_equal(up_fetch_open(&f, loop, "http://silent.test/", &o, &err), 0);
+        n = up_fetch_read(f, body, sizeof body, &err);
+        for (; n == UP_AGAIN && !(given_up && names.asked); n = up_fetch_read(f, body, sizeof body, &err))
+            assert_int_equal(up_loop_poll(loop, NULL, 0, 50, &err), 0);
+        assert_int_equal(n, given_up ? UP_AGAIN : UP_NETWORK);
+        up_fetch_close(f);
+        assert_false(names.over);
+        names.released = true;
+        while (names.left > 0)
+            nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+    up_loop_free(loop);
+}
+
 static void a_source_reads_what_a_range_holds(void **state)
 {
     static const char text[] = "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-9/10\r\n"
@@ -517,6 +579,7 @@ int main(void)
         cmocka_unit_test(an_answer_cut_at_any_byte_is_never_taken_for_whole),
         cmocka_unit_test(an_answer_garbled_at_any_byte_does_no_harm),
         cmocka_unit_test(a_redirect_leaves_no_header_behind),
+        cmocka_unit_test(silent_name_servers_are_not_waited_for),
         cmocka_unit_test(a_source_reads_what_a_range_holds),
         cmocka_unit_test(an_object_that_changes_between_two_answers_is_noticed),
         cmocka_unit_test(odd_answers_are_read_as_what_they_are),
