@@ -123,6 +123,8 @@ static int run_words(const char *tree, int argc, char **argv)
                 err.message);
     if (argc > FIXED_WORDS && take_rights(argc - FIXED_WORDS, argv + FIXED_WORDS, &err) < 0)
         return up_host_complain("run", &err);
+    if (up_orphans_name(argv[2]) < 0)
+        return up_host_complain_memory("");
     if ((size_t)snprintf(path, sizeof path, "%s/%s.lua", tree ? tree : argv[0], tree ? "test" : "main") >=
             sizeof path ||
         (size_t)snprintf(control, sizeof control, "%s/control", argv[2]) >= sizeof control) {

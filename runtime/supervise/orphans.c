@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "storage.h"
 
 int up_orphans_adopt(void)
 {
@@ -96,6 +97,53 @@ unsigned up_orphans_kill(enum up_orphans_of of, pid_t script, pid_t tester)
         /* A child of ours keeps its number until we reap it. */
         if (!isdigit((unsigned char)entry->d_name[0]) || pid == script || pid == tester ||
             !is_child(entry->d_name, self) || !score_of(entry->d_name, &score) || score < least)
+            continue;
+        kill(pid, SIGKILL);
+        count++;
+    }
+    closedir(dir);
+    return count;
+}
+
+#define NAME "MOULT_SCRIPT_OF"
+
+int up_orphans_name(const char *state)
+{
+    return setenv(NAME, state, 1);
+}
+
+/* Whether the environment with which its program began has this entry. */
+static bool bears(const char *who, const char *entry)
+{
+    char path[64], *one = NULL;
+    size_t size = 0;
+    bool found = false;
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/%.20s/environ", who);
+    file = fopen(path, "re");
+    if (!file)
+        return false;
+    while (!found && getdelim(&one, &size, '\0', file) > 0)
+        found = strcmp(one, entry) == 0;
+    free(one);
+    fclose(file);
+    return found;
+}
+
+unsigned up_orphans_kill_left(const char *state)
+{
+    char entry[UP_PATH_SIZE + sizeof NAME + 1];
+    unsigned count = 0;
+    DIR *dir = opendir("/proc");
+
+    if (!dir)
+        return 0;
+    snprintf(entry, sizeof entry, NAME "=%s", state);
+    for (const struct dirent *found = readdir(dir); found; found = readdir(dir)) {
+        pid_t pid = (pid_t)strtol(found->d_name, NULL, 10);
+
+        if (!isdigit((unsigned char)found->d_name[0]) || pid == getpid() || !bears(found->d_name, entry))
             continue;
         kill(pid, SIGKILL);
         count++;

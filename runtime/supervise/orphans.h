@@ -7,7 +7,8 @@
  * pass on: an oom_score_adj that is UP_ORPHAN_STEP above the supervisor's, and
  * twice that far for the test of a hotfix, which runs beside the script.
  * Without root the mark cannot be removed. It also makes the kernel kill the
- * script before the updater when memory runs out.
+ * script before the updater when memory runs out. When the supervisor was killed,
+ * they are children of somebody else, and found by a name in their environment.
  *
  * Nothing here waits, and nothing fails permanently: on a kernel that refuses
  * the mark, orphans are only reaped.
@@ -30,6 +31,13 @@ int up_orphans_adopt(void);
 /* In the process of the script or the test, before anything of it runs: set the mark.
  * Only once. Errors: UP_INTERNAL the kernel refuses it. */
 UP_MUST_CHECK int up_orphans_mark(enum up_orphans_of of, struct up_error *err);
+
+/* In the script's process, too: a name in the environment that fork and exec pass on, the
+ * state of its device, by which the next supervisor finds what is left when this
+ * one was killed. 0, or -1 with errno set. */
+UP_MUST_CHECK int up_orphans_name(const char *state);
+/* Kill all that bear the name of that state. Only while it is locked by us and no script runs. Returns their number. */
+unsigned up_orphans_kill_left(const char *state);
 
 /* Kill every child of ours that has the mark, those of a test with those of the script, except `script` and `tester`,
  * which runs the test of a hotfix; each may be 0. Returns their number; their own children are found by the next call. */

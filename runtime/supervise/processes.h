@@ -55,6 +55,9 @@ struct up_processes_ops {
      * `script` itself, nor `tester`, which runs the test of a hotfix; each may
      * be 0. Returns the number; their own children are found by the next call. */
     unsigned (*kill_orphans)(struct up_processes *p, enum up_orphans_of of, pid_t script, pid_t tester);
+    /* Kill what the script of this state left when its supervisor was killed; before one is started.
+     * Returns the number. */
+    unsigned (*kill_left)(struct up_processes *p, const char *state);
     /* Reap children that have ended, except these three. */
     void (*forget_orphans)(struct up_processes *p, pid_t agent, pid_t script, pid_t tester);
 

@@ -194,6 +194,12 @@ static unsigned s_kill_orphans(struct up_processes *p, enum up_orphans_of of, pi
     return up_orphans_kill(of, script, tester);
 }
 
+static unsigned s_kill_left(struct up_processes *p, const char *state)
+{
+    (void)p;
+    return up_orphans_kill_left(state);
+}
+
 static void s_forget_orphans(struct up_processes *p, pid_t agent, pid_t script, pid_t tester)
 {
     (void)p;
@@ -320,9 +326,9 @@ static void s_close(struct up_processes *p, int link)
 struct up_processes *up_processes_system(void)
 {
     static const struct up_processes_ops ops = {
-        s_start,         s_signal,       s_over,           s_waited,        s_reap,        s_become,
-        s_adopt_orphans, s_kill_orphans, s_forget_orphans, s_catch_signals, s_next_signal, s_release_signals,
-        s_wait,          s_adopt,        s_send,           s_receive,       s_close,
+        s_start,           s_signal,       s_over,      s_waited,         s_reap,          s_become,
+        s_adopt_orphans,   s_kill_orphans, s_kill_left, s_forget_orphans, s_catch_signals, s_next_signal,
+        s_release_signals, s_wait,         s_adopt,     s_send,           s_receive,       s_close,
     };
     static struct system system = {.base = {.ops = &ops}, .signals = -1};
 

@@ -226,6 +226,7 @@ static int open_device(struct up_supervisor *s, enum up_start_action *action, st
 static int open_all(struct up_supervisor *s, struct up_error *err)
 {
     enum up_start_action action;
+    unsigned left;
 
     if (s->processes->ops->catch_signals(s->processes) < 0)
         return up_fail(err, UP_INTERNAL, "signals: %s", strerror(errno));
@@ -238,6 +239,10 @@ static int open_all(struct up_supervisor *s, struct up_error *err)
         up_child_new(&s->tester, s->processes, "test", s->config->hotfix_time, err) < 0 ||
         open_device(s, &action, err) < 0)
         return err->code;
+    left = s->processes->ops->kill_left(s->processes, s->config->state);
+    if (left > 0)
+        up_supervisor_say(
+            s, "%u processes were left by a script whose supervisor was killed; they are killed, too", left);
     up_child_may_be_left(s->script, true);
     up_child_may_be_left(s->tester, true);
     up_supervisor_fix_settle(s);

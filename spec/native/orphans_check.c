@@ -95,6 +95,25 @@ static void what_the_script_left_is_killed_and_nothing_else(void **state)
     end(other);
 }
 
+/* What outlives the supervisor, too: another one finds it by its state, and nothing of other states. */
+static void what_is_left_of_a_killed_supervisor_is_found_by_its_state(void **state)
+{
+    pid_t other, ours;
+
+    (void)state;
+    assert_int_equal(up_orphans_name("/device/other"), 0);
+    other = leave_behind(SLEEPER, 0);
+    assert_int_equal(up_orphans_name("/device/state"), 0);
+    ours = leave_behind(SLEEPER, 0);
+    assert_int_equal(up_orphans_kill_left("/device/sta"), 0);
+    assert_int_equal(up_orphans_kill_left("/device/state"), 1);
+    assert_int_equal(waitpid(ours, NULL, 0), ours);
+    assert_int_equal(up_orphans_kill_left("/device/state"), 0);
+    assert_true(runs(other));
+    end(other);
+    unsetenv("MOULT_SCRIPT_OF");
+}
+
 /* The script runs on beside it, with what it started. */
 static void what_a_test_left_is_killed_alone(void **state)
 {
@@ -212,6 +231,7 @@ int main(void)
         cmocka_unit_test(who_is_marked_goes_first_when_memory_ends),
         cmocka_unit_test(a_mark_that_is_not_taken_is_told),
         cmocka_unit_test(what_the_script_left_is_killed_and_nothing_else),
+        cmocka_unit_test(what_is_left_of_a_killed_supervisor_is_found_by_its_state),
         cmocka_unit_test(the_script_itself_is_not_an_orphan),
         cmocka_unit_test(a_chain_is_killed_link_by_link),
         cmocka_unit_test(those_who_are_waited_for_elsewhere_stay),

@@ -45,7 +45,7 @@ static struct {
 } stage;
 
 struct play_refusal play_refuses;
-unsigned play_orphans;
+unsigned play_orphans, play_left;
 struct sim *play_sim;
 
 const char *play_said(void)
@@ -248,6 +248,17 @@ static unsigned p_kill_orphans(struct up_processes *system, enum up_orphans_of o
         return 0;
     fprintf(stage.log, "orphan killed\n");
     return play_orphans == UINT_MAX ? 1 : play_orphans--;
+}
+
+static unsigned p_kill_left(struct up_processes *system, const char *state)
+{
+    unsigned left = play_left;
+
+    (void)system;
+    if (stage.process[SCRIPT].pid != 0)
+        broken("what a script of %s left is killed while one runs", state);
+    play_left = 0;
+    return left;
 }
 
 static void p_forget_orphans(struct up_processes *system, pid_t agent, pid_t script, pid_t tester)
@@ -459,6 +470,7 @@ WRAP(struct up_processes *, up_processes_system, (void))
         .become = p_become,
         .adopt_orphans = p_adopt_orphans,
         .kill_orphans = p_kill_orphans,
+        .kill_left = p_kill_left,
         .forget_orphans = p_forget_orphans,
         .catch_signals = p_catch_signals,
         .next_signal = p_next_signal,

@@ -55,6 +55,9 @@ extern struct play_refusal play_refuses;
  * one; UINT_MAX: for ever. play() takes it back. */
 extern unsigned play_orphans;
 
+/* How many processes an earlier supervisor left that was killed. play() takes it back. */
+extern unsigned play_left;
+
 /* The simulator that up_storage_system() is. */
 extern struct sim *play_sim;
 

@@ -206,6 +206,12 @@ static int p_adopt_orphans(struct up_processes *system)
     return 0;
 }
 
+static unsigned p_kill_left(struct up_processes *system, const char *state)
+{
+    (void)system, (void)state;
+    return 0;
+}
+
 static unsigned p_kill_orphans(struct up_processes *system, enum up_orphans_of of, pid_t script, pid_t tester)
 {
     (void)system, (void)script, (void)tester;
@@ -289,6 +295,7 @@ struct up_processes *stage_processes(void)
         .become = p_become,
         .adopt_orphans = p_adopt_orphans,
         .kill_orphans = p_kill_orphans,
+        .kill_left = p_kill_left,
         .forget_orphans = p_forget_orphans,
         .catch_signals = p_catch_signals,
         .next_signal = p_next_signal,
