@@ -321,6 +321,15 @@ static int verdict(const struct archive *a, size_t piece, struct up_error *err)
     return rc < 0 ? rc : up_script_archive_end(&check, err);
 }
 
+static int verdict_hotfix(const struct archive *a, struct up_script_archive *check, struct up_error *err)
+{
+    int rc;
+
+    up_script_archive_begin(check, UP_ARCHIVE_OF_HOTFIX, a->size);
+    rc = up_script_archive_feed(check, a->data, a->size, err);
+    return rc < 0 ? rc : up_script_archive_end(check, err);
+}
+
 static void judge(const char *name, int rc, int code, bool clean, const struct up_error *err)
 {
     cases++;
@@ -370,6 +379,73 @@ static void test_scripts(void **state)
             put_piece(&a, &c->piece[p]);
         put_end(&a, c->end);
         refuse_archive(c->name, &a);
+    }
+}
+
+#define FOLDER(path)                \
+    {                               \
+        .name = (path), .type = '5' \
+    }
+#define FILE_AT(path)               \
+    {                               \
+        .name = (path), .body = "x" \
+    }
+
+/* What a hotfix may have, and what it needs. */
+static const struct hotfix_case {
+    struct piece piece[5];
+    bool files;        /* it has some */
+    const char *words; /* why it is refused; NULL: it is not */
+} hotfix_cases[] = {
+    {{FOLDER("lua/"), FILE_AT("lua/a.lua")}, false, NULL},
+    {{FOLDER("lua/"), FOLDER("lua/a/"), FILE_AT("lua/a/b.lua"), FILE_AT("test.lua")}, false, NULL},
+    {{FOLDER("files/"), FILE_AT("files/update.ini")}, true, NULL},
+    {{FOLDER("files/"), FILE_AT("files/app"), FILE_AT("files/update.ini"), FILE_AT("test.lua")}, true, NULL},
+    {{FOLDER("files/"), FILE_AT("files/update.ini"), FOLDER("lua/"), FILE_AT("lua/a.lua")}, true, NULL},
+    {{FOLDER("lua/"), FILE_AT("lua/mainly.lua"), FILE_AT("lua/system.lua")}, false, NULL},
+    {{FOLDER("files/"), FILE_AT("files/update.ini"), FILE_AT("files/updates.ini")}, true, NULL},
+    {{FOLDER("files/"), FILE_AT("files/app")}, false, "files/ has no update.ini"},
+    {{FOLDER("files/"), FOLDER("lua/"), FILE_AT("lua/a.lua")}, false, "files/ has no update.ini"},
+    {{FOLDER("files/"), FOLDER("files/sub/"), FILE_AT("files/update.ini")}, false, "must be flat"},
+    {{FOLDER("files/"), FOLDER("files/update.ini/")}, false, "must be flat"},
+    {{FOLDER("lua/")}, false, "has neither a module"},
+    {{FOLDER("lua/"), FOLDER("lua/a/"), FILE_AT("test.lua")}, false, "has neither a module"},
+    {{FILE_AT("test.lua")}, false, "has neither a module"},
+    {{FOLDER("lua/"), FILE_AT("lua/a.lua"), FOLDER("test.lua/")}, false, "test.lua: only lua/"},
+    {{FILE_AT("lua")}, false, "lua: only lua/"},
+    {{FILE_AT("files")}, false, "files: only lua/"},
+    {{FILE_AT("main.lua")}, false, "main.lua: only lua/"},
+    {{FOLDER("other/")}, false, "other: only lua/"},
+    {{FOLDER("lua/"), FILE_AT("lua/main.lua")}, false, "lua/main.lua: main, policy"},
+    {{FOLDER("lua/"), FILE_AT("lua/policy.lua")}, false, "lua/policy.lua: main, policy"},
+    {{FOLDER("lua/"), FILE_AT("lua/sys.lua")}, false, "lua/sys.lua: main, policy"},
+    {{FOLDER("lua/"), FILE_AT("lua/update.lua")}, false, "lua/update.lua: main, policy"},
+    {{FOLDER("lua/"), FOLDER("lua/update/"), FILE_AT("lua/update/a.lua")}, false, "lua/update: main, policy"},
+    {{FOLDER("lua/"), FOLDER("lua/sys/"), FILE_AT("lua/sys/a.lua")}, false, "lua/sys: main, policy"},
+    {{FOLDER("lua/"), FILE_AT("lua/b.lua"), FILE_AT("lua/a.lua")}, false, "lua/a.lua out of order"},
+    {{FILE_AT("lua/a.lua")}, false, "below no directory"},
+};
+
+static void test_hotfixes(void **state)
+{
+    static struct up_script_archive check;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof hotfix_cases / sizeof *hotfix_cases; i++) {
+        const struct hotfix_case *c = &hotfix_cases[i];
+        struct archive a = {.size = 0};
+        struct up_error err = {0};
+        int rc;
+
+        for (int p = 0; p < 5 && c->piece[p].name; p++)
+            put_piece(&a, &c->piece[p]);
+        put_end(&a, END_GOOD);
+        rc = verdict_hotfix(&a, &check, &err);
+        if (rc != (c->words ? UP_UNTRUSTED : 0) || (c->words && !strstr(err.message, c->words)) ||
+            (!c->words && check.has_files != c->files))
+            fail_msg("case %zu: code %d, files %d: %s", i, rc, check.has_files, err.message);
+        if (!c->words && verdict(&a, a.size, &err) != UP_UNTRUSTED)
+            fail_msg("case %zu is taken for a script", i);
     }
 }
 
@@ -928,6 +1004,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scripts),
+        cmocka_unit_test(test_hotfixes),
         cmocka_unit_test(test_cut_scripts),
         cmocka_unit_test(test_script_faults),
         cmocka_unit_test(test_extraction_goes_on),

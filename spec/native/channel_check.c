@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -297,6 +298,44 @@ static void addresses_that_cannot_be_are_refused(void **state)
     assert_int_equal(rmdir(dir), 0);
 }
 
+/* A path that no address has room for is reached through its folder. */
+static void a_long_path_is_as_good_as_another(void **state)
+{
+    char dir[] = "/tmp/moult-check-XXXXXX", folder[300], path[310], kept[310];
+    struct up_listener *l = NULL, *second = NULL;
+    struct up_channel *c = NULL, *peer = NULL;
+    const char *line;
+    struct up_error err;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(folder, sizeof folder, "%s/%0150d", dir, 1);
+    snprintf(path, sizeof path, "%s/s", folder);
+    snprintf(kept, sizeof kept, "%s/kept", folder);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    assert_int_equal(up_channel_connect(&c, path, &err), UP_NOTHING);
+    for (int i = 0; i < 2; i++) { /* the second time a file is there whose listener is gone */
+        assert_int_equal(up_listener_open(&l, path, NULL, &err), 0);
+        assert_int_equal(access(path, F_OK), 0);
+        assert_int_equal(up_channel_connect(&c, path, &err), 0);
+        assert_int_equal(up_listener_accept(l, &peer, &err), 0);
+        assert_int_equal(up_channel_send(c, "hello", 5, &err), 0);
+        assert_int_equal(up_channel_receive(peer, &line, &err), 5);
+        assert_string_equal(line, "hello");
+        assert_int_equal(up_listener_open(&second, path, NULL, &err), UP_BUSY);
+        up_channel_close(peer);
+        up_channel_close(c);
+        if (i == 0)
+            assert_int_equal(link(path, kept), 0);
+        up_listener_close(l);
+        assert_int_equal(access(path, F_OK), -1);
+        if (i == 0)
+            assert_int_equal(rename(kept, path), 0);
+    }
+    assert_int_equal(rmdir(folder), 0);
+    assert_int_equal(rmdir(dir), 0);
+}
+
 /* Somebody took the socket away and put something else there: that stays. */
 static void a_listener_removes_only_its_own_file(void **state)
 {
@@ -333,6 +372,7 @@ int main(void)
         cmocka_unit_test(descriptors_that_are_no_sockets_are_left_alone),
         cmocka_unit_test(the_loop_sees_pipes_hung_up),
         cmocka_unit_test(addresses_that_cannot_be_are_refused),
+        cmocka_unit_test(a_long_path_is_as_good_as_another),
         cmocka_unit_test(a_listener_removes_only_its_own_file),
     };
 
