@@ -141,6 +141,30 @@ static void test_no_result(void **state)
     must_be(UP_HOTFIX_QUARANTINED, "no result within 45 s");
 }
 
+/* What is to happen at a time happens then, though nobody wakes the supervisor. */
+static void test_times(void **state)
+{
+#define MUTE(whom)                       \
+    {                                    \
+        .what = PLAY_MUTE, .who = (whom) \
+    }
+    const struct play_step none[] = {BEGIN(apply), MUTE(AGENT),  MUTE(SCRIPT),
+                                     MUTE(TESTER), WAIT(200000), OVER};
+    const struct play_step good[] = {BEGIN(apply),   MUTE(AGENT),  MUTE(SCRIPT), MUTE(TESTER),
+                                     END(TESTER, 0), WAIT(200000), OVER};
+
+    (void)state;
+    config.heartbeat = 100000;
+    config.hotfix_time = 97;
+    run(none);
+    assert_int_equal(play_when("no result within 97 s", 1) - play_when("script ended", 1), 97000);
+    assert_int_equal(tear_down(NULL), 0);
+    assert_int_equal(set_up(NULL), 0);
+    config.heartbeat = 100000;
+    run(good);
+    assert_int_equal(play_when("answer hotfix ok", 1) - play_when("test ended", 1), 10000);
+}
+
 static void test_script_ends(void **state)
 {
     const struct play_step steps[] = {BEGIN(apply),   END(TESTER, 0), WAIT(5000),
@@ -372,25 +396,38 @@ static void test_ordered_stops(void **state)
     must_be(UP_HOTFIX_APPLIED, "");
 }
 
-/* Another one is fresh when this one comes. */
-static void add_other(void)
+/* One more in the ledger: `module` is what it has. */
+static void add(const char *id, const char *name, const char *version, const char *module,
+                enum up_hotfix_state state)
 {
     static struct up_hotfix_ledger ledger;
     struct up_hotfix *h;
+    char path[200];
 
     sim_settle(play_sim);
-    sim_put_dir(play_sim, STATE "/hotfix/0123456789abcdef", 0755);
-    sim_put_dir(play_sim, STATE "/hotfix/0123456789abcdef/tree", 0755);
-    sim_put_dir(play_sim, STATE "/hotfix/0123456789abcdef/tree/lua", 0755);
-    sim_put_text(play_sim, STATE "/hotfix/0123456789abcdef/tree/lua/other.lua", "return 1\n");
+    snprintf(path, sizeof path, STATE "/hotfix/%s", id);
+    sim_put_dir(play_sim, path, 0755);
+    snprintf(path, sizeof path, STATE "/hotfix/%s/tree", id);
+    sim_put_dir(play_sim, path, 0755);
+    snprintf(path, sizeof path, STATE "/hotfix/%s/tree/lua", id);
+    sim_put_dir(play_sim, path, 0755);
+    snprintf(path, sizeof path, STATE "/hotfix/%s/tree/lua/%s.lua", id, module);
+    sim_put_text(play_sim, path, "return 1\n");
     if (up_hotfix_ledger_read(&ledger, sim_storage(play_sim), STATE, &err) < 0 ||
-        up_hotfix_ledger_add(&ledger, "other", &h, &err) < 0)
-        return;
-    h->state = UP_HOTFIX_FRESH;
-    strcpy(h->id, "0123456789abcdef");
-    strcpy(h->name, "other");
-    strcpy(h->version, "1");
-    (void)!up_hotfix_ledger_write(&ledger, sim_storage(play_sim), STATE, &err);
+        up_hotfix_ledger_add(&ledger, name, &h, &err) < 0)
+        fail_msg("%s", err.message);
+    h->state = state;
+    strcpy(h->id, id);
+    strcpy(h->name, name);
+    strcpy(h->version, version);
+    if (up_hotfix_ledger_write(&ledger, sim_storage(play_sim), STATE, &err) < 0)
+        fail_msg("%s", err.message);
+}
+
+/* Another one is fresh when this one comes. */
+static void add_other(void)
+{
+    add("0123456789abcdef", "other", "1", "other", UP_HOTFIX_FRESH);
 }
 
 static struct up_hotfix_ledger counted;
@@ -419,6 +456,49 @@ static void test_counted_once(void **state)
     for (uint32_t i = 0; i < counted.count; i++)
         if (counted.entry[i].state != UP_HOTFIX_FRESH || counted.entry[i].starts != 1)
             fail_msg("%s: %u starts\n%s", counted.entry[i].name, counted.entry[i].starts, play_done());
+}
+
+/* Of several with a name the newest goes; with all that lie on it, the oldest. */
+static void test_undo(void **state)
+{
+    static const struct {
+        const char *order, *answer;
+        bool goes[4]; /* clock 1, other, clock 2, and high, which has a module of other's */
+    } cases[] = {
+        {"hotfix undo one plain clock", "answer hotfix ok", {false, false, true, false}},
+        {"hotfix undo all plain clock", "answer hotfix ok", {true, false, true, false}},
+        {"hotfix undo one plain other", "answer hotfix busy", {false}},
+        {"hotfix undo all plain other", "answer hotfix ok", {false, true, false, true}},
+        {"hotfix undo one plain high", "answer hotfix ok", {false, false, false, true}},
+        {"hotfix undo one plain none", "answer hotfix nothing", {false}},
+        {"hotfix undo all plain none", "answer hotfix nothing", {false}},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct play_step steps[] = {
+            WAIT(3000), SAY(cases[i].order), WAIT(1000), {.what = PLAY_CALL, .call = look_at_ledger}, OVER};
+        struct sim *plain = sim_clone(play_sim);
+
+        add("000000000000000a", "clock", "1", "clock", UP_HOTFIX_APPLIED);
+        add("000000000000000b", "other", "1", "other", UP_HOTFIX_APPLIED);
+        add("000000000000000c", "clock", "2", "clock", UP_HOTFIX_APPLIED);
+        add("000000000000000d", "high", "1", "other", UP_HOTFIX_APPLIED);
+        sim_settle(play_sim);
+        run(steps);
+        must_do(cases[i].answer);
+        assert_int_equal(counted.count, 4);
+        for (int n = 0; n < 4; n++) {
+            const struct up_hotfix *h = &counted.entry[n];
+
+            if (h->state != (cases[i].goes[n] ? UP_HOTFIX_UNDONE : UP_HOTFIX_APPLIED) ||
+                h->by_owner != cases[i].goes[n])
+                fail_msg("%s: %s %s is %s (%s)", cases[i].order, h->name, h->version,
+                         up_hotfix_ledger_state_name(h->state), h->why);
+        }
+        sim_free(play_sim);
+        play_sim = plain;
+    }
 }
 
 /* Of the two files of the ledger one is enough, and the other is made anew. */
@@ -510,13 +590,84 @@ static void test_known(void **state)
     }
 }
 
+/* No number at or below the highest of its name is taken again. */
+static void test_floor(void **state)
+{
+    static const struct {
+        uint64_t clock[2], other;
+        int code;
+    } cases[] = {{{6, 0}, 0, UP_OK},           {{7, 0}, 0, UP_INCOMPATIBLE}, {{7, 3}, 0, UP_INCOMPATIBLE},
+                 {{3, 7}, 0, UP_INCOMPATIBLE}, {{3, 6}, 9, UP_OK},           {{0, 0}, 7, UP_OK}};
+    static struct up_hotfix_ledger ledger = {
+        .count = 3,
+        .entry = {{.name = "clock", .version = "2", .state = UP_HOTFIX_DROPPED},
+                  {.name = "other", .version = "1", .state = UP_HOTFIX_DROPPED},
+                  {.name = "clock", .version = "3", .state = UP_HOTFIX_DROPPED}}};
+    static const struct up_journal_state idle = {.phase = UP_IDLE};
+    static struct up_manifest m = {.hotfix_name = "clock", .hotfix_version = "1", .sequence = 7};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ledger.entry[0].highest = cases[i].clock[0];
+        ledger.entry[1].highest = cases[i].other;
+        ledger.entry[2].highest = cases[i].clock[1];
+        if (up_hotfix_gate(&m, &ledger, &idle, &idle.slot[0], &err) != cases[i].code)
+            fail_msg("case %zu: %s", i, err.message);
+    }
+}
+
+static void fill_ledger(struct up_hotfix_ledger *ledger)
+{
+    memset(ledger, 0, sizeof *ledger);
+    for (uint32_t i = 0; i < UP_HOTFIXES; i++) {
+        struct up_hotfix *h = &ledger->entry[ledger->count++];
+
+        snprintf(h->name, sizeof h->name, "n%u", (unsigned)i);
+        strcpy(h->version, "1");
+        h->state = UP_HOTFIX_UNDONE;
+        h->highest = 100 + i;
+    }
+}
+
+/* When it is full what is not in force makes way, as long as the highest number of its name stays known. */
+static void test_full(void **state)
+{
+    static struct up_hotfix_ledger ledger;
+    struct up_hotfix *h;
+
+    (void)state;
+    fill_ledger(&ledger);
+    assert_int_equal(up_hotfix_ledger_add(&ledger, "new", &h, &err), UP_NOSPACE);
+    assert_int_equal(ledger.count, UP_HOTFIXES);
+    assert_int_equal(up_hotfix_ledger_add(&ledger, "n3", &h, &err), 0);
+    assert_int_equal(ledger.count, UP_HOTFIXES);
+    assert_ptr_equal(h, &ledger.entry[UP_HOTFIXES - 1]);
+    assert_int_equal(h->highest, 103);
+    assert_string_equal(ledger.entry[2].name, "n2");
+    assert_string_equal(ledger.entry[3].name, "n4");
+
+    fill_ledger(&ledger);
+    ledger.entry[3].state = UP_HOTFIX_APPLIED;
+    assert_int_equal(up_hotfix_ledger_add(&ledger, "n3", &h, &err), UP_NOSPACE);
+
+    fill_ledger(&ledger);
+    strcpy(ledger.entry[5].name, "n3");
+    assert_int_equal(up_hotfix_ledger_add(&ledger, "new", &h, &err), 0);
+    assert_int_equal(h->highest, 0);
+    assert_string_equal(ledger.entry[3].name, "n4");
+    assert_string_equal(ledger.entry[4].name, "n3");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known),
+        cmocka_unit_test(test_floor),
+        cmocka_unit_test(test_full),
         cmocka_unit_test_setup_teardown(test_plain, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_result, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_times, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_script_ends, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_live, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_called_failed, set_up, tear_down),
@@ -530,6 +681,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_stopped_then_spent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ordered_stops, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_counted_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_undo, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_half_a_ledger, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_late, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_at_a_time, set_up, tear_down),

@@ -639,6 +639,39 @@ static void a_trial_that_is_not_confirmed_in_time_is_over(void **state)
     assert_int_equal(phase(), UP_IDLE);
 }
 
+/* What is to happen at a time happens then, though nobody wakes the supervisor. */
+static void nothing_waits_for_the_next_sign_of_life(void **state)
+{
+    static const struct play_step trial[] = {MUTE(SCRIPT), TRIES, MUTE(AGENT), WAITS(200000), OVER};
+    static const struct play_step confirm[] = {
+        MUTE(SCRIPT), TRIES, MUTE(AGENT), WAITS(100000), SAYS(AGENT, "confirm"), WAITS(700000), OVER};
+    static const struct play_step silent[] = {MUTE(SCRIPT), MUTE(AGENT), WAITS(200000), OVER};
+    static const struct play_step ended[] = {MUTE(SCRIPT),   MUTE(AGENT),   WAITS(1000),
+                                             ENDS(AGENT, 1), WAITS(200000), OVER};
+    long asked;
+
+    (void)state;
+    config.heartbeat = 97;
+    perform(silent);
+    assert_int_equal(play_when("script ended", 1) - play_when("script started", 1), 97000);
+    assert_int_equal(play_when("agent ended", 1) - play_when("agent started", 1), 97000);
+    config.heartbeat = 100000;
+    perform(ended);
+    assert_in_range(play_when("agent started", 2) - play_when("agent ended", 1), 1, 10000);
+    config.deadline = 97;
+    perform(trial);
+    must_say("rolled back: not confirmed before the deadline\n");
+    assert_int_equal(play_when("script ended", 2) - play_when("script started", 2), 97000);
+    assert_int_equal(tear_down(NULL), 0);
+    assert_int_equal(set_up(NULL), 0);
+
+    config.heartbeat = 1000;
+    config.deadline = 10000;
+    perform(confirm);
+    asked = play_when("script started", 2) + 3000 + 100000;
+    assert_int_equal(play_when("answer confirm deferred", 1) - asked, 500000);
+}
+
 /* A call that the kernel cannot break off, as into a driver that hangs, keeps nobody
  * from what has to happen: the trial ends, and a confirmed script starts again. */
 static void a_script_that_cannot_be_killed_is_left(void **state)
@@ -1606,6 +1639,7 @@ int main(void)
         TEST(a_rollback_stands_against_a_script_that_wants_less),
         TEST(the_date_of_a_witness_is_heard),
         TEST(a_trial_that_is_not_confirmed_in_time_is_over),
+        TEST(nothing_waits_for_the_next_sign_of_life),
         TEST(a_script_that_cannot_be_killed_is_left),
         TEST(an_agent_that_cannot_be_killed_is_waited_for),
         TEST(what_was_called_good_stays_so_without_the_agent),

@@ -18,6 +18,7 @@
 
 #define LINES 128
 #define BEAT_MS 2000
+#define MARKS 1000
 
 struct process {
     const char *name;
@@ -41,6 +42,11 @@ static struct {
     unsigned long turns;
     char *said, *done, *told;
     size_t said_size, done_size, told_size;
+    struct mark {
+        size_t end; /* of what was done by then */
+        uint64_t time;
+    } marks[MARKS];
+    unsigned mark_count;
     FILE *log, *terminal, *manager;
 } stage;
 
@@ -61,6 +67,18 @@ const char *play_done(void)
 const char *play_told(void)
 {
     return stage.told;
+}
+
+long play_when(const char *text, unsigned nth)
+{
+    const char *where = strstr(stage.done, text);
+
+    while (where && --nth > 0)
+        where = strstr(where + 1, text);
+    for (unsigned i = 0; where && i < stage.mark_count; i++)
+        if (stage.marks[i].end > (size_t)(where - stage.done))
+            return (long)stage.marks[i].time;
+    return -1;
 }
 
 unsigned play_count(const char *where, const char *text)
@@ -350,6 +368,15 @@ static void say(struct process *p, const char *line)
     snprintf(p->line[p->said++ % LINES], sizeof p->line[0], "%s", line);
 }
 
+/* Somebody beats, or has ended and is still to be missed. */
+static bool anybody_stirs(void)
+{
+    for (int i = 0; i < PLAYERS; i++)
+        if (stage.process[i].pid && (stage.process[i].ended || !stage.process[i].mute))
+            return true;
+    return false;
+}
+
 /* True: time passed, or the wait is over. */
 static bool wait_on(int timeout)
 {
@@ -364,7 +391,7 @@ static bool wait_on(int timeout)
     }
     if (left > (uint64_t)timeout)
         left = (uint64_t)timeout;
-    if (left > BEAT_MS)
+    if (left > BEAT_MS && anybody_stirs())
         left = BEAT_MS;
     sim_advance(play_sim, left);
     for (int i = 0; i < PLAYERS; i++) {
@@ -436,11 +463,21 @@ static bool ready(const struct up_link_watch *watches, size_t count)
     return is;
 }
 
+/* What was done since the last wait was done now: no time passes in between. */
+static void mark(void)
+{
+    size_t before = stage.mark_count > 0 ? stage.marks[stage.mark_count - 1].end : 0;
+
+    fflush(stage.log);
+    if (stage.done_size > before && stage.mark_count < MARKS)
+        stage.marks[stage.mark_count++] = (struct mark){stage.done_size, now()};
+}
+
 static void p_wait(struct up_processes *system, const struct up_link_watch *watches, size_t count,
                    int timeout)
 {
     (void)system;
-    fflush(stage.log);
+    mark();
     if (++stage.turns > 200000)
         broken("it goes round and round");
     if (ready(watches, count))

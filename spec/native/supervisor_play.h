@@ -71,6 +71,8 @@ int play(const struct up_config *config, enum up_verbosity verbosity, const stru
 const char *play_said(void);
 const char *play_done(void);
 const char *play_told(void);
+/* When `text` was done for the n-th time, counted from 1, in ms of the clock; -1: it was not. */
+long play_when(const char *text, unsigned nth);
 /* How often `text` is in `where`. */
 unsigned play_count(const char *where, const char *text);
 
