@@ -183,6 +183,32 @@ static void a_deleted_directory_comes_back_whole(void **state)
     free(now);
 }
 
+/* The program made one of that name again, with something in it or not: the old one takes its place. */
+static void a_deleted_directory_comes_back_in_place_of_another(void **state)
+{
+    struct world *w = *state;
+
+    for (int with = 0; with < 2; with++) {
+        assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+        boot(w);
+        sim_settle(w->sim);
+        sim_put_dir(w->sim, "/app/data", 0700);
+        if (with)
+            sim_put_text(w->sim, "/app/data/made", "by the program");
+        assert_int_equal(up_files_undo(&w->files, &w->err), 0);
+        assert_true(sim_exists(w->sim, "/app/data/a"));
+        assert_true(sim_exists(w->sim, "/app/data/sub/b"));
+        assert_false(sim_exists(w->sim, "/app/data/made"));
+        assert_int_equal(up_files_sweep(&w->files, false, &w->err), 0);
+        assert_true(sim_exists(w->sim, "/app/data/a"));
+        if (!with) {
+            assert_int_equal(leave(state), 0);
+            assert_int_equal(enter(state), 0);
+            w = *state;
+        }
+    }
+}
+
 static struct up_storage_ops full;
 static uint64_t state_device;
 
@@ -228,6 +254,7 @@ int main(void)
         IN_WORLD(what_a_program_makes_of_a_deleted_file_stays),
         IN_WORLD(a_new_directory_is_filled_anew_after_a_cut),
         IN_WORLD(a_deleted_directory_comes_back_whole),
+        IN_WORLD(a_deleted_directory_comes_back_in_place_of_another),
         IN_WORLD(what_is_kept_needs_room_in_the_state),
     };
 

@@ -539,6 +539,37 @@ static void a_boot_record_that_cannot_be_made_stops_updates_alone(void **state)
     stand_free(&s);
 }
 
+/* One that may not be read is not lost: nothing is written over it. */
+static void a_boot_record_that_may_not_be_read_is_not_made_anew(void **state)
+{
+    static const char *const paths[] = {STATE "/boot.0", STATE "/boot.1"};
+    bool met = false;
+
+    (void)state;
+    for (unsigned n = 1; n < 60 && !met; n++) { /* reads of the journal come first */
+        char *before[2], *now;
+        struct stand s;
+        size_t size;
+
+        stand_up(&s, &by_file);
+        power_off(&s);
+        for (int i = 0; i < 2; i++)
+            before[i] = sim_get(s.sim, paths[i], &size);
+        sim_reset_counters(s.sim);
+        sim_fail(s.sim, SIM_PREAD, n, EACCES, true);
+        power_on(&s, 'a');
+        met = strstr(s.trouble.cause.message, STATE "/boot") != NULL;
+        for (int i = 0; i < 2; i++) {
+            now = sim_get(s.sim, paths[i], &size);
+            assert_true(!met || memcmp(now, before[i], size) == 0);
+            free(now);
+            free(before[i]);
+        }
+        stand_free(&s);
+    }
+    assert_true(met);
+}
+
 static void an_environment_that_cannot_be_read_changes_nothing(void **state)
 {
     struct stand s;
@@ -1037,6 +1068,7 @@ int main(void)
         cmocka_unit_test(a_lost_boot_record_names_the_slot_that_runs),
         cmocka_unit_test(what_was_confirmed_is_in_both_copies),
         cmocka_unit_test(a_boot_record_that_cannot_be_made_stops_updates_alone),
+        cmocka_unit_test(a_boot_record_that_may_not_be_read_is_not_made_anew),
         cmocka_unit_test(an_environment_that_cannot_be_read_changes_nothing),
         cmocka_unit_test(a_loader_that_does_not_name_its_slot_runs_the_confirmed_one),
         cmocka_unit_test(a_script_on_trial_that_cannot_be_counted_is_left_alone),
