@@ -257,13 +257,40 @@ int world_install(struct up_device *device, struct up_storage *storage, const ch
     return install_counted(device, storage, path, NULL, err);
 }
 
+/* A call that succeeded has done what it is for, in memory and on record. */
+static void must_be(struct life *l, enum up_phase phase, const char *call)
+{
+    struct sim *sim;
+    struct up_journal *journal = NULL;
+    struct up_journal_state *s;
+    struct up_error err;
+
+    if (sim_is_cut(l->sim))
+        return;
+    sim = sim_clone(l->sim);
+    s = calloc(1, sizeof *s);
+    sim_fail(sim, 0, 0, 0, false);
+    if (!s || up_journal_open(&journal, sim_storage(sim), STATE, &err) < 0 ||
+        up_journal_read(journal, s, &err) < 0)
+        bad(l->log, "%s succeeded, and the record cannot be read: %s", call, err.message);
+    else if (up_device_state(l->device)->phase != phase || s->phase != phase)
+        bad(l->log, "%s succeeded, and it is %s, on record %s", call,
+            up_journal_phase_name(up_device_state(l->device)->phase), up_journal_phase_name(s->phase));
+    up_journal_close(journal);
+    free(s);
+    sim_free(sim);
+}
+
 /* With a permit it is handed over once; what was begun with it goes on without. */
 static int install(struct life *l, const char *path)
 {
     if (l->plan->permit && up_device_state(l->device)->phase == UP_IDLE &&
         up_device_permit(l->device, WORLD_PERMIT, &l->err) < 0)
         return l->err.code;
-    return install_counted(l->device, l->storage, path, l->log, &l->err);
+    if (install_counted(l->device, l->storage, path, l->log, &l->err) < 0)
+        return l->err.code;
+    must_be(l, l->plan->provisioned ? UP_ARMED : UP_IDLE, "install");
+    return 0;
 }
 
 static enum world_result failed(struct life *l, const char *what)
@@ -473,6 +500,7 @@ static enum world_result trial(struct life *l)
     case WORLD_CONFIRM:
         if (up_device_confirm(l->device, &l->err) < 0)
             return degraded(l, action);
+        must_be(l, UP_IDLE, "confirm");
         l->log->confirmed = true;
         return WORLD_SETTLED;
     case WORLD_CRASH:
@@ -525,6 +553,7 @@ static enum world_result armed(struct life *l)
         return WORLD_RESTART;
     if (up_device_begin_trial(l->device, &l->err) < 0)
         return degraded(l, UP_START_RUN);
+    must_be(l, UP_TRIAL, "begin_trial");
     return trial(l);
 }
 

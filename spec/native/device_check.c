@@ -496,6 +496,9 @@ static void fail_each_call(const struct world_plan *p, enum sim_op op, int error
         met = sim_calls(sim, op) >= n;
         sim_fail(sim, op, 0, 0, false);
         assert_old_pair(sim);
+        if (strstr(log.bad, "succeeded"))
+            fail_msg("call %u of %s failed with %s%s: %s", n, sim_op_name(op), strerror(error),
+                     forever ? " for ever" : "", log.bad);
 
         log = (struct world_log){0};
         world_live(sim, p, true, &log);

@@ -67,7 +67,7 @@ static bool live_through(const struct sim *start, const struct world_plan *plan,
     world_live(sim, plan, true, &log);
     met = sim_calls(sim, fault->op) >= fault->n;
     sim_fail(sim, fault->op, 0, 0, false);
-    if (strstr(log.bad, "would start"))
+    if (strstr(log.bad, "would start") || strstr(log.bad, "succeeded"))
         fail_msg("%s: %s, %s %u failed: %s", plan->name, when, sim_op_name(fault->op), fault->n, log.bad);
 
     log = (struct world_log){.slot = log.slot};
