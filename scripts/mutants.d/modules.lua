@@ -45,7 +45,7 @@ M.checks = {
   running_system = { "files_programs" }, files_executable = { "files_programs" }, files_ran = { "files_programs" },
   files_programs = { "files_programs" }, files_alive = { "files_programs" },
   files_weak_dir = { "files_weak" }, files_open = { "files", "files_record", "files_claim" },
-  files_suspended = { "files_mixed", "files_root" }, files_named = { "files_mixed" },
+  files_suspended = { "files_mixed", "files_root" }, files_named = { "files_kept", "files_mixed" },
   files_weak = { "files_weak" }, files_copy = { "files", "files_fault" },
   files_staging = { "files" }, files_try = { "files" }, files_tidy = { "files" }, files_settle = { "files" },
   roots = { "roots" },
@@ -181,7 +181,8 @@ local own = {
 -- By a check that knows them: no other flow comes through those.
 local by_check = {
   files = flows.files, hotfix = flows.hotfixes, settle = flows.settle,
-  files_weak = { { "files", "'rolled back, no links'", LONG } }, files_mixed = flows.none, files_helper = flows.none,
+  files_weak = { { "files", "'rolled back, no links'", LONG } }, files_mixed = flows.none, files_kept = flows.none,
+  files_helper = flows.none,
   files_programs = flows.none, files_archive = flows.none, bare_files = flows.none, update_ini = flows.none,
   supervisor_files = flows.none, client = flows.none, aliyun = flows.none, moult_base64 = flows.none,
   child = flows.none, log = flows.none, source_pushed = flows.none, package_copy = flows.none,
@@ -194,7 +195,8 @@ for _, name in ipairs { "supervisor_say", "supervisor_alone", "supervisor_hotfix
 end
 
 -- Checks that take longer than those flows.
-local slow = { calls = true, codec = true, delta_install = true, device = true, lost = true, minisign = true }
+local slow = { calls = true, codec = true, delta_install = true, device = true, files_mixed = true, lost = true,
+  minisign = true }
 
 -- Lines that look at memory which may not be there, or open what needs some, of modules that alloc_check
 -- comes through. It takes longest, and is asked last.

@@ -411,6 +411,10 @@ static void add(const char *id, const char *name, const char *version, const cha
     sim_put_dir(play_sim, path, 0755);
     snprintf(path, sizeof path, STATE "/hotfix/%s/tree/lua", id);
     sim_put_dir(play_sim, path, 0755);
+    if (strchr(module, '/')) { /* in a folder */
+        snprintf(path, sizeof path, STATE "/hotfix/%s/tree/lua/%.*s", id, (int)strcspn(module, "/"), module);
+        sim_put_dir(play_sim, path, 0755);
+    }
     snprintf(path, sizeof path, STATE "/hotfix/%s/tree/lua/%s.lua", id, module);
     sim_put_text(play_sim, path, "return 1\n");
     if (up_hotfix_ledger_read(&ledger, sim_storage(play_sim), STATE, &err) < 0 ||
@@ -463,7 +467,8 @@ static void test_undo(void **state)
 {
     static const struct {
         const char *order, *answer;
-        bool goes[4]; /* clock 1, other, clock 2, and high, which has a module of other's */
+        bool
+            goes[5]; /* clock 1, other, clock 2, high, which has a module of other's, and near, beside that */
     } cases[] = {
         {"hotfix undo one plain clock", "answer hotfix ok", {false, false, true, false}},
         {"hotfix undo all plain clock", "answer hotfix ok", {true, false, true, false}},
@@ -481,14 +486,15 @@ static void test_undo(void **state)
         struct sim *plain = sim_clone(play_sim);
 
         add("000000000000000a", "clock", "1", "clock", UP_HOTFIX_APPLIED);
-        add("000000000000000b", "other", "1", "other", UP_HOTFIX_APPLIED);
+        add("000000000000000b", "other", "1", "other/one", UP_HOTFIX_APPLIED);
         add("000000000000000c", "clock", "2", "clock", UP_HOTFIX_APPLIED);
-        add("000000000000000d", "high", "1", "other", UP_HOTFIX_APPLIED);
+        add("000000000000000d", "high", "1", "other/one", UP_HOTFIX_APPLIED);
+        add("000000000000000e", "near", "1", "other/two", UP_HOTFIX_APPLIED);
         sim_settle(play_sim);
         run(steps);
         must_do(cases[i].answer);
-        assert_int_equal(counted.count, 4);
-        for (int n = 0; n < 4; n++) {
+        assert_int_equal(counted.count, 5);
+        for (int n = 0; n < 5; n++) {
             const struct up_hotfix *h = &counted.entry[n];
 
             if (h->state != (cases[i].goes[n] ? UP_HOTFIX_UNDONE : UP_HOTFIX_APPLIED) ||

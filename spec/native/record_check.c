@@ -707,6 +707,34 @@ static void a_file_that_cannot_be_read_is_said(void **state)
     sim_free(sim);
 }
 
+/* That the system refuses says nothing of the file: no other value is taken, and nothing is written over it. */
+static void a_file_that_may_not_be_read_is_not_passed_over(void **state)
+{
+    static const int errors[] = {EACCES, EPERM, EMFILE, ENFILE, ENOMEM};
+
+    (void)state;
+    for (unsigned e = 0; e < sizeof errors / sizeof *errors; e++)
+        for (unsigned n = 1; n <= 2; n++) {
+            struct sim *sim = with_values(three, 3);
+            struct up_record r = on(sim);
+            struct up_record_view view[2];
+            struct up_error err;
+            char text[VALUE_SIZE];
+            size_t len;
+
+            sim_fail(sim, SIM_PREAD, n, errors[e], false);
+            assert_int_equal(up_record_read(&r, text, sizeof text, &len, &err), UP_WRITE);
+            sim_reset_counters(sim);
+            sim_fail(sim, SIM_PREAD, n, errors[e], false);
+            assert_int_equal(up_record_tend(&r, &err), UP_WRITE);
+            assert_int_equal(sim_ops(sim), 0);
+            sim_reset_counters(sim);
+            sim_fail(sim, SIM_PREAD, n, errors[e], false);
+            assert_int_equal(up_record_inspect(&r, view, &err), UP_WRITE);
+            sim_free(sim);
+        }
+}
+
 static void what_does_not_fit_is_refused(void **state)
 {
     struct sim *sim = with_values(three, 1);
@@ -773,6 +801,7 @@ int main(void)
         cmocka_unit_test(a_file_that_moves_is_made_durable_first),
         cmocka_unit_test(a_read_that_failed_is_tried_again),
         cmocka_unit_test(a_medium_that_lies_is_noticed),
+        cmocka_unit_test(a_file_that_may_not_be_read_is_not_passed_over),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(crc32c_has_its_check_value),
         cmocka_unit_test(a_write_that_never_came_is_noticed),
