@@ -15,17 +15,15 @@
 struct up_codec {
     ZSTD_DCtx *unpack; /* the contexts are created when first needed */
     ZSTD_CCtx *pack;
-    lzma_stream lzma; /* reset for each block, but keeps its memory */
+    lzma_stream lzma; /* zero before its first block; reset for each, but keeps its memory */
 };
 
 int up_codec_new(struct up_codec **out, struct up_error *err)
 {
-    static const lzma_stream empty = LZMA_STREAM_INIT;
     struct up_codec *c = calloc(1, sizeof *c);
 
     if (!c)
         return up_fail(err, UP_INTERNAL, "codec: out of memory");
-    c->lzma = empty;
     *out = c;
     return 0;
 }

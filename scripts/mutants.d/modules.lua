@@ -157,6 +157,7 @@ local flows = {
     { "files", "'rolled back, foreign'", LONG } },
   hotfixes = { { "hotfixes", "'files, undone'", SHORT }, { "hotfixes", "'files, higher, and back'", LONG },
     { "hotfixes", "'files, dropped by files'", LONG }, { "hotfixes", "'files, stay'", SHORT },
+    { "hotfixes", "'files, a release on its way'", SHORT },
     { "hotfixes", "--faults 'files, undone'", LONG } },
   settle = { flow "files settled", flow "alone files fail", flow "files crash settled" },
   none = {},

@@ -24,6 +24,7 @@
 #include <cmocka.h>
 
 #include "running_play.h"
+#include "waits.h"
 
 #define MAIN "/app/bin/main"
 #define FRESH "/card/fresh"
@@ -519,6 +520,33 @@ static void the_system_starts_sees_and_ends(void **state)
     rmdir(dir);
 }
 
+/* A command or a start that takes long is no silence, as long as it takes and no longer. */
+static void what_is_waited_for_is_told(void **state)
+{
+    char name[] = "/bin/sleep", time[] = "0.05", nothing[] = "/nonexistent";
+    char *const command[] = {name, time, NULL}, *const missing[] = {nothing, NULL};
+    struct up_running_table *t = up_running_system();
+    struct up_running as = somebody();
+    struct up_waits_page *page;
+    int fd = up_waits_new(&page);
+    uint64_t waited;
+
+    (void)state;
+    assert_true(fd > UP_WAITS_FD);
+    assert_int_equal(dup2(fd, UP_WAITS_FD), UP_WAITS_FD);
+    close(fd);
+    up_waits_adopt();
+    assert_int_equal(t->ops->run(t, command), 0);
+    waited = up_waits_read(page);
+    assert_true(waited > 0);
+    assert_int_equal(t->ops->run(t, missing), -1);
+    assert_int_equal(t->ops->start(t, "/nonexistent", &as), -1);
+    waited = up_waits_read(page);
+    usleep(20000);
+    assert_int_equal(up_waits_read(page), waited);
+    up_waits_free(page);
+}
+
 static void our_own_processes_are_not_seen(void **state)
 {
     struct up_running seen = {0};
@@ -632,6 +660,7 @@ int main(int argc, char **argv)
         IN_WORLD(whoever_was_killed_nothing_stays_stopped),
         cmocka_unit_test(a_record_of_what_ran_reads_as_it_was_written),
         cmocka_unit_test(the_system_starts_sees_and_ends),
+        cmocka_unit_test(what_is_waited_for_is_told),
         cmocka_unit_test(our_own_processes_are_not_seen),
         cmocka_unit_test(a_program_starts_without_calls_that_a_filter_refuses),
         cmocka_unit_test(a_start_that_hangs_is_given_up),

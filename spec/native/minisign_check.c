@@ -408,7 +408,7 @@ static void test_signature_is_canonical(void **state)
 static void test_comments(void **state)
 {
     struct scratch *s = *state;
-    char sig[UP_MINISIG_MAX], path[512], got[UP_TRUSTED_COMMENT_MAX], text[UP_TRUSTED_COMMENT_MAX + 1];
+    char sig[UP_MINISIG_MAX], path[512], got[UP_TRUSTED_COMMENT_MAX], text[UP_TRUSTED_COMMENT_MAX + 1], *at;
     struct up_secret *key;
     struct up_keyring *ring;
     struct up_error err;
@@ -422,6 +422,12 @@ static void test_comments(void **state)
     must(up_signing_key_sign(key, data, 0, text, sig, &len, &err), &err);
     must(up_keyring_verify(ring, data, 0, sig, len, got, &err), &err);
     assert_string_equal(got, text);
+    at = strstr(sig, "ccc");
+    *at = 0;
+    must_fail(up_keyring_verify(ring, data, 0, sig, len, got, &err), UP_UNTRUSTED, "not text", &err);
+    *at = 'c';
+    memmove(at + 1, at, len - (size_t)(at - sig)); /* one more than there is room for */
+    must_fail(up_keyring_verify(ring, data, 0, sig, len + 1, got, &err), UP_UNTRUSTED, "too long", &err);
     text[UP_TRUSTED_COMMENT_MAX - 1] = 'c';
     text[UP_TRUSTED_COMMENT_MAX] = 0;
     must_fail(up_signing_key_sign(key, data, 0, text, sig, &len, &err), UP_USAGE, "longer", &err);

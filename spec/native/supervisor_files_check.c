@@ -224,6 +224,31 @@ static void it_says_what_failed(void **state)
     assert_int_equal(stage.started, 1);
 }
 
+/* What it came to is one of those that there are; another line says nothing. */
+static void what_it_came_to_is_known(void **state)
+{
+    static const char *const said[] = {"failed -1 write x\n", "failed 4 write x\n", "failed 0\n", "failed\n"};
+    enum up_files_outcome outcome;
+    struct up_error err;
+
+    assert_int_equal(UP_FILES_NOT_STARTED, 3); /* the last */
+    for (int n = 0; n <= UP_FILES_NOT_STARTED; n++) {
+        char line[32];
+        const struct helper one[] = {{.says = line}};
+
+        snprintf(line, sizeof line, "failed %d corrupt x\n", n);
+        assert_int_equal(helped(*state, one, &outcome, &err), UP_CORRUPT);
+        assert_int_equal(outcome, n);
+    }
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+        const struct helper two[] = {{.says = said[i]}, {.says = "done\n"}};
+
+        stage.started = 0;
+        assert_int_equal(helped(*state, two, &outcome, &err), 0);
+        assert_int_equal(stage.started, 2);
+    }
+}
+
 static void one_that_hangs_is_killed_and_followed(void **state)
 {
     const struct helper two[] = {{.says = "beat\n", .hangs = true}, {.says = "done\n"}};
@@ -309,6 +334,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_STAGE(a_task_is_done_by_a_helper),
         ON_STAGE(it_says_what_failed),
+        ON_STAGE(what_it_came_to_is_known),
         ON_STAGE(one_that_hangs_is_killed_and_followed),
         ON_STAGE(one_that_waits_for_the_disk_keeps_us_alive),
         ON_STAGE(one_that_makes_progress_is_not_killed),
