@@ -289,5 +289,17 @@ list("minisign_format:up_minisign_read_key", [[if (size >= 3 && memcmp(text, "\x
 for _, where in ipairs { "connect_until", "wait_for_answer" } do
   list("moult:" .. where, "if (moult_link_now() >= till)", "if (moult_link_now() > till)", "a millisecond later")
 end
+list("minisign_format:up_minisign_next_line",
+  [[const char *stop = t->at < t->end ? memchr(t->at, '\n', (size_t)(t->end - t->at)) : NULL;]],
+  [[const char *stop = t->at <= t->end ? memchr(t->at, '\n', (size_t)(t->end - t->at)) : NULL;]],
+  "in nothing there is no end of a line")
+list("running_system:leave_ours",
+  "return null >= 0 && dup2(null, 0) >= 0 && dup2(null, 1) >= 0 && dup2(null, 2) >= 0 && setsid() >= 0 &&",
+  "return null >= 0 && dup2(null, 0) >= 0 && dup2(null, 1) >= 0 && dup2(null, 2) > 0 && setsid() >= 0 &&",
+  "what succeeds gives 2")
+for _, wrong in ipairs { "false", "(fcntl(link, F_SETFL, flags | O_NONBLOCK) < 0 && false)" } do
+  list("processes_system:s_adopt", "if (flags < 0 || fcntl(link, F_SETFL, flags | O_NONBLOCK) < 0)",
+    ("if (flags < 0 || %s)"):format(wrong), "of a socket that has just told its flags")
+end
 
 return listed
