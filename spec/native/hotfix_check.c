@@ -622,6 +622,44 @@ static void test_floor(void **state)
     }
 }
 
+/* A release that is past fetching comes first. */
+static void test_phases(void **state)
+{
+    static const struct up_hotfix_ledger none;
+    static struct up_manifest m = {.hotfix_name = "clock", .hotfix_version = "1", .sequence = 7};
+
+    (void)state;
+    for (int phase = UP_IDLE; phase < UP_PHASES; phase++) {
+        const struct up_journal_state s = {.phase = (enum up_phase)phase};
+        int rc = up_hotfix_gate(&m, &none, &s, &s.slot[0], &err);
+
+        if (rc != (phase == UP_IDLE || phase == UP_FETCHING ? UP_OK : UP_BUSY))
+            fail_msg("%s: %d", up_journal_phase_name((enum up_phase)phase), rc);
+    }
+}
+
+/* No value but those that there are is taken for a state; what was written is read back. */
+static void test_states(void **state)
+{
+    static struct up_hotfix_ledger ledger;
+    struct up_hotfix *h;
+
+    (void)state;
+    assert_int_equal(up_hotfix_ledger_add(&ledger, "clock", &h, &err), 0);
+    strcpy(h->id, "000000000000000a");
+    strcpy(h->name, "clock");
+    strcpy(h->version, "1");
+    for (unsigned n = 0; n < 20; n++) {
+        bool is = n >= UP_HOTFIX_TESTING && n <= UP_HOTFIX_QUARANTINED && n != 5;
+        struct sim *sim = sim_clone(play_sim);
+
+        h->state = (enum up_hotfix_state)n;
+        if ((up_hotfix_ledger_write(&ledger, sim_storage(sim), STATE, &err) == 0) != is)
+            fail_msg("state %u: %s", n, err.message);
+        sim_free(sim);
+    }
+}
+
 static void fill_ledger(struct up_hotfix_ledger *ledger)
 {
     memset(ledger, 0, sizeof *ledger);
@@ -669,6 +707,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known),
         cmocka_unit_test(test_floor),
+        cmocka_unit_test(test_phases),
+        cmocka_unit_test_setup_teardown(test_states, set_up, tear_down),
         cmocka_unit_test(test_full),
         cmocka_unit_test_setup_teardown(test_plain, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_fails, set_up, tear_down),
