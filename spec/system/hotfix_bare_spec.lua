@@ -129,6 +129,29 @@ describe("Bare hotfixes", function()
     w:wait_log("device", "bytes undo good")
   end)
 
+  it("that are a .bin are handed to the handler again when the power failed as it was at it", function()
+    local slow = ([[
+update.on("hotfix", function(fix)
+  print("has " .. fix.action)
+  local file = io.open("%s/seen")
+  if not file then
+    io.open("%s/seen", "w"):close()
+    os.execute "sleep 5"
+  end
+  return true
+end)
+]]):format(w.dir, w.dir)
+    device(('"file://%s/usb/"'):format(w.dir), slow)
+    w:shell "mkdir usb"
+    w:write("usb/clock_v1.bin", "good")
+    w:start("install", "install -q usb/clock_v1.bin -c config.lua")
+    w:wait("the handler to be at it", function() return w:read "seen" end)
+    w:stop("device", "KILL")
+    w:run()
+    w:wait("the second try", function() return w:ledger()[1] == "clock v1 applied" end, 40)
+    assert.equal(2, select(2, w:read("device.log"):gsub("has apply", "")))
+  end)
+
   it("are installed from a directory that the owner trusts, and from no other", function()
     device(('{ from = "file://%s/usb/", lua = true }, "file://%s/plain/"'):format(w.dir, w.dir))
     w:shell "mkdir usb plain other"

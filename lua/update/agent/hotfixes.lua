@@ -87,12 +87,20 @@ function Hotfixes:called_failed(item)
   end
 end
 
+-- What only a handler of the script can take waits until the script has one, for a while.
+local function await_handler(self, id)
+  local row, tasks = row_of(self, id), self.agent.tasks
+  local till = row and row.opaque and tasks.now() + self.agent.config.hotfix_time or 0
+  while tasks.now() < till and how(self) ~= "live" do tasks:wait(EVERY) end
+end
+
 --- What came before a cut is tried once more, without asking the cloud; `resumed` is its id after that.
 function Hotfixes:resume()
   local agent = self.agent
   agent.device:hotfix_bare_end() -- what a cut left
   local id = agent.device:hotfix_waiting()
   if not id then return end
+  await_handler(self, id)
   local state, message, code = agent.engine:alone(function() return self:apply(id) end)
   self.resumed = id
   agent.log(state and ("hotfix %s: %s, tried once more after a restart"):format(id, state)
