@@ -258,9 +258,8 @@ int up_system_dir_space_at(struct up_storage *s, int dir, struct up_space *out)
         r = fstatfs(dir, &fs);
     while (r < 0 && errno == EINTR);
     if (r == 0)
-        *out = (struct up_space){(uint64_t)fs.f_bavail * (uint64_t)fs.f_frsize,
-                                 fs.f_files ? fs.f_ffree : UINT64_MAX, writes_elsewhere((unsigned)fs.f_type),
-                                 (unsigned)fs.f_type == OVERLAY};
+        *out = (struct up_space){up_system_name_free(&fs), fs.f_files ? fs.f_ffree : UINT64_MAX,
+                                 writes_elsewhere((unsigned)fs.f_type), (unsigned)fs.f_type == OVERLAY};
     return r;
 }
 

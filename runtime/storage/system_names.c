@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 int up_system_name_sync_dir(struct up_storage *s, const char *path)
@@ -97,17 +97,26 @@ int up_system_name_stat(struct up_storage *s, const char *path, struct up_stat *
     return r;
 }
 
+#define EXT4 0xef53u
+
+uint64_t up_system_name_free(const struct statfs *fs)
+{
+    bool all = geteuid() == 0 && (unsigned)fs->f_type == EXT4;
+
+    return (uint64_t)(all ? fs->f_bfree : fs->f_bavail) * (uint64_t)fs->f_frsize;
+}
+
 int up_system_name_space(struct up_storage *s, const char *path, uint64_t *free_bytes)
 {
-    struct statvfs vfs;
+    struct statfs fs;
     int r;
 
     (void)s;
     do
-        r = statvfs(path, &vfs);
+        r = statfs(path, &fs);
     while (r < 0 && errno == EINTR);
     if (r == 0)
-        *free_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+        *free_bytes = up_system_name_free(&fs);
     return r;
 }
 

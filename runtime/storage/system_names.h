@@ -20,6 +20,10 @@ int up_system_name_readlink(struct up_storage *s, const char *path, char *buf, s
 int up_system_name_chmod(struct up_storage *s, const char *path, unsigned mode);
 int up_system_name_stat(struct up_storage *s, const char *path, struct up_stat *out);
 int up_system_name_space(struct up_storage *s, const char *path, uint64_t *free_bytes);
+
+struct statfs;
+/* The bytes that this process may still use: ext4 keeps its last blocks for root. */
+uint64_t up_system_name_free(const struct statfs *fs);
 int up_system_name_list(struct up_storage *s, const char *path, up_list_fn *fn, void *user);
 
 /* The same for an open directory, which is closed. */

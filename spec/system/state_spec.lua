@@ -7,8 +7,9 @@ local world = require "spec.support.world"
 local TICK = world.TICK
 
 -- Loop devices and mounts take a privilege that a container may not give.
-local function mount(w)
-  assert(w:shell("mkdir state && truncate -s 8M fs.img && PATH=$PATH:/usr/sbin:/sbin mkfs.ext4 -q -N 256 -m 0 fs.img"))
+local function mount(w, percent)
+  assert(w:shell("mkdir state && truncate -s 8M fs.img && PATH=$PATH:/usr/sbin:/sbin mkfs.ext4 -q -N 256 -m "
+    .. (percent or 0) .. " fs.img"))
   return w:shell("mount -o loop fs.img state 2>/dev/null")
 end
 
@@ -19,9 +20,9 @@ describe("with a state", function()
 
   local w
 
-  local function new()
+  local function new(percent)
     w = world.new()
-    if not mount(w) then return nil end
+    if not mount(w, percent) then return nil end
     w:configure("", { heartbeat = 10 })
     w:pack { version = "1.0.0", sequence = 1, body = TICK }
     local code, _, err = w:moult "provision p1.upd -q"
@@ -106,6 +107,15 @@ describe("with a state", function()
     w:shell("chattr -R -i state 2>/dev/null")
     w:wait("the end of the leftovers", function() return not w:shell("test -e state/tx -o -e state/script/9") end, 60)
     w:wait("their silence", function() return not trouble() end)
+  end)
+
+  it("whose last blocks are kept for root, updates with these", function()
+    if not new(8) then return pending("no loop mounts here") end
+    w:run()
+    w:shell "head -c 400000 /dev/zero >state/room && sync"
+    w:shell "cat /dev/zero >state/big 2>/dev/null; sync; rm state/room; sync"
+    assert(w:shell "test $(stat -f -c %a state) = 0 && test $(stat -f -c %f state) -gt 0")
+    updates(2, "1.0.1")
   end)
 
   it("without a free block or inode, runs the script, and updates when there is room", function()
