@@ -27,6 +27,7 @@ struct up_child {
     uint64_t leave_at;    /* since it was killed, if it may be left; else 0 */
     bool killed, beaten, forgiven, waits;
     bool may_be_left, left;
+    uint64_t stuck; /* ms that the next one has to end when killed; 0: the shortest time */
     unsigned starts;
     char reason[200];
     bool succeeded;
@@ -275,11 +276,14 @@ static void wait_for_end(struct up_child *c, uint64_t now)
 
     if (!c->may_be_left || c->left)
         return;
+    if (c->stuck == 0)
+        c->stuck = UP_CHILD_STUCK_MS;
     if (c->leave_at == 0)
-        c->leave_at = now + UP_CHILD_STUCK_MS;
+        c->leave_at = now + c->stuck;
     if (now < c->leave_at)
         return;
     c->left = true;
+    c->stuck = c->stuck * 2 < UP_CHILD_STUCK_MOST_MS ? c->stuck * 2 : UP_CHILD_STUCK_MOST_MS;
     up_printable_copy(why, sizeof why, c->reason);
     snprintf(c->reason, sizeof c->reason, "%.120s; process %d does not end when killed and is left", why,
              (int)c->pid);
@@ -343,6 +347,8 @@ void up_child_reap(struct up_child *c, uint64_t now)
 {
     /* Until it is reaped, its number cannot become another group's. */
     send_signal(c, SIGKILL);
+    if (!c->left)
+        c->stuck = 0;
     describe(c, c->processes->ops->reap(c->processes, c->pid));
     close_channel(c);
     c->pid = 0;

@@ -19,8 +19,9 @@
 
 #include "error.h"
 
-#define UP_CHILD_GRACE_MS 5000        /* from SIGTERM to SIGKILL */
-#define UP_CHILD_STUCK_MS 20000       /* from SIGKILL until one that may be left counts as ended */
+#define UP_CHILD_GRACE_MS 5000  /* from SIGTERM to SIGKILL */
+#define UP_CHILD_STUCK_MS 20000 /* from SIGKILL until one that may be left counts as ended; doubles */
+#define UP_CHILD_STUCK_MOST_MS 86400000
 #define UP_CHILD_DELAY_MS 1000        /* first pause before a restart; doubles */
 #define UP_CHILD_DELAY_MOST_MS 300000 /* longest pause */
 #define UP_CHILD_WAIT_MS 1800000      /* between two heartbeats; a longer wait counts as a hang */
@@ -35,7 +36,8 @@ UP_MUST_CHECK int up_child_new(struct up_child **out, struct up_processes *proce
 /* Called when it has been silent for too long; kills it with this reason. The text is kept. */
 void up_child_advise(struct up_child *c, const char *text);
 /* It may be left: killed, and stuck in a call that the kernel cannot break off, it
- * counts as ended after UP_CHILD_STUCK_MS. It never runs code of its own again, but
+ * counts as ended after UP_CHILD_STUCK_MS, and each further one in a row after
+ * twice that time, so that they do not become many. It never runs code of its own again, but
  * what it has begun to write may still reach the medium, so this is not for one
  * that writes what we rely on. */
 void up_child_may_be_left(struct up_child *c, bool may);

@@ -694,6 +694,22 @@ static void a_script_that_cannot_be_killed_is_left(void **state)
     assert_int_equal(play_count(play_done(), "script started"), 2);
 }
 
+/* One after the other hangs: what is left of them does not fill the system. */
+static void scripts_that_cannot_be_killed_are_left_more_and_more_rarely(void **state)
+{
+    static const struct play_step steps[] = {
+        STUCK(SCRIPT), WAITS(150000), STUCK(SCRIPT), WAITS(150000), STUCK(SCRIPT),
+        WAITS(150000), STUCK(SCRIPT), WAITS(150000), FREE(SCRIPT),  WAITS(20000),
+        STUCK(SCRIPT), WAITS(100000), OVER,
+    };
+
+    (void)state;
+    perform(steps);
+    /* The fourth was still waited for, and ended; then the time is the first one again. */
+    assert_int_equal(play_count(play_done(), "script left\n"), 4);
+    assert_int_equal(play_count(play_done(), "script ended\n"), 2); /* that one, and the last */
+}
+
 /* An agent may have begun to write what we rely on: another one runs beside it only
  * when the device goes down. */
 static void an_agent_that_cannot_be_killed_is_waited_for(void **state)
@@ -1641,6 +1657,7 @@ int main(void)
         TEST(a_trial_that_is_not_confirmed_in_time_is_over),
         TEST(nothing_waits_for_the_next_sign_of_life),
         TEST(a_script_that_cannot_be_killed_is_left),
+        TEST(scripts_that_cannot_be_killed_are_left_more_and_more_rarely),
         TEST(an_agent_that_cannot_be_killed_is_waited_for),
         TEST(what_was_called_good_stays_so_without_the_agent),
         TEST(one_that_lacks_a_cloud_alone_is_not_quarantined_at_once),
