@@ -1117,6 +1117,8 @@ describe("depot.store", function()
 
   it("upgrades the database of an earlier version", function()
     local s = assert(store.open(natives, dir))
+    local today = s.db:prepare("PRAGMA user_version"):first().user_version
+    assert.equal(today, store_steps.latest, "spec.support.store_steps lacks what the newest form added")
     for version = store_steps.latest - 1, 1, -1 do
       assert(s.db:execute(store_steps.back_to(version)))
       s:close()
