@@ -62,6 +62,17 @@ static int m_poll(lua_State *L)
     return 1;
 }
 
+/* command:hang_up(): send it SIGHUP, if it still runs */
+static int m_hang_up(lua_State *L)
+{
+    struct handle *h = luaL_checkudata(L, 1, COMMAND);
+
+    if (!h->command)
+        return luaL_error(L, "attempt to use a closed command");
+    up_command_hang_up(h->command);
+    return 0;
+}
+
 /* command:close(), also __gc and __close. Safe to call twice. */
 static int m_close(lua_State *L)
 {
@@ -80,6 +91,7 @@ static const luaL_Reg metamethods[] = {
 
 static const luaL_Reg methods[] = {
     {"poll", m_poll},
+    {"hang_up", m_hang_up},
     {"close", m_close},
     {NULL, NULL},
 };

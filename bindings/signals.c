@@ -1,5 +1,5 @@
 /*
- * update.native.signals -- catch SIGTERM and SIGINT, to end in order.
+ * update.native.signals -- catch SIGTERM and SIGINT, to end in order, and SIGHUP, to read files anew.
  *
  *     local signals <close> = assert(require("update.native.signals").open())
  *     local watch = { fd = signals:fd(), read = true }
@@ -28,15 +28,16 @@ static struct up_signals *check_open(lua_State *L)
     return h->signals;
 }
 
-/* open() -> signals | nil, message, code */
+/* open([hangup]) -> signals | nil, message, code; without `hangup` SIGHUP ends the process as ever */
 static int f_open(lua_State *L)
 {
+    bool hangup = lua_toboolean(L, 1);
     struct handle *h = lua_newuserdatauv(L, sizeof *h, 0);
     struct up_error err;
 
     h->signals = NULL;
     luaL_setmetatable(L, SIGNALS);
-    if (up_signals_open(&h->signals, &err) < 0)
+    if (up_signals_open(&h->signals, hangup, &err) < 0)
         return up_push_fail(L, &err);
     return 1;
 }
@@ -48,7 +49,7 @@ static int m_fd(lua_State *L)
     return 1;
 }
 
-/* signals:next() -> "TERM" | "INT" | nil, message, "again" */
+/* signals:next() -> "TERM" | "INT" | "HUP" | nil, message, "again" */
 static int m_next(lua_State *L)
 {
     int number = up_signals_next(check_open(L));
@@ -59,7 +60,10 @@ static int m_next(lua_State *L)
         lua_pushliteral(L, "again");
         return 3;
     }
-    lua_pushstring(L, number == SIGINT ? "INT" : "TERM");
+    if (number == SIGHUP)
+        lua_pushliteral(L, "HUP");
+    else
+        lua_pushstring(L, number == SIGINT ? "INT" : "TERM");
     return 1;
 }
 

@@ -7,6 +7,7 @@ local admin_options = require "depot.api.options"
 local log = require "depot.log"
 local natives = require "update.natives"
 local qinglian_config = require "depot.qinglian_config"
+local signalled = require "depot.signalled"
 
 local M = {}
 
@@ -162,7 +163,7 @@ function M.run(dir, opts, env)
   end
   local lines = log.new(natives, env)
   env.err = natives.log.err -- the caller prints why it ends, also without blocking
-  local signals <close>, why, word = natives.signals.open()
+  local signals <close>, why, word = natives.signals.open(true)
   if not signals then
     return nil, why, word
   end
@@ -205,7 +206,10 @@ function M.run(dir, opts, env)
     admin, message, code = admin_child.start(natives, dir, opts, lines.note)
     ok = admin ~= nil
   end
-  while ok and not signals:next() do
+  local function reload()
+    if admin then admin:reload() end
+  end
+  while ok and not signalled.is_over(signals, reload) do
     ok, message, code = depot:step(admin and 1000 or 60000)
     if ok and admin then ok, message, code = admin:step() end
   end

@@ -15,7 +15,7 @@ struct up_signals {
     sigset_t before;
 };
 
-int up_signals_open(struct up_signals **out, struct up_error *err)
+int up_signals_open(struct up_signals **out, bool hangup, struct up_error *err)
 {
     struct up_signals *s = calloc(1, sizeof *s);
     sigset_t mine;
@@ -25,6 +25,8 @@ int up_signals_open(struct up_signals **out, struct up_error *err)
     sigemptyset(&mine);
     sigaddset(&mine, SIGTERM);
     sigaddset(&mine, SIGINT);
+    if (hangup)
+        sigaddset(&mine, SIGHUP);
     s->fd = signalfd(-1, &mine, SFD_CLOEXEC | SFD_NONBLOCK);
     if (s->fd < 0) {
         free(s);

@@ -1,5 +1,5 @@
 /*
- * signals.h -- poll for SIGTERM and SIGINT.
+ * signals.h -- poll for SIGTERM and SIGINT, and if asked for it, SIGHUP.
  *
  * While this is open the signals do not end the process; it ends in order when
  * it is ready. Processes that it starts inherit the blocked signals unless
@@ -8,14 +8,16 @@
 #ifndef UP_SIGNALS_H
 #define UP_SIGNALS_H
 
+#include <stdbool.h>
+
 #include "error.h"
 
 struct up_signals;
 
-/* Errors: UP_INTERNAL. */
-UP_MUST_CHECK int up_signals_open(struct up_signals **out, struct up_error *err);
+/* Without `hangup` SIGHUP does what it did before. Errors: UP_INTERNAL. */
+UP_MUST_CHECK int up_signals_open(struct up_signals **out, bool hangup, struct up_error *err);
 int up_signals_fd(const struct up_signals *s); /* readable when one came */
-/* The next one, SIGTERM or SIGINT; UP_AGAIN if there is none. */
+/* The next one, SIGTERM, SIGINT or SIGHUP; UP_AGAIN if there is none. */
 int up_signals_next(struct up_signals *s);
 /* From now on SIGTERM comes, too, when the process that started this one ends, however it ends. */
 void up_signals_follow_parent(void);

@@ -53,6 +53,12 @@ int up_command_poll(struct up_command *c, int *status, struct up_error *err)
     return 0;
 }
 
+void up_command_hang_up(struct up_command *c)
+{
+    if (!c->ended)
+        kill(c->pid, SIGHUP);
+}
+
 void up_command_close(struct up_command *c)
 {
     int raw;

@@ -22,6 +22,9 @@ UP_MUST_CHECK int up_command_start(struct up_command **out, char *const argv[], 
  * killed it), UP_AGAIN while it runs, or UP_INTERNAL. */
 UP_MUST_CHECK int up_command_poll(struct up_command *c, int *status, struct up_error *err);
 
+/* Send it SIGHUP, if it still runs. */
+void up_command_hang_up(struct up_command *c);
+
 /* Kills whatever still runs in its group. NULL is allowed. */
 void up_command_close(struct up_command *c);
 

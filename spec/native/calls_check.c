@@ -204,7 +204,7 @@ static int listen_once(const struct scratch *s, struct up_error *err)
 static int watch_signals(const struct scratch *s, struct up_error *err)
 {
     struct up_signals *signals = NULL;
-    int rc = up_signals_open(&signals, err);
+    int rc = up_signals_open(&signals, true, err);
 
     (void)s;
     if (rc == 0)

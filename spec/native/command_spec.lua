@@ -17,6 +17,19 @@ describe("command", function()
     assert.equal(128 + 15, ended(s))
   end)
 
+  it("hangs up", function()
+    local name = os.tmpname()
+    local c <close> = assert(command.start { "sh", "-c", 'trap "exit 3" HUP; echo >"$1"; while :; do sleep 0.01; done',
+      "sh", name })
+    repeat
+      local f <close> = assert(io.open(name))
+    until f:read "a" ~= ""
+    os.remove(name)
+    c:hang_up()
+    assert.equal(3, ended(c))
+    c:hang_up() -- nobody is there any more
+  end)
+
   it("hands words over as they are", function()
     local name = os.tmpname()
     local c <close> = assert(command.start { "sh", "-c", 'printf %s "$1" >"$2"', "sh", "a b;$(c)", name })

@@ -5,6 +5,7 @@
 local log = require "depot.log"
 local natives = require "update.natives"
 local options = require "depot.api.options"
+local signalled = require "depot.signalled"
 
 local M = {}
 
@@ -16,7 +17,7 @@ function M.run(context)
   if not set then return nil, message, code end
   local lines = log.new(natives, env)
   env.err = natives.log.err
-  local signals <close>, why, word = natives.signals.open()
+  local signals <close>, why, word = natives.signals.open(true)
   if not signals then return nil, why, word end
   if opts["with-depot"] then natives.signals.follow_parent() end
   set.note = function(text) lines.note("admin: " .. text) end
@@ -31,7 +32,7 @@ function M.run(context)
   local ok
   repeat
     ok, message, code = api:step(1000)
-  until not ok or signals:next()
+  until not ok or signalled.is_over(signals, function() api:reload() end)
   api:close()
   return ok and 0, message, code
 end

@@ -19,6 +19,9 @@ function M.new(parts)
   return setmetatable(parts, Certificate)
 end
 
+--- Look at the next step.
+function Certificate:look() self.next_look = 0 end
+
 --- A pair that is to be served from now on; nil: the one of before.
 -- @treturn table|nil {cert, key}
 function Certificate:changed()

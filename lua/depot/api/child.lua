@@ -74,6 +74,11 @@ function Child:step()
   return true
 end
 
+--- Let it read its files again; one that does not run does so when it starts.
+function Child:reload()
+  if self.command then self.command:hang_up() end
+end
+
 --- End it.
 function Child:close()
   if self.command then self.command:close() end

@@ -246,6 +246,11 @@ function Api:step(timeout_ms)
   return true
 end
 
+--- Look at once whether the files of the certificate have changed.
+function Api:reload()
+  if self.certificate then self.certificate:look() end
+end
+
 --- Stop serving.
 function Api:close()
   if self.passwords then self.passwords:close() end

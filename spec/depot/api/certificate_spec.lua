@@ -1,8 +1,10 @@
 -- The certificate of an admin server that is changed while it serves.
 
 local admin_process = require "spec.support.admin_process"
+local certificates = require "depot.api.certificate"
 local files = require "spec.support.files"
 local folders = require "spec.support.folder"
+local natives = require "update.natives"
 local verb = require "spec.support.verb"
 
 describe("the certificate of the admin server", function()
@@ -45,5 +47,22 @@ describe("the certificate of the admin server", function()
     folder.write("cert", "nonsense")
     w:wait("another line", function() return select(2, w:said():gsub("the one of before stays", "")) == 2 end)
     assert.equal(0, ask "second")
+  end)
+
+  it("is looked at without waiting after SIGHUP, which ends nothing", function()
+    local now = 1000
+    local known = certificates.new { files = { cert = folder.path "cert", key = folder.path "key" }, note = print,
+      natives = setmetatable({ loop = { now = function() return now end } }, { __index = natives }),
+      tls = { cert = folder.read "cert", key = folder.read "key" } }
+    folder.write("key", folder.read "second.key")
+    folder.write("cert", folder.read "second.crt")
+    assert.is_nil(known:changed())
+    known:look()
+    assert.equal(folder.read "second.crt", known:changed().cert)
+    w.command:hang_up()
+    wait "the certificate is a new one"
+    w.command:hang_up()
+    assert.equal(0, ask "second")
+    assert.equal("again", select(3, w.command:poll()))
   end)
 end)

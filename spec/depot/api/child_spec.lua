@@ -47,9 +47,12 @@ describe("moult depot --admin", function()
     start "--admin 127.0.0.1:0"
     local address = wait("the address", function() return log():match "admin on http://(%S+)" end)
     assert.matches("there are no users yet", wait("the hint", function() return log():match "there are[^\n]*" end))
+    local first = admin_pid()
+    depot:hang_up() -- files are read again, here and there
     local out = verb.good("depot", { "user", "add", folder.dir, "ann" }, { role = "admin" })
     assert.matches("http://" .. address:gsub("%.", "%%.") .. "/once%?token=", out)
     local pid = admin_pid()
+    assert.equal(first, pid)
     -- One that fails at once is a mistake of whoever started it; this one has run for a while.
     wait("three seconds", function() return natives.loop.now() % 1 and
       os.execute(("test $(ps -o etimes= -p %d) -gt 4"):format(pid)) end)
