@@ -4,11 +4,12 @@
 
 local csv = require "depot.csv"
 local events = require "depot.store.events"
+local times = require "depot.times"
 local natives = require "update.natives"
 
 local M = {}
 
-local function time_of(ms) return os.date("!%Y-%m-%dT%H:%M:%SZ", ms // 1000) end
+local function time_of(ms) return times.stamp(ms // 1000) end
 
 local function printed(row)
   local shown = {}

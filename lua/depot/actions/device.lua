@@ -6,6 +6,7 @@ local base = require "depot.actions.base"
 local devices = require "depot.acts.devices"
 local device_list = require "depot.device_list"
 local filters = require "depot.filter"
+local times = require "depot.times"
 local natives = require "update.natives"
 local products = require "depot.acts.products"
 local tags = require "depot.tags"
@@ -102,7 +103,7 @@ function verbs.show(context)
   end
   line("device", row.device)
   for _, name in ipairs(SHOWN) do line(name, row[name]) end
-  line("heard", row.heard and os.date("!%Y-%m-%d %H:%M:%S UTC", row.heard // 1000))
+  line("heard", row.heard and times.shown(row.heard // 1000))
   line("tags", #row.tags > 0 and table.concat(row.tags, " ") or nil)
   line("groups", #row.groups > 0 and table.concat(row.groups, " ") or nil)
   line("note", note)

@@ -11,6 +11,7 @@ local may = require "depot.api.may"
 local objects = require "depot.api.objects"
 local proxy = require "depot.proxy"
 local route_table = require "depot.api.route_table"
+local times = require "depot.times"
 
 local M = {}
 
@@ -146,7 +147,7 @@ local function match(_, call)
   if wanted == kind.etag(call.world, call.objects[call.kind]) then return true end
   local last = call.world.store:last_change(kind.name(call.objects[call.kind]))
   return nil, last and ("it was changed meanwhile, last by %s at %s"):format(last.actor,
-    os.date("!%Y-%m-%d %H:%M:%S UTC", last.at // 1000)) or "it was changed meanwhile", "changed"
+    times.shown(last.at // 1000)) or "it was changed meanwhile", "changed"
 end
 
 local STEPS = { admit, load_objects, allow, read_query, read_body, match }

@@ -5,6 +5,7 @@
 --
 -- @module depot.api.client
 
+local address = require "depot.api.address"
 local fields = require "depot.api.fields"
 local form = require "depot.console.form"
 local route_table = require "depot.api.route_table"
@@ -20,14 +21,11 @@ local TRIES = 5              -- of a piece, when the server is busy or cannot be
 local Client = {}
 Client.__index = Client
 
-local LOCAL = { ["localhost"] = true, ["[::1]"] = true }
-
 -- A token that crosses a network in the clear is anybody's.
 local function fault_of(server)
-  local scheme, host = server:match "^(https?)://([^/?#%s%c@]+)/?$"
-  if not scheme then return "expected http:// or https://, a host, and nothing after it" end
-  host = host:gsub(":%d+$", "")
-  if scheme == "http" and not LOCAL[host] and not host:find "^127%.%d+%.%d+%.%d+$" then
+  local scheme, host = address.read(server)
+  if not scheme then return host end
+  if scheme == "http" and not address.is_local(host) then
     return "over http:// anybody could read the token; use https://"
   end
 end

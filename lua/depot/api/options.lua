@@ -2,21 +2,10 @@
 --
 -- @module depot.api.options
 
+local address = require "depot.api.address"
 local natives = require "update.natives"
 
 local M = {}
-
--- Whether "HOST:PORT" is on this machine only.
-local function is_local(listen)
-  local host = listen:match "^%[?([^%[%]]*)%]?:%d+$"
-  return host ~= nil and (host == "::1" or host == "localhost" or host:find "^127%.%d+%.%d+%.%d+$" ~= nil)
-end
-
-local function fault_of_url(url)
-  if not url:find "^https?://[^/?#%s%c@]+/?$" then
-    return "expected http:// or https://, a host, and nothing after it"
-  end
-end
 
 --- Check the options.
 -- @tparam table opts of the verb: admin, admin-url, admin-cert, admin-key, trusted-proxy
@@ -26,19 +15,19 @@ function M.check(opts)
   local tls, message, code = serve.tls_of(opts, "admin-cert", "admin-key")
   if tls == nil then return nil, message, code end
   for _, url in ipairs(opts["admin-url"] or {}) do
-    local fault = fault_of_url(url)
-    if fault then return nil, ("--admin-url %s: %s"):format(natives.url.shown(url), fault), "usage" end
+    local scheme, fault = address.read(url)
+    if not scheme then return nil, ("--admin-url %s: %s"):format(natives.url.shown(url), fault), "usage" end
   end
   local proxies = opts["trusted-proxy"]
-  for _, address in ipairs(proxies or {}) do
-    if not address:find "^[%x.:]+$" then
-      return nil, ("--trusted-proxy %s: expected a numeric address"):format(address), "usage"
+  for _, proxy in ipairs(proxies or {}) do
+    if not proxy:find "^[%x.:]+$" then
+      return nil, ("--trusted-proxy %s: expected a numeric address"):format(proxy), "usage"
     end
   end
   if not opts.admin:find "^%S*:%d+$" then
     return nil, ("--admin %s: expected HOST:PORT, for example 127.0.0.1:8081"):format(opts.admin), "usage"
   end
-  if not is_local(opts.admin) and not tls and not proxies then
+  if not address.is_local(opts.admin) and not tls and not proxies then
     return nil, ("--admin %s can be reached from elsewhere: give --admin-cert and --admin-key, or name the proxy that "
       .. "speaks TLS by --trusted-proxy"):format(opts.admin), "refused"
   end

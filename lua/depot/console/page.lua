@@ -7,6 +7,7 @@ local objects = require "depot.api.objects"
 local random = require "depot.random"
 local rights = require "depot.api.may"
 local words = require "depot.console.words"
+local times = require "depot.times"
 local zones = require "depot.rollout.zone"
 
 local M = {}
@@ -92,7 +93,7 @@ function Page:time(seconds)
 end
 
 --- A time for programs.
-function Page.stamp(_, seconds) return os.date("!%Y-%m-%dT%H:%M:%SZ", seconds) end
+function Page.stamp(_, seconds) return times.stamp(seconds) end
 
 --- Begin a page.
 -- @tparam table console depot.console
