@@ -27,7 +27,7 @@ local CSP = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 's
 -- Not of a route's arguments.
 local OURS = { csrf = true, form = true, method = true, etag = true, back = true, confirm = true, expect = true,
   dry_run = true, again = true, again_route = true }
-local KEEPS_EMPTY = { note = true, tags = true, tz = true }
+local KEEPS_EMPTY = { note = true, support_until = true, tags = true, text = true, tz = true }
 
 --- @tparam table answers depot.api.answering
 -- @tparam function cookie_of function(header, name) -> value
@@ -178,10 +178,7 @@ function Console:_do(request)
     people_pages.again(page, result.csrf, fields.again_route or "", form.read(fields.again:sub(2)))
     return finish(page, 200, extra and extra.headers)
   elseif result then
-    if result.link or result.token then
-      people_pages.shown(page, result)
-      return finish(page)
-    end
+    if people_pages.shown(page, route, result) then return finish(page) end
     local headers = extra and extra.headers
     return redirect(after(page.path, result, headers), headers)
   end

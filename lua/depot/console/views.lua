@@ -2,6 +2,7 @@
 --
 -- @module depot.console.views
 
+local depot = require "depot.console.pages.depot"
 local devices = require "depot.console.pages.devices"
 local frame = require "depot.console.frame"
 local html = require "depot.console.html"
@@ -32,6 +33,7 @@ end
 
 local PAGES = {
   ["/"] = first, ["/search"] = search.search, ["/settings"] = people.settings, ["/audit"] = records.audit,
+  ["/depot"] = depot.depot,
   ["/p/{product}"] = now.now, ["/p/{product}/devices"] = devices.list, ["/p/{product}/releases"] = releases.list,
   ["/p/{product}/hotfixes"] = hotfixes.list, ["/hotfixes/{id}"] = hotfixes.one,
   ["/p/{product}/rollouts"] = rollouts.list, ["/p/{product}/rollouts/new"] = rollouts.new,

@@ -209,6 +209,26 @@ describe("the console", function()
     assert.equal("running", w.store:rollout(rollout.id).state)
   end)
 
+  it("makes a product whose key is shown once, switches it off, and backs the store up", function()
+    local made = post("/do/products", { name = "<i>PUMP", mode = "staged" })
+    local key = made.body:match "<pre>(%x+)</pre>"
+    assert.equal(200, made.status, made.body)
+    local hash = natives.digest.sha256(key)
+    local function product() return w:ask("GET", "/products/" .. hash, { session = session }) end
+    assert.equal("<i>PUMP", product().object.name)
+    local body = get("/depot").body
+    assert.is_truthy(body:find("&lt;i&gt;PUMP", 1, true))
+    assert.is_nil(body:find(key, 1, true))
+    assert.is_truthy(body:find("release.pub", 1, true))
+    local off = post("/do/products/" .. hash, { method = "PATCH", etag = product().headers.etag, enabled = "0" })
+    assert.same({ 303, false }, { off.status, product().object.enabled })
+    assert.is_truthy(get("/depot").body:find("Switch on", 1, true))
+    assert.equal(303, post("/do/settings", { method = "PATCH", events_days = "30", audit_days = "1000" }).status)
+    assert.equal(30, w:ask("GET", "/settings", { session = session }).object.events_days)
+    local copy = post("/do/backup", {}).body:match "<pre>(%.backups/depot%-[%d-]+%.db)</pre>"
+    assert.is_true(folder.exists("packages/" .. copy))
+  end)
+
   it("describes a release, in words that stay text", function()
     local path = get(("/p/%s/releases"):format(w.pk)).body:match 'href="(/releases/%x+)"'
     local function etag() return w:ask("GET", path, { session = session }).headers.etag end
@@ -219,6 +239,8 @@ describe("the console", function()
     for _, text in ipairs { "&lt;b&gt;mends&lt;/b&gt; it", "<strong>Mends a security fault</strong>", "2028-02-29" } do
       assert.is_truthy(body:find(text, 1, true), text)
     end
+    assert.equal(303, post("/do" .. path, { method = "PATCH", etag = etag(), text = "", support_until = "" }).status)
+    assert.is_nil(get(path).body:find("mends", 1, true))
     local wrong = post("/do" .. path, { method = "PATCH", etag = etag(), support_until = "soon" })
     assert.is_truthy(wrong.body:find("expected a day", 1, true), wrong.body)
   end)

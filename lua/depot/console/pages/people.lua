@@ -54,11 +54,17 @@ function M.once(page)
       password(page, "password", "new_password", "new-password") } }) }
 end
 
---- What is shown once: the link of a user, or a token.
-function M.shown(page, result)
+--- What a form has made that is shown once: the link of a user, a token, the key of a product; or where a backup is.
+-- @treturn boolean whether there is something
+function M.shown(page, route, result)
+  local key = page.text(result.key)
+  local made = result.link or result.token or key or route == "/backup" and result.file
+  if not made then return false end
   page.title = page.t "settings"
-  page.body = { h.p { result.link and page.t("link_for", result.name) or page.t "token_made" },
-    h.pre { result.link or result.token }, h.p { h.a { href = "/settings", page.t "back" } } }
+  page.body = { h.p { result.link and page.t("link_for", result.name) or result.token and page.t "token_made"
+    or key and page.t "key_made" or page.t "backup_made" }, h.pre { made },
+    h.p { h.a { href = page.path, page.t "back" } } }
+  return true
 end
 
 local function roles_of(page, roles)
@@ -124,7 +130,8 @@ function M.settings(page)
     inputs.form(page, { route = "/me", method = "PATCH", label = page.t "change_password", fields = {
       password(page, "old", "old_password", "current-password"),
       password(page, "password", "new_password", "new-password") } }) },
-    tokens(page), users(page), h.p { h.a { href = "/audit", page.t "audit" } } }
+    tokens(page), users(page), h.p { h.a { href = "/depot", page.t "the_depot" } },
+    h.p { h.a { href = "/audit", page.t "audit" } } }
 end
 
 return M
