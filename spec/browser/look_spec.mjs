@@ -49,7 +49,8 @@ async function fill(t, window, base) {
   return { now: base, devices: `${base}/devices`, device, releases: `${base}/releases`, release: release + "?state=failed",
     hotfixes: `${base}/hotfixes`, hotfix: "/hotfixes/1", rollouts: `${base}/rollouts`, rollout: "/rollouts/1",
     "rollout-new": `${base}/rollouts/new?release=${release.slice(10)}`, events: `${base}/events`,
-    search: "/search?q=" + encodeURIComponent(HOSTILE.slice(0, 20)), settings: "/settings", audit: "/audit" };
+    search: "/search?q=" + encodeURIComponent(HOSTILE.slice(0, 20)), settings: "/settings", depot: "/depot",
+    audit: "/audit" };
 }
 
 export async function run(t) {

@@ -76,7 +76,7 @@ local function describe(page, release)
       inputs.field { name = "text", label = page.t "about", rows = 3, value = page.text(release.text) },
       inputs.field { name = "security", label = page.t "security", value = secure, options = { { "false", page.t "no" },
         { "true", page.t "yes" } } },
-      inputs.field { name = "support_until", label = page.t "support_until", type = "date",
+      inputs.field { name = "support_until", label = page.t "support_until", hint = page.t "day_hint", maxlength = 10,
         value = page.text(release.support_until) } } })
 end
 

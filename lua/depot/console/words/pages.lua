@@ -131,6 +131,7 @@ return {
   support_until = { "Supported until", "支持截止日期" },
   yes = { "Yes", "是" },
   no = { "No", "否" },
+  day_hint = { "A day, as 2027-12-31; empty: nobody says", "日期，例如 2027-12-31；留空表示未指定" },
   describe_hint = { "For the people who decide about this release; devices do not see it.",
     "供管理人员参考，设备不会看到。" },
   describe = { "Describe", "填写说明" },
