@@ -248,6 +248,45 @@ static void hotfix_and_this_moult(struct up_manifest *m, struct up_journal_state
     s->slot[!f->running].reads = 4;
 }
 
+static void hotfix_known(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    static const struct up_hotfix_ledger applied = {
+        .count = 1, .entry = {{.name = "clock", .version = "1", .state = UP_HOTFIX_APPLIED}}};
+
+    has_hotfix(m, s, f);
+    f->ledger = &applied;
+}
+
+static void hotfix_without_a_ledger(struct up_manifest *m, struct up_journal_state *s,
+                                    struct up_gate_facts *f)
+{
+    has_hotfix(m, s, f);
+    f->ledger = NULL;
+    f->ledger_why.code = UP_WRITE;
+}
+
+static void hotfix_with_files(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    has_hotfix(m, s, f);
+    m->hotfix_files = true;
+    f->files_root = "/app";
+    f->files_free = m->part[0].size;
+}
+
+static void hotfix_with_files_and_no_root(struct up_manifest *m, struct up_journal_state *s,
+                                          struct up_gate_facts *f)
+{
+    hotfix_with_files(m, s, f);
+    f->files_root = NULL;
+}
+
+static void hotfix_with_files_a_byte_too_large(struct up_manifest *m, struct up_journal_state *s,
+                                               struct up_gate_facts *f)
+{
+    hotfix_with_files(m, s, f);
+    m->part[0].size++;
+}
+
 static void floor_of_files(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
 {
     has_files(m, s, f);
@@ -403,6 +442,11 @@ static const struct gate_case gate_cases[] = {
     {"refuses them if that was a script alone", files_and_an_unarmed_script, "files", UP_INCOMPATIBLE},
     {"refuses a hotfix beside a Moult that knows none", hotfix_and_an_older_moult, "hotfix", UP_INCOMPATIBLE},
     {"accepts a hotfix beside one that does", hotfix_and_this_moult, NULL, UP_OK},
+    {"refuses a hotfix that is applied", hotfix_known, "hotfix", UP_NOTHING},
+    {"refuses a hotfix while the ledger cannot be read", hotfix_without_a_ledger, "hotfix", UP_WRITE},
+    {"accepts a hotfix whose files fit to the byte", hotfix_with_files, NULL, UP_OK},
+    {"refuses a hotfix's files without a root", hotfix_with_files_and_no_root, "hotfix", UP_INCOMPATIBLE},
+    {"refuses a hotfix's files a byte too large", hotfix_with_files_a_byte_too_large, "hotfix", UP_NOSPACE},
     {"refuses files at their floor", floor_of_files, "floor", UP_INCOMPATIBLE},
     {"refuses a core on a device without slots", needs_slots, "slot", UP_INCOMPATIBLE},
     {"accepts a delta against what runs, as far as it is known", delta, NULL, UP_OK},

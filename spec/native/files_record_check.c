@@ -91,6 +91,28 @@ static void a_changed_tree_is_on_record_in_both_files(void **state)
     assert_in_both(w, UP_FILES_NONE);
 }
 
+/* That the system refuses to show the record says nothing of the tree: it is not taken for none. */
+static void a_record_that_may_not_be_read_is_not_taken_for_none(void **state)
+{
+    struct world *w = *state;
+    unsigned refused = 0;
+
+    stage(w);
+    for (unsigned n = 1; n < 20; n++) {
+        struct up_files files;
+
+        sim_reset_counters(w->sim);
+        sim_fail(w->sim, SIM_PREAD, n, EACCES, false);
+        if (up_files_open(&files, w->storage, STATE, &w->err) < 0) {
+            refused++;
+            continue;
+        }
+        assert_int_equal(files.stage.step, UP_FILES_STAGED);
+        up_files_close(&files);
+    }
+    assert_true(refused >= 2); /* either file */
+}
+
 /* A file that took the place of another, and went back, is like one that never was replaced. */
 static void assert_each_went_back(const struct world *w)
 {
@@ -220,6 +242,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_changed_tree_is_on_record_in_both_files, enter, leave),
+        cmocka_unit_test_setup_teardown(a_record_that_may_not_be_read_is_not_taken_for_none, enter, leave),
         cmocka_unit_test_setup_teardown(the_tree_tells_what_the_record_cannot, enter, leave),
         cmocka_unit_test_setup_teardown(a_switch_begins_only_with_all_that_was_staged, enter, leave),
         cmocka_unit_test_setup_teardown(what_marks_a_root_is_read_back, enter, leave),
