@@ -40,15 +40,15 @@ static void done_with(const char *what, unsigned long n)
 
 /* A shortage is an internal error, and no word about package or medium, but for
  * a key or a signature that could not be looked at: that is not trusted, and in
- * the copy of a head that was verified before it is the medium's (UP_WRITE). What
- * the flow itself answers (a trial that failed, a release in quarantine) may
- * come too. */
+ * the copy of a head that was verified before it is the medium's (UP_WRITE). A
+ * verdict may be put off (UP_DEFERRED). What the flow itself answers (a trial that
+ * failed, a release in quarantine) may come too. */
 static bool may_say(const struct world_plan *plan, int code)
 {
     bool fails = plan->verdict != WORLD_CONFIRM;
 
     return code == UP_OK || code == UP_INTERNAL || code == UP_UNTRUSTED || code == UP_WRITE ||
-           (fails && (code == UP_ROLLEDBACK || code == UP_INCOMPATIBLE));
+           code == UP_DEFERRED || (fails && (code == UP_ROLLEDBACK || code == UP_INCOMPATIBLE));
 }
 
 static void run_out(const struct world_plan *plan)
