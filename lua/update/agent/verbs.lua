@@ -31,7 +31,8 @@ end
 function M.of(agent)
   local verbs = {}
   local function log(line) agent.log("script: " .. line) end
-  local failed = log_limit.new { now = agent.tasks.now, log = log, what = "errors of tasks", most = 20 }
+  local function now() return agent.tasks.now() end
+  local failed = log_limit.new { now = now, log = log, what = "errors of tasks", most = 20 }
 
   -- What a connection begins with, when its program wants to know whom it talks to.
   function verbs.hello(request, peer)
