@@ -43,7 +43,7 @@ describe("Bare hotfixes", function()
   -- entry: of trust.unsigned, Lua
   local function device(entry, program)
     c:device(nil, { ["clock.lua"] = says "old" }, (program or "") .. SAYS,
-      ("hotfix_time = 15, trust = { unsigned = { %s } },"):format(entry))
+      ("hotfix_time = 6, trust = { unsigned = { %s } },"):format(entry))
     w:run()
     w:wait_log("device", "clock old", 40)
   end

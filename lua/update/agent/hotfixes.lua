@@ -41,10 +41,19 @@ local function watch_health(self, test)
   end
 end
 
+-- What only a handler of the script can take waits until the script has one, for a while: it may have just started.
+local function await_handler(self)
+  local tasks = self.agent.tasks
+  local till = tasks.now() + self.agent.config.hotfix_time
+  while how(self) ~= "live" and tasks.now() < till do tasks:wait(EVERY) end
+end
+
 --- Have one put in force and tested; waits for the result.
 -- @tparam string id of its folder
+-- @tparam[opt] boolean opaque only a handler of the script can take it
 -- @treturn string state in the ledger | nil, message, code
-function Hotfixes:apply(id)
+function Hotfixes:apply(id, opaque)
+  if opaque then await_handler(self) end
   local test = { id = id }
   self.testing = test
   self.agent.tasks:spawn("health", watch_health, self, test)
@@ -87,21 +96,15 @@ function Hotfixes:called_failed(item)
   end
 end
 
--- What only a handler of the script can take waits until the script has one, for a while.
-local function await_handler(self, id)
-  local row, tasks = row_of(self, id), self.agent.tasks
-  local till = row and row.opaque and tasks.now() + self.agent.config.hotfix_time or 0
-  while tasks.now() < till and how(self) ~= "live" do tasks:wait(EVERY) end
-end
-
 --- What came before a cut is tried once more, without asking the cloud; `resumed` is its id after that.
 function Hotfixes:resume()
   local agent = self.agent
   agent.device:hotfix_bare_end() -- what a cut left
   local id = agent.device:hotfix_waiting()
   if not id then return end
-  await_handler(self, id)
-  local state, message, code = agent.engine:alone(function() return self:apply(id) end)
+  local row = row_of(self, id)
+  local opaque = row ~= nil and row.opaque ~= nil
+  local state, message, code = agent.engine:alone(function() return self:apply(id, opaque) end)
   self.resumed = id
   agent.log(state and ("hotfix %s: %s, tried once more after a restart"):format(id, state)
     or ("hotfix %s: %s (%s)"):format(id, message, code))

@@ -68,7 +68,7 @@ local function open(self)
     on = function(event) self:on_event(event) end,
     spent = function(bytes, goes_on) self.spending:add(bytes, goes_on) end,
     witness = function(date) self:witness(date) end, tries = 30, head_tries = 3, reserve = self.reserve,
-    apply_hotfix = function(id) return self.hotfixes:apply(id) end,
+    apply_hotfix = function(...) return self.hotfixes:apply(...) end,
     unkept = require("update.engine.rests").new(self.tasks.now,
       { path = config.state .. "/unkept", storage = natives.storage, log = self.log }),
   }

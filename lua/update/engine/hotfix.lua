@@ -54,7 +54,7 @@ function M.carry_out(engine, where, head)
   if not id then return nil, message, code end
   step(where, "fetched")
   engine.note(("%s: every block is in place; it is put in force and tested"):format(name))
-  return engine.apply_hotfix(id)
+  return engine.apply_hotfix(id, where.bare ~= nil and where.bare.opaque == true)
 end
 
 -- What comes after the head is taken, and not kept.

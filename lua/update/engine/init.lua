@@ -48,8 +48,9 @@ local OWNED = { armed = "armed", trial = "on trial", confirming = "being confirm
 --   that a verified server gave), random (function -> 0 to 1), tries (attempts
 --   in a row without progress, after which to give up; 30),
 --   head_tries (the same for the head), unkept (update.engine.rests, for releases that the medium does not keep;
---   absent: of this engine alone), apply_hotfix (function(id of its folder) -> state | nil, message, code: puts it in
---   force and tests it; absent: hotfixes are refused), reserve (update.agent.reserve: given up for space; or nil)
+--   absent: of this engine alone), apply_hotfix (function(id of its folder, whether only a handler can take it) ->
+--   state | nil, message, code: puts it in force and tests it; absent: hotfixes are refused),
+--   reserve (update.agent.reserve: given up for space; or nil)
 function M.new(o)
   return setmetatable({
     natives = o.natives, device = o.device, loop = o.loop, keys = o.keys, tasks = o.tasks, ask = o.ask,
