@@ -33,6 +33,7 @@ local M = {}
 local SILENCE = 5000     -- after which a piece is sent again
 local LOST = 120000      -- without an answer, after which the device has given it up
 local CALL_AGAIN = 30000 -- after a device that was busy, or said nothing
+local CALL_SOON = 3000   -- after it was busy for the first time: a question of its own may just be under way
 local ASKED_WITHIN = 120000 -- for the first stage of a verification
 
 local REFUSED = 3  -- times that a piece is sent again
@@ -168,7 +169,10 @@ end
 
 function on.called(s, event, out)
   if not s.trying or s.trying.stage ~= "preparing" then return end
-  if event.errcode ~= 0 then note(out, s.trying.item, "preparing", { text = "the device is busy" }) end
+  if event.errcode == 0 then return end
+  note(out, s.trying.item, "preparing", { text = "the device is busy" })
+  if not s.trying.busy then s.trying.called = event.now - CALL_AGAIN + CALL_SOON end
+  s.trying.busy = true
 end
 
 function on.reports(s, event, out)
