@@ -84,8 +84,7 @@ describe("a hotfix in trouble", function()
     fix(2, "return function() os.execute 'sleep 3' return true end")
     w:start("install", "install -q fix2.upd -c config.lua")
     w:wait_log("device", "on test")
-    for _, pid in ipairs(pids "moult run") do w:shell("kill -9 " .. pid) end
-    w:shell "sleep 1"
+    w:stop("device", "KILL")
     w:run()
     w:wait("its second test", function() return w:ledger()[1] == "clock v2 fresh" end, 40)
     w:wait_log("device", "clock v2")
