@@ -13,6 +13,7 @@ describe("a hotfix with files", function()
   end)
 
   after_each(function()
+    w:stop("device", "KILL") -- else it may start a program once more
     w:end_programs()
     w:close()
   end)

@@ -15,6 +15,7 @@ describe("a hotfix on a device without a script", function()
   end)
 
   after_each(function()
+    w:stop("device", "KILL") -- else it may start a program once more
     w:end_programs()
     w:close()
   end)
