@@ -86,9 +86,11 @@ function methods:boot_program(before)
   self:wait("the program", function() return #self:runs "bin/meter" == 1 end)
 end
 
---- End what runs below the root.
+--- End what was started from below the root, also if its file was replaced since.
 function methods:end_programs()
-  for _, pid in ipairs(self:runs "bin/meter") do os.execute(("kill -9 %d 2>/dev/null"):format(pid)) end
+  os.execute(([[for d in /proc/[0-9]*; do
+      case $(readlink $d/exe) in '%s/app/'*) kill -9 ${d#/proc/};; esac
+    done 2>/dev/null]]):format(self.dir))
 end
 
 --- The old tree, and the device's first release. `o`: files (Lua of further fields of files), fields (of the
