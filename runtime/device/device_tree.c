@@ -185,8 +185,9 @@ static int work_here(void *device, enum up_files_task task, const uint8_t *plan,
     return rc;
 }
 
-int up_device_work_tree(struct up_device *d, enum up_files_task task, enum up_files_outcome *outcome,
-                        struct up_error *err)
+/* `plan`: the only one that it is for; NULL: whichever is open. */
+static int work(struct up_device *d, enum up_files_task task, const uint8_t *plan,
+                enum up_files_outcome *outcome, struct up_error *err)
 {
     const struct up_files_worker here = {work_here, d}, *worker = d->worker ? d->worker : &here;
     int rc;
@@ -194,11 +195,17 @@ int up_device_work_tree(struct up_device *d, enum up_files_task task, enum up_fi
     *outcome = UP_FILES_NOT_STOPPED;
     if (d->pending & UP_PENDING_LOCK)
         return up_fail(err, d->trouble.cause.code, "%s", d->trouble.cause.message);
-    rc = worker->work(worker->user, task, d->only_seen ? d->seen : NULL, outcome, err);
+    rc = worker->work(worker->user, task, plan, outcome, err);
     if (task != UP_FILES_ON && task != UP_FILES_BACK)
         return rc;
     up_device_see_tree(d);
     return rc;
+}
+
+int up_device_work_tree(struct up_device *d, enum up_files_task task, enum up_files_outcome *outcome,
+                        struct up_error *err)
+{
+    return work(d, task, NULL, outcome, err);
 }
 
 int up_device_do_tree(struct up_device *d, enum up_files_task task, struct up_error *err)
@@ -211,13 +218,12 @@ int up_device_do_tree(struct up_device *d, enum up_files_task task, struct up_er
 /* The same to the plan that was seen last, and to no other: as long as nothing is armed, the agent may begin one. */
 static int do_seen(struct up_device *d, enum up_files_task task, struct up_error *err)
 {
+    enum up_files_outcome ignored;
     uint8_t seen[sizeof d->seen];
     int rc;
 
     memcpy(seen, d->seen, sizeof seen);
-    d->only_seen = d->state.phase < UP_ARMING;
-    rc = up_device_do_tree(d, task, err);
-    d->only_seen = false;
+    rc = work(d, task, d->state.phase < UP_ARMING ? seen : NULL, &ignored, err);
     memcpy(d->seen, seen, sizeof seen); /* that was looked at since */
     return rc;
 }

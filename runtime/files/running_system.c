@@ -164,7 +164,7 @@ static int hear_why(int report)
     do
         got = read(report, &why, sizeof why);
     while (got < 0 && errno == EINTR);
-    return got == 0 ? 0 : why;
+    return got < 0 ? errno : why;
 }
 
 /* The program or its folder may be on a medium or a server that hangs. */
