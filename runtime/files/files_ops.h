@@ -20,6 +20,8 @@
  * another program put at a target meanwhile is set aside (files_foreign.h), also a
  * directory in the place of a file. In a root without hard links files_weak.h and
  * files_weak_dir.h compare content before.
+ *
+ * Forward is in files_forward.c, back in files_back.c.
  */
 #ifndef UP_FILES_OPS_H
 #define UP_FILES_OPS_H
