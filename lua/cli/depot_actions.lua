@@ -34,7 +34,7 @@ local function run_patch(args, env)
   if args.positional[5] then return nil, "moult depot patch takes one patch at a time", "usage" end
   if not dir then return nil, "usage: moult depot patch ACTION DIR (a folder of that name is ./patch)", "usage" end
   -- What would choose fewer devices is never overlooked.
-  local other = args.opts.filter and "filter" or given(rollout, args.opts)
+  local other = args.opts.filter and "filter" or given(rollout, args.opts) or given(product, args.opts)
     or action ~= "verify" and action ~= "trial" and args.opts.device and "device"
   if other then return nil, ("patch %s takes no --%s"):format(action, other), "usage" end
   return require("depot.actions.patch").run { action = action, dir = dir, name = name, opts = args.opts, env = env,

@@ -10,6 +10,8 @@ M.options = {
     help = "with product: how its devices get packages" },
   { name = "enabled", value = "WHICH", help = "with product set: no: its devices get nothing for now",
     choices = { "yes", "no" } },
+  { name = "unsigned", value = "WHICH", help = "with product set: yes: it takes patches that nobody signed",
+    choices = { "yes", "no" } },
 }
 
 --- For the help of the verb.
@@ -17,7 +19,7 @@ M.text = [[
   depot product list|add|set DIR [NAME]
       show the products; register one by its key, --product (without it one is made
       and shown once), and the --cloud that names it so; set its --mode, --enabled,
-      or the time --zone of its rollouts' windows
+      the time --zone of its rollouts' windows, or whether it takes --unsigned patches
 
 A product gets its packages in one of two ways: `auto` offers every device the newest one, `staged` gives what jobs and
 rollouts grant, wants a signed link for /NAME and lists nothing at /. New products are staged with --staged or --admin,

@@ -14,8 +14,8 @@ local Patches = {}
 Patches.__index = Patches
 
 local STATEMENTS = {
-  add = "INSERT INTO patch (hash, name, version, about, stage, digest, size, crc, made) "
-    .. "VALUES (?, ?, ?, ?, 'uploaded', ?, ?, ?, ?)",
+  add = "INSERT INTO patch (hash, name, version, about, stage, digest, size, crc, made, unsigned) "
+    .. "VALUES (?, ?, ?, ?, 'uploaded', ?, ?, ?, ?, ?)",
   find = "SELECT * FROM patch WHERE version = ?1 AND (?2 IS NULL OR hash = ?2) ORDER BY id",
   every = [[SELECT patch.*, count(trial) AS trials, count(CASE WHEN state = 'done' THEN 1 END) AS done,
     count(CASE WHEN state IN ('failed', 'reverted') THEN 1 END) AS failed,
@@ -32,6 +32,7 @@ local STATEMENTS = {
     WHERE state = 'waiting' ORDER BY changed LIMIT 100]],
   open_for = [[SELECT patch.* FROM patch LEFT JOIN patch_device ON patch = id AND device = ?2
     WHERE hash = ?1 AND (stage = 'released' OR stage = 'trial' AND trial IS NOT NULL) AND fetched IS NULL
+      AND (patch.unsigned IS NULL OR patch.hash IN (SELECT hash FROM product WHERE unsigned = 1))
     ORDER BY id LIMIT 255]],
 }
 
@@ -55,11 +56,11 @@ function M.path(dir, item) return dir .. "/" .. M.file(item) end
 --- The name of that file in the folder: not one of a package, for no other cloud offers it.
 function M.file(item) return ("patch-%s.hotfix"):format(item.digest:sub(1, 32)) end
 
---- @tparam table patch hash, name, version, about, digest, size, crc
+--- @tparam table patch hash, name, version, about, digest, size, crc, unsigned (1: nobody signed it; or nil)
 -- @treturn table|nil its row; nil, message, code
 function Patches:add(patch, now)
   local done, message, code = self.statements.add:run(patch.hash, patch.name, patch.version, patch.about, patch.digest,
-    patch.size, patch.crc, now)
+    patch.size, patch.crc, now, patch.unsigned)
   if not done then return nil, message, code end
   return self.statements.find:first(patch.version, patch.hash)
 end
@@ -107,7 +108,7 @@ function Patches:waiting()
   return self.statements.waiting:all()
 end
 
---- What a device of a product may have now, the oldest first.
+--- What a device of a product may have now, the oldest first. One that nobody signed only while its product takes such.
 function Patches:open_for(hash, device)
   return self.statements.open_for:all(hash, device)
 end

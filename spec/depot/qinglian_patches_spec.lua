@@ -31,7 +31,7 @@ describe("patches at the depot", function()
     c = pair.cloud { patches = patches, dir = dir }
     manifest = into_folder.manifest
     into_folder.manifest = function(_, path) -- verified elsewhere; the name says what is in it
-      local name, version = path:match "([^/]+)_([^/]+)%.zip$"
+      local name, version = path:match "([^/]+)_([^/]+)%.upd$"
       return { product_key = PRODUCT, digest = natives.digest.sha256(path), release = "1",
         hotfix = name and { name = name, version = version } }
     end
@@ -62,8 +62,8 @@ describe("patches at the depot", function()
   end)
 
   local function add(name, version)
-    write(("%s_%s.zip"):format(name, version), BYTES)
-    return act("add", ("%s/%s_%s.zip"):format(dir, name, version), { about = "mends " .. name })
+    write(("%s_%s.upd"):format(name, version), BYTES)
+    return act("add", ("%s/%s_%s.upd"):format(dir, name, version), { about = "mends " .. name })
   end
 
   local function pass(d, fate)
@@ -277,6 +277,88 @@ describe("patches at the depot", function()
       test(d, true)
     end
     assert.equal("fix v1 released: 1000 done, 0 failed, 0 open; mends fix", act "list")
+  end)
+
+  -- A product that takes unsigned patches, or does no longer.
+  local function allow(word)
+    if not kept:product "METER" then
+      assert(kept:change())
+      assert(kept:add_product(PRODUCT, "METER", "staged", 1))
+      assert(kept:commit())
+    end
+    local product_action = require "depot.actions.product"
+    assert.equal(0, product_action.run { verb = "set", dir = dir, name = "METER", natives = natives,
+      opts = { unsigned = word }, env = { out = function() end, note = function() end } })
+  end
+
+  local function add_bare(name, bytes, product)
+    write(name, bytes)
+    return act("add", dir .. "/" .. name, { product = product })
+  end
+
+  it("are taken without a signature only for a product that allows it, and only as devices would take them", function()
+    local zip = "PK\3\4" .. BYTES
+    local cases = {
+      { "clock_v1.zip", zip, nil, "untrusted", "nobody signed it; name its product" },
+      { "clock_v1.zip", zip, "other", "missing", "no product is called other" },
+      { "clock_v1.zip", zip, "1001", "untrusted", "product METER takes signed patches only" },
+      { "clock.zip", zip, "1001", "usage", "not called NAME_VERSION.zip" },
+      { ("c"):rep(17) .. "_v1.zip", zip, "1001", "usage", "at most 16 bytes each" },
+      { "clock_" .. ("1"):rep(17) .. ".zip", zip, "1001", "usage", "at most 16 bytes each" },
+      { "clo ck_v1.zip", zip, "1001", "usage", "printable ASCII" },
+      { 'clo"ck_v1.bin', "x", "1001", "usage", "printable ASCII" },
+      { ".._v1.zip", zip, "1001", "usage", "printable ASCII" },
+      { "clock_v1.zip", "", "1001", "corrupt", "is empty" },
+      { "clock_v1.zip", "PK\5\6" .. BYTES, "1001", "corrupt", "is no zip archive" },
+      { "clock_v1.bin", zip, "1001", "incompatible", "begins as a zip archive" },
+      { "clock_v1.bin", ("x"):rep((16 << 20) + 1), "1001", "nospace", "larger than 16777216 bytes" },
+    }
+    allow "no"
+    for i, case in ipairs(cases) do
+      if i == 4 then allow "yes" end
+      local done, message, code = add_bare(case[1], case[2], case[3])
+      assert.same({ nil, case[4] }, { done, code }, case[1] .. " " .. tostring(message))
+      assert.matches(case[5], message, 1, true)
+    end
+    assert.equal("no patches", act "list")
+    assert.equal("patch clock v1: added, unsigned; verify it on a device next", add_bare("clock_v1.zip", zip, "1001"))
+    assert.equal("patch clock v2: added, unsigned; verify it on a device next", add_bare("clock_v2.bin", "x", "METER"))
+    -- A package is checked as one, whatever its name.
+    assert.equal("patch clock v3: added; verify it on a device next", add("clock", "v3"))
+    assert.match("clock v1 uploaded, unsigned: 0 done", act "list")
+    -- The same bytes under two versions are two files.
+    add_bare("clock_v4.zip", zip, "1001")
+    act("delete", "v1")
+    assert.is_nil(io.open(patch_store.path(dir, patches:find("v1")[1])))
+    io.open(patch_store.path(dir, patches:find("v4")[1])):close()
+    local audit = kept.db:prepare("SELECT * FROM audit WHERE verb = 'patch.add' AND object = 'patch v4'"):first()
+    assert.equal("unsigned, SHA-256 " .. natives.digest.sha256(zip), audit.after)
+  end)
+
+  it("that nobody signed are offered only while their product takes such", function()
+    allow "yes"
+    add_bare("clock_v1.bin", BYTES, "1001")
+    local d = device()
+    verify "v1"
+    pass(d)
+    assert.equal(BYTES, d.patch)
+    test(d, true)
+    act("release", "v1")
+    allow "no"
+    local other = device(OTHER)
+    assert.is_nil(other.items)
+    for action, opts in pairs { verify = { device = { OTHER } }, trial = { device = { OTHER } }, release = {} } do
+      assert(kept:change())
+      patches:stage(1, "verified")
+      assert(kept:commit())
+      local done, message, code = act(action, "v1", opts)
+      assert.same({ nil, "refused" }, { done, code }, action)
+      assert.match("patch v1 is unsigned, and product METER takes signed ones only now", message)
+    end
+    allow "yes"
+    act("release", "v1")
+    later(other, 21600)
+    assert.equal("v1", other.items[1].version)
   end)
 
   it("never raise on what a stranger says", function()

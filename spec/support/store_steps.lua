@@ -22,6 +22,8 @@ local ADDED = {
   [12] = "DROP INDEX tag_name; DROP INDEX device_alike; CREATE INDEX device_release ON device (hash, release); ",
   [13] = "DROP TABLE upload; ",
   [14] = "DROP TABLE product; DROP TABLE product_name; ",
+  [18] = "ALTER TABLE product DROP COLUMN unsigned; ALTER TABLE patch DROP COLUMN unsigned; "
+    .. "ALTER TABLE upload DROP COLUMN product; ",
   [17] = "DROP TABLE release_note; ",
   [16] = "DROP TABLE secret; ",
   [15] = "DROP INDEX device_state; DROP TRIGGER standing_new; DROP TRIGGER standing_gone; DROP TRIGGER standing_leave; "

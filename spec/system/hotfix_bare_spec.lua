@@ -1,5 +1,5 @@
 -- Hotfixes that nobody signed: a bare .zip or .bin, from a Qinglian cloud or a directory that the owner names in
--- trust.unsigned. The depot plays the cloud; it takes only packages, so the bytes of one are exchanged.
+-- trust.unsigned. The depot plays the cloud, for a product that takes unsigned patches.
 
 local has_host = pcall(require, "update.native.host")
 if not has_host then
@@ -8,8 +8,6 @@ if not has_host then
 end
 
 local clouds = require "spec.support.qinglian_world"
-local crc16 = require "update.cloud.qinglian_frame".crc16
-local database = require "update.native.database"
 local zip = require "spec.support.zip"
 
 local MAC = clouds.MAC
@@ -36,6 +34,10 @@ describe("Bare hotfixes", function()
   before_each(function()
     c = clouds.new()
     w = c.w
+    for _, line in ipairs { "add depot METER --product 1001 --cloud qinglian", "set depot METER --unsigned yes" } do
+      local code, _, err = w:moult("depot product " .. line)
+      assert.equal(0, code, err)
+    end
   end)
 
   after_each(function() c:close() end)
@@ -49,17 +51,12 @@ describe("Bare hotfixes", function()
   end
 
   -- The cloud has these bytes as clock VERSION.
-  local function put(sequence, version, bytes)
-    w:pack_fix { sequence = sequence, product_key = "1001", version = version, base = "01.00",
-      lua = { ["clock.lua"] = says "signed" }, file = "fix.zip" }
-    local code, _, err = w:moult "depot patch add depot fix.zip --keys keys"
+  local function put(version, bytes)
+    local name = ("clock_%s.%s"):format(version, bytes:find "^PK" and "zip" or "bin")
+    w:write(name, bytes)
+    local code, out, err = w:moult(("depot patch add depot %s --product 1001"):format(name))
     assert.equal(0, code, err)
-    local db = assert(database.open(w.dir .. "/depot/depot.db"))
-    local row = db:prepare("SELECT digest FROM patch WHERE version = ?"):first(version)
-    local change = db:prepare "UPDATE patch SET size = ?, crc = ? WHERE version = ?"
-    assert.equal(1, change:run(#bytes, crc16(bytes), version))
-    db:close()
-    w:write(("depot/patch-%s.hotfix"):format(row.digest:sub(1, 32)), bytes)
+    assert.match("patch clock " .. version .. ": added, unsigned", out)
   end
 
   local function verify(version, expected)
@@ -79,9 +76,9 @@ describe("Bare hotfixes", function()
 
   it("come from a cloud that the owner trusts, as a .zip, and are tested, undone and quarantined like signed ones",
     function()
-      put(2, "v1", zip.of { { "fix/lua/clock.lua", says "v1" },
+      put("v1", zip.of { { "fix/lua/clock.lua", says "v1" },
         { "fix/test.lua", 'return function() return require("clock")() == "v1" end' } })
-      put(3, "v2", zip.of { { "lua/clock.lua", says "v2" }, { "test.lua", "return function() return false end" } })
+      put("v2", zip.of { { "lua/clock.lua", says "v2" }, { "test.lua", "return function() return false end" } })
       c:serve()
       device '{ from = "cloud:qinglian", lua = true }'
       wait_known()
@@ -103,7 +100,7 @@ describe("Bare hotfixes", function()
     end)
 
   it("are refused from a cloud that the owner does not trust", function()
-    put(2, "v1", zip.of { { "lua/clock.lua", says "v1" } })
+    put("v1", zip.of { { "lua/clock.lua", says "v1" } })
     c:serve()
     device ""
     wait_known()
@@ -113,8 +110,8 @@ describe("Bare hotfixes", function()
   end)
 
   it("come as a .bin for a handler, whose answer is the result", function()
-    put(2, "v1", "good")
-    put(3, "v2", "bad")
+    put("v1", "good")
+    put("v2", "bad")
     c:serve()
     device('"cloud:qinglian"', TAKES)
     wait_known()

@@ -88,7 +88,8 @@ are served there, too, with the certificate of --tls-cert.
 Hotfixes are patches to that cloud. Each version of a product is one patch, which goes from stage to stage:
 
   depot patch add DIR FILE [--about TEXT]
-      take in a signed package with a hotfix
+      take in a signed package with a hotfix; or, where `product set --unsigned yes`
+      allows it, a bare NAME_VERSION.zip or .bin, with --product
   depot patch verify DIR VERSION --device MAC
       try it on one device, and wait for the result
   depot patch trial DIR VERSION --device MAC
@@ -140,7 +141,7 @@ Until all are made, a depot on this machine asks devices that would get one of t
     { name = "staged", help = "new products get packages only by jobs: verify on one device, then batch" },
     { name = "device", value = "NAME", list = true, help = "with an action: only this device; may be repeated" },
     { name = "product", value = "PRODUCT",
-      help = "with an action: only devices of this product; with product add: its key" },
+      help = "with an action: only devices of this product; with product add: its key; with patch add: of a bare one" },
     { name = "cloud", value = "NAME", help = "with an action: only devices of this cloud",
       choices = { "aliyun", "tencent", "qinglian", "luat", "terminal" } },
     { name = "filter", value = "FILTER",

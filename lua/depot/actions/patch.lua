@@ -71,7 +71,8 @@ function actions.list(context)
     if not list[i] then return nil, message, code end
     local trials = item.trials > 0 and (", on trial on %d"):format(item.trials) or ""
     if not env.json then
-      env.out(("%s %s %s: %d done, %d failed, %d open%s%s"):format(item.name, item.version, item.stage, item.done,
+      env.out(("%s %s %s%s: %d done, %d failed, %d open%s%s"):format(item.name, item.version, item.stage,
+        item.unsigned == 1 and ", unsigned" or "", item.done,
         item.failed, item.open, trials, item.about and "; " .. item.about or ""))
     end
   end

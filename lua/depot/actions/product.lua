@@ -34,7 +34,15 @@ function verbs.list(context)
         clouds_of(product))))
     end
   end
-  if env.json then env.out(json.encode { products = objects }) end
+  if env.json then
+    env.out(json.encode { products = objects })
+    return 0
+  end
+  for _, product in ipairs(all) do
+    if product.unsigned == 1 then
+      env.out(natives.printable.text(product.name .. " takes patches that nobody signed"))
+    end
+  end
   return 0
 end
 
@@ -56,20 +64,28 @@ function verbs.add(context)
   return 0
 end
 
+-- Whether an option says yes; nil: it was not given.
+local function yes(option)
+  if option then return option == "yes" end
+end
+
+local function said(product)
+  return (product.mode or "open") .. (product.enabled == 0 and ", switched off" or "")
+    .. (product.zone and ", zone " .. product.zone or "")
+    .. (product.unsigned == 1 and ", takes unsigned patches" or "")
+end
+
 function verbs.set(context)
   local opts = context.opts
   if not context.name then return nil, "name the product; `product list` shows them", "usage" end
-  if not opts.mode and not opts.enabled and not opts.zone then
-    return nil, "give --mode auto|staged, --enabled yes|no, or --zone NAME", "usage"
+  if not opts.mode and not opts.enabled and not opts.zone and not opts.unsigned then
+    return nil, "give --mode auto|staged, --enabled yes|no, --unsigned yes|no, or --zone NAME", "usage"
   end
-  local enabled
-  if opts.enabled then enabled = opts.enabled == "yes" end
   local product, message, code = acts.set(context, function() return acts.find(context, context.name) end,
-    { mode = opts.mode, enabled = enabled, zone = opts.zone })
+    { mode = opts.mode, enabled = yes(opts.enabled), unsigned = yes(opts.unsigned), zone = opts.zone })
   if not product then return nil, message, code end
   context.env.out(context.env.json and natives.json.encode(acts.object(context, product))
-    or natives.printable.text(("%s: %s%s%s"):format(product.name, product.mode or "open",
-      product.enabled == 0 and ", switched off" or "", product.zone and ", zone " .. product.zone or "")))
+    or natives.printable.text(product.name .. ": " .. said(product)))
   return 0
 end
 

@@ -45,7 +45,7 @@ function M.object(world, item)
   local json = world.natives.json
   local rows, message, code = M.of(world):devices(item.id)
   if not rows then return nil, message, code end
-  local object = { devices = json.array {}, made = item.made // 1000 }
+  local object = { devices = json.array {}, made = item.made // 1000, unsigned = item.unsigned == 1 }
   for _, name in ipairs(FIELDS) do object[name] = item[name] == nil and json.null or item[name] end
   for i, device in ipairs(rows) do
     object.devices[i] = { device = device.device, trial = device.trial ~= nil, state = device.state or json.null,
@@ -63,8 +63,8 @@ end
 
 --- Take in a hotfix.
 -- @tparam table world
--- @tparam string path of the package, which was verified
--- @tparam table manifest of it
+-- @tparam string path of the package, which was verified, or of a bare one
+-- @tparam table manifest of it, or what depot.bare_patch has instead
 -- @tparam[opt] string about description
 -- @tparam[opt] function each called between pieces
 -- @treturn table|nil row; nil, message, code
@@ -74,7 +74,7 @@ function M.add(world, path, manifest, about, each)
   if not patches then return nil, message, code end
   if fault then return nil, fault, "usage" end
   local row = { hash = manifest.product_key, name = manifest.hotfix.name, version = manifest.hotfix.version,
-    about = about, digest = manifest.digest, size = 0, crc = 0xFFFF }
+    about = about, digest = manifest.digest, size = 0, crc = 0xFFFF, unsigned = manifest.unsigned and 1 or nil }
   local there = patches:find(row.version, row.hash)
   if there and there[1] then
     return nil, ("version %s is taken by patch %s of this product; each patch needs its own"):format(row.version,
@@ -90,7 +90,8 @@ function M.add(world, path, manifest, about, each)
   if not ok then return nil, message, code end
   if row.size > SIZE then return nil, path .. ": larger than 4 GiB", "nospace" end
   return acts.change(world, function() return patches:add(row, acts.now()) end,
-    { verb = "patch.add", object = "patch " .. row.version, product = row.hash })
+    { verb = "patch.add", object = "patch " .. row.version, product = row.hash,
+      after = manifest.unsigned and "unsigned, SHA-256 " .. manifest.unsigned or nil })
 end
 
 -- Run work(item, patches) on the hotfix that which() finds, in one transaction; it gives true, or nil, message, code.
@@ -109,10 +110,20 @@ local function change(world, verb, which, after, work)
   end, act)
 end
 
+-- Whether the product of a hotfix still takes it: true; nil, message, code.
+local function is_taken(world, item)
+  if item.unsigned ~= 1 then return true end
+  local product, message, code = world.store:product(item.hash)
+  if product == nil then return nil, message, code end
+  if not product or product.unsigned == 1 then return true end
+  return nil, ("patch %s is unsigned, and product %s takes signed ones only now"):format(item.version, product.name),
+    "refused"
+end
+
 -- Whether a hotfix is in a stage that the act follows: true; nil, message, code.
-local function follows(item, act, ...)
+local function follows(world, item, act, ...)
   for _, stage in ipairs { ... } do
-    if item.stage == stage then return true end
+    if item.stage == stage then return is_taken(world, item) end
   end
   return nil, ("patch %s is %s; it must be %s before it is %s"):format(item.version, item.stage,
     table.concat({ ... }, " or "), act), "refused"
@@ -126,7 +137,9 @@ end
 -- @treturn table|nil row; nil, message, code
 function M.verify(world, which, mac, timeout)
   return change(world, "verify", which, mac, function(item, patches)
-    local row, message, code = patches:device(item.id, mac)
+    local ok, message, code = is_taken(world, item)
+    local row
+    if ok then row, message, code = patches:device(item.id, mac) end
     if not row then return nil, message, code end
     row.wait, row.state, row.changed = (timeout or TIMEOUT) * 1000, "waiting", acts.now()
     row.percent, row.text = nil, nil
@@ -138,7 +151,7 @@ end
 -- @treturn table|nil row; nil, message, code
 function M.trial(world, which, macs)
   return change(world, "trial", which, table.concat(macs, ", "), function(item, patches)
-    local ok, message, code = follows(item, "tried", "verified", "trial")
+    local ok, message, code = follows(world, item, "tried", "verified", "trial")
     for _, mac in ipairs(ok and macs or {}) do
       local row
       row, message, code = patches:device(item.id, mac)
@@ -156,7 +169,7 @@ end
 -- @treturn table|nil row; nil, message, code
 function M.release(world, which)
   return change(world, "release", which, nil, function(item, patches)
-    local ok, message, code = follows(item, "released", "verified", "trial")
+    local ok, message, code = follows(world, item, "released", "verified", "trial")
     item.stage = "released"
     return ok and patches:stage(item.id, "released"), message, code
   end)

@@ -61,6 +61,7 @@ function M.object(world, product)
   end
   return { name = product.name, product_key = product.hash, mode = product.mode or json.null,
     enabled = product.enabled == 1, zone = product.zone or json.null,
+    unsigned = product.unsigned == 1,
     clouds = json.array(names), devices = product.devices or json.null,
     made = product.made > 0 and product.made // 1000 or json.null }
 end
@@ -135,6 +136,7 @@ end
 
 local function said(product)
   return (store_products.mode_of(product) or "open") .. (product.zone and ", zone " .. product.zone or "")
+    .. (product.unsigned == 1 and ", unsigned patches" or "")
 end
 
 local function set(world, product, wishes)
@@ -144,16 +146,17 @@ local function set(world, product, wishes)
   product.mode = wishes.mode or product.mode
   if wishes.zone then product.zone = wishes.zone ~= "" and wishes.zone or nil end
   if wishes.enabled ~= nil then product.enabled = wishes.enabled and 1 or 0 end
+  if wishes.unsigned ~= nil then product.unsigned = wishes.unsigned and 1 or 0 end
   ok, message, code = world.store:save_product(product)
   if ok then ok, message, code = world.store:wake_product(product.hash, acts.now()) end
   if ok then ok, message, code = keep(world) end
   return ok and product, message, code
 end
 
---- Choose the mode of a product, its time zone, or switch it off and on.
+--- Choose the mode of a product, its time zone, whether it takes unsigned patches, or switch it off and on.
 -- @tparam table world
 -- @tparam function which -> product; or nil, message, code; asked within the transaction
--- @tparam table wishes mode, enabled (boolean), zone ("": none); nil: as before
+-- @tparam table wishes mode, enabled and unsigned (boolean), zone ("": none); nil: as before
 -- @treturn table|nil the product; nil, message, code
 function M.set(world, which, wishes)
   local fault = wishes.mode and fault_of_mode(wishes.mode)

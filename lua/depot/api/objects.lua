@@ -62,7 +62,8 @@ M.kinds = {
     product = function(product) return product.product_key end,
     name = function(product) return "product " .. product.name end,
     etag = function(world, product)
-      return tag_of(world, { mode = product.mode, enabled = product.enabled, zone = product.zone })
+      return tag_of(world, { mode = product.mode, enabled = product.enabled, zone = product.zone,
+        unsigned = product.unsigned })
     end,
   },
   D = {

@@ -59,7 +59,7 @@ local function add(known, hash, name)
   local product = known[hash]
   if not product then
     product = { product_key = hash, name = name or hash:sub(1, 8), clouds = {}, devices = 0, releases = 0,
-      enabled = true }
+      enabled = true, unsigned = false }
     known[hash] = product
   end
   return product
@@ -73,6 +73,7 @@ function World:_count_products()
   for _, row in ipairs(registered) do
     local product = add(known, row.hash, row.name)
     product.mode, product.enabled, product.zone = row.mode, row.enabled == 1, row.zone
+    product.unsigned = row.unsigned == 1
   end
   for _, row in ipairs(rows) do
     local product = add(known, row.hash, row.product)
@@ -89,8 +90,8 @@ function World:_count_products()
 end
 
 --- The products of packages and devices, by the hash of their key.
--- @treturn {[hash] = {product_key, name, mode (nil: open), enabled, project, clouds, devices, releases}}|nil nil,
---   message, code
+-- @treturn {[hash] = {product_key, name, mode (nil: open), enabled, unsigned, project, clouds, devices,
+--   releases}}|nil nil, message, code
 function World:products()
   local now, top = self.natives.loop.now(), self.top
   if top.known and now < top.known_till and top.known_of == top.packages then return top.known end

@@ -45,7 +45,7 @@ local function hand_over(console, ask, tag, path, boundary)
   if not fields then return nil, file, "usage" end
   local headers = { ["x-csrf-token"] = fields.csrf }
   local upload, message, code = ask("POST", "/uploads", { name = file.name ~= "" and file.name or "package",
-    size = file.size }, headers)
+    size = file.size, product = fields.product }, headers)
   if not upload then return nil, message, code, fields end
   local ok
   ok, message, code = cut(console.answers.incoming, path, file, upload.id)

@@ -103,7 +103,8 @@ async function describe(form, upload) {
 async function put(form, file, say) {
   const token = { "X-CSRF-Token": form.elements.csrf.value };
   const begun = await fetch("/api/v1/uploads", { method: "POST", headers: { ...token,
-    "Content-Type": "application/json" }, body: JSON.stringify({ name: file.name, size: file.size }) });
+    "Content-Type": "application/json" }, body: JSON.stringify({ name: file.name, size: file.size,
+      product: form.elements.product ? form.elements.product.value : undefined }) });
   const upload = await begun.json();
   if (!begun.ok) return upload;
   const url = "/api/v1/uploads/" + upload.id;

@@ -29,12 +29,19 @@ M.schema = [[
 --- Since form 15: where the devices are, for the windows of rollouts.
 M.zone = "ALTER TABLE product ADD COLUMN zone TEXT;"
 
+--- Since form 18: whether it takes patches that nobody signed, and which ones those are.
+M.unsigned = [[
+  ALTER TABLE product ADD COLUMN unsigned INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE patch ADD COLUMN unsigned INTEGER;
+  ALTER TABLE upload ADD COLUMN product TEXT;
+]]
+
 M.statements = {
   products = "SELECT * FROM product ORDER BY name",
   product = "SELECT * FROM product WHERE hash = ?1 OR name = ?1 ORDER BY hash = ?1 DESC LIMIT 1",
   product_names = "SELECT * FROM product_name ORDER BY cloud, name",
   add_product = "INSERT INTO product (hash, name, mode, made) VALUES (?, ?, ?, ?)",
-  save_product = "UPDATE product SET name = ?, mode = ?, enabled = ?, zone = ? WHERE hash = ?",
+  save_product = "UPDATE product SET name = ?, mode = ?, enabled = ?, zone = ?, unsigned = ? WHERE hash = ?",
   settle_modes = "UPDATE product SET mode = ? WHERE mode IS NULL",
   name_product = "INSERT OR IGNORE INTO product_name VALUES (?, ?, ?)",
   -- Jobs that wait for their product, and devices without a job.
@@ -44,7 +51,7 @@ M.statements = {
 local Methods = M.methods
 
 --- The products, by name: hash, name, mode (auto, staged or nil: open until a depot starts), enabled (1 or 0), zone
--- (of time, or nil), made (ms), names ({cloud, name}).
+-- (of time, or nil), unsigned (1: it takes patches that nobody signed, or 0), made (ms), names ({cloud, name}).
 -- @treturn {table,...}|nil nil, message, code
 function Methods:products()
   local rows, names, message, code
@@ -77,13 +84,13 @@ function Methods:add_product(hash, name, mode, now)
   if taken then name = ("%s-%s"):format(name, hash:sub(1, 8)) end
   done, message, code = self.statements.add_product:run(hash, name, mode, now)
   if not done then return nil, message, code end
-  return { hash = hash, name = name, mode = mode, enabled = 1, made = now, names = {} }
+  return { hash = hash, name = name, mode = mode, enabled = 1, unsigned = 0, made = now, names = {} }
 end
 
 --- Write what has changed of a product.
 function Methods:save_product(product)
   return self.statements.save_product:run(product.name, product.mode, product.enabled, product.zone,
-    product.hash)
+    product.unsigned or 0, product.hash)
 end
 
 --- A cloud has a name for a product; the first product of a name keeps it.

@@ -88,7 +88,7 @@ M.whole = [[
 ]] .. PATCHES .. ROLLOUTS .. tags.schema .. audit.schema .. accounts.schema .. events.schema
   .. groups.schema .. tags.index .. groups.index .. uploads.schema .. products.schema .. products.zone
   .. standings.schema .. secrets.schema .. releases.notes
-  .. "PRAGMA user_version = 17;"
+  .. products.unsigned .. "PRAGMA user_version = 18;"
 
 --- The step from each earlier version to the next.
 M.later = {
@@ -123,6 +123,7 @@ M.later = {
     .. products.zone .. standings.schema .. "PRAGMA user_version = 15;",
   [15] = secrets.schema .. "PRAGMA user_version = 16;",
   [16] = releases.notes .. "PRAGMA user_version = 17;",
+  [17] = products.unsigned .. "PRAGMA user_version = 18;",
 }
 
 return M

@@ -15,7 +15,8 @@ M.schema = [[
 ]]
 
 M.statements = {
-  upload_add = "INSERT INTO upload (id, account, name, size, state, made, ends) VALUES (?, ?, ?, ?, 'open', ?, ?)",
+  upload_add = "INSERT INTO upload (id, account, name, size, state, made, ends, product) "
+    .. "VALUES (?, ?, ?, ?, 'open', ?, ?, ?)",
   upload = "SELECT * FROM upload WHERE id = ?",
   upload_state = "UPDATE upload SET state = ?, reason = ?, file = ? WHERE id = ?",
   upload_reopen = "UPDATE upload SET state = 'open' WHERE state = 'checking'",
@@ -26,9 +27,10 @@ M.statements = {
 
 local Methods = M.methods
 
---- @tparam table row id, account, name, size, made, ends
+--- @tparam table row id, account, name, size, made, ends, product (of a bare patch, or nil)
 function Methods:add_upload(row)
-  return self.statements.upload_add:run(row.id, row.account, row.name, row.size, row.made, row.ends)
+  return self.statements.upload_add:run(row.id, row.account, row.name, row.size, row.made, row.ends,
+    row.product)
 end
 
 --- @treturn table|false|nil row; false: there is none; nil, message, code

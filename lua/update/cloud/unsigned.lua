@@ -10,6 +10,9 @@ local M = {}
 
 local LONGEST = 16 -- bytes of the name and of the version of a hotfix
 
+--- Bytes of a bare hotfix, at most.
+M.MOST = 16 << 20
+
 local PORTS = { http = "80", https = "443" }
 
 local function leads_elsewhere(part) return part == "." or part == ".." end
@@ -128,16 +131,25 @@ local function place_of(bare)
   return { bare = bare, http = { max_redirects = 0 } }
 end
 
+--- What the name of a bare hotfix says.
+-- @tparam string file as clock_v2.zip
+-- @treturn table|nil name, version, opaque (it is a .bin, for a handler); nil, message, "usage"
+function M.named(file)
+  local name, version, kind = file:match "^(.+)_([^_]+)%.(%a+)$"
+  if not name or not is_hotfix(file) or #name > LONGEST or #version > LONGEST then
+    return nil, ("%s is not called NAME_VERSION.zip or NAME_VERSION.bin, with at most %d bytes each"):format(file,
+      LONGEST), "usage"
+  end
+  return { name = name, version = version, opaque = kind:lower() == "bin" }
+end
+
 -- A signed hotfix may have such a name, too, so only an entry makes a bare one of it.
 local function hotfix_place(config, location, file)
   local entry = M.trusts(config.trust and config.trust.unsigned, location)
   if not entry then return {} end
-  local name, version, kind = file:match "^(.+)_([^_]+)%.(%a+)$"
-  if not name or #name > LONGEST or #version > LONGEST then
-    return nil, ("%s is not called NAME_VERSION.zip or NAME_VERSION.bin, with at most %d bytes each"):format(file,
-      LONGEST), "usage"
-  end
-  return place_of(M.hotfix(config, entry, { name = name, version = version }, kind:lower() == "bin"))
+  local named, message, code = M.named(file)
+  if not named then return nil, message, code end
+  return place_of(M.hotfix(config, entry, named, named.opaque))
 end
 
 --- What a place has besides when somebody names an archive or a bare hotfix, from where the owner trusts it.

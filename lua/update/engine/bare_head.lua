@@ -7,10 +7,11 @@
 --
 -- @module update.engine.bare_head
 
+local unsigned = require "update.cloud.unsigned"
+
 local M = {}
 
 local LONGEST = 32     -- bytes of a release
-local HOTFIX_MOST = 16 << 20 -- bytes of a hotfix
 local EVERY = 0.25     -- seconds between two progress events
 local AT_FAULT = { corrupt = true, untrusted = true }
 local LATER = { deferred = true, busy = true, nospace = true, write = true }
@@ -60,7 +61,7 @@ local function fetch(engine, where, path, open_source)
   if not source then return nil, message, code end
   local key = ("%s %s"):format(engine.natives.digest.sha256(where.location), name_of(where.bare):sub(1, 32))
   local part <close>, why, word = engine.natives.partial.open(path, key, source,
-    where.bare.hotfix and HOTFIX_MOST or nil)
+    where.bare.hotfix and unsigned.MOST or nil)
   if not part then return nil, why, word end
   local counted, before, told = 0, (part:progress()), {}
   repeat

@@ -84,6 +84,60 @@ describe("a hotfix over the API", function()
     assert.same({}, ask("GET", ("/products/%s/hotfixes"):format(w.pk)).object.items)
   end)
 
+  describe("that nobody signed", function()
+    local BYTES = "PK\3\4 and more"
+
+    before_each(function()
+      assert(w.store:change())
+      for _, hash in ipairs { w.pk, w.other } do assert(w.store:add_product(hash, hash:sub(1, 8), "staged", 1)) end
+      assert(w.store:commit())
+    end)
+
+    local function send(name, bytes, product, as)
+      local begun = ask("POST", "/uploads", { name = name, size = #bytes, product = product }, nil, as)
+      return ask("PUT", "/uploads/" .. begun.object.id, bytes, { ["Upload-Offset"] = "0", ["Content-Type"] = false },
+        as)
+    end
+
+    local function allow(word)
+      local path = "/products/" .. w.pk
+      return ask("PATCH", path, { unsigned = word }, { ["If-Match"] = ask("GET", path).headers.etag }, admin)
+    end
+
+    it("is taken for a product that an admin allows it, under the name that its file has", function()
+      assert.equal(422, send("clock_v1.zip", BYTES, w.pk).status)
+      local path = "/products/" .. w.pk
+      local etag = { ["If-Match"] = ask("GET", path).headers.etag }
+      assert.equal(403, ask("PATCH", path, { unsigned = true }, etag).status)
+      local allowed = allow(true)
+      assert.same({ 200, true }, { allowed.status, allowed.object.unsigned }, allowed.body)
+      local refused = send("clock_v1.zip", BYTES)
+      assert.same({ 422, "untrusted" }, { refused.status, refused.object.error.code })
+      assert.equal(400, send("../a/clock_v1.zip", BYTES, w.pk).status)
+      local done = send("clock_v1.zip", BYTES, w.pk)
+      assert.same({ 201, 1 }, { done.status, done.object.hotfix }, done.body)
+      local one = ask("GET", "/hotfixes/1").object
+      assert.same({ "clock", "v1", "uploaded", true, #BYTES }, { one.name, one.version, one.stage, one.unsigned,
+        one.size })
+      local row = patches.of(w.api.world):one(1)
+      assert.equal(BYTES, folder.read("packages/patch-" .. row.digest:sub(1, 32) .. ".hotfix"))
+      assert.is_false(allow(false).object.unsigned)
+      local verify = ask("POST", "/hotfixes/1/verify", { device = MAC })
+      assert.same({ 422, "refused" }, { verify.status, verify.object.error.code })
+    end)
+
+    it("is of a product whose patches one may upload", function()
+      allow(true)
+      local stranger = w:user("bob", { [w.other] = "operator" })
+      local refused = ask("POST", "/uploads", { name = "clock_v1.zip", size = 1, product = w.pk }, nil, stranger)
+      assert.same({ 404, "product" }, { refused.status, refused.object.error.field })
+      local viewer = w:user("vera", { [w.pk] = "viewer", [w.other] = "operator" })
+      refused = send("clock_v1.zip", BYTES, w.pk, viewer)
+      assert.same({ 403, "forbidden" }, { refused.status, refused.object.error.code })
+      assert.same({}, ask("GET", ("/products/%s/hotfixes"):format(w.pk)).object.items)
+    end)
+  end)
+
   it("is deleted by an admin, and stays listed", function()
     assert.equal(201, upload("v1").status)
     local file = folder.path("packages/patch-" .. patches.of(w.api.world):one(1).digest:sub(1, 32) .. ".hotfix")

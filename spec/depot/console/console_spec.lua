@@ -369,6 +369,25 @@ describe("the console", function()
     assert.is_truthy(get(("/p/%s/hotfixes"):format(w.pk)).body:find('>deleted</td>', 1, true))
   end)
 
+  it("takes a hotfix that nobody signed where the page of the depot allows it", function()
+    assert(w.store:change())
+    assert(w.store:add_product(w.pk, "METER", "staged", 1))
+    assert(w.store:commit())
+    local function fixes() return get(("/p/%s/hotfixes"):format(w.pk)).body end
+    local fields = { product = w.pk, about = "", back = "/hotfixes/{hotfix}" }
+    assert.is_nil(fixes():find('name="product"', 1, true))
+    local refused = send("clock_v1.bin", "bytes", nil, nil, nil, fields)
+    assert.is_truthy(refused.body:find("takes signed patches only", 1, true), refused.body)
+    local path = "/products/" .. w.pk
+    local product = w:ask("GET", path, { token = w:user("root", { [""] = "admin" }) })
+    assert.equal(303, post("/do" .. path, { method = "PATCH", etag = product.headers.etag, unsigned = "1" }).status)
+    assert.is_truthy(fixes():find('name="product"', 1, true))
+    local done = send("clock_v1.bin", "bytes", nil, nil, nil, fields)
+    assert.same({ 303, "/hotfixes/1" }, { done.status, done.headers.location }, done.body)
+    assert.is_truthy(get("/hotfixes/1").body:find("unsigned", 1, true))
+    assert.is_truthy(fixes():find("unsigned", 1, true))
+  end)
+
   it("limits a release to a list that is typed or uploaded, and adds to it", function()
     local release = w:ask("GET", ("/products/%s/releases"):format(w.pk), { session = session }).object.items[1].id
     local path = "/releases/" .. release

@@ -3,9 +3,11 @@
 -- @module depot.api.routes.uploads
 
 local acts = require "depot.acts"
+local bare_patch = require "depot.bare_patch"
 local may = require "depot.api.may"
 local patch_store = require "depot.patch_store"
 local patches = require "depot.acts.patches"
+local products = require "depot.acts.products"
 local random = require "depot.random"
 
 local M = {}
@@ -41,17 +43,29 @@ local function find(call)
   return row
 end
 
+-- The hash of the product that an upload names; false: it names none.
+local function product_of(call)
+  if not call.args.product then return false end
+  local product, message, code = products.find(call.world, call.args.product)
+  if not product and code ~= "missing" then return nil, message, code end
+  if product and may.sees(call.actor, product.hash) then return product.hash end
+  return nil, "there is no such product", "missing", "product"
+end
+
 local function begin(call)
   local store, now = call.world.store, acts.now()
   local ok, message, code = sweep(call, now)
   if ok then ok, message, code = call.incoming:prepare() end
   if ok then ok, message, code = call.incoming:check_room(call.args.size) end
   if not ok then return nil, message, code end
+  local product, why, word, field = product_of(call)
+  if product == nil then return nil, why, word, field end
   local row = { id = random.hex():sub(1, 32), account = call.actor.account, name = call.args.name,
-    size = call.args.size, state = "open", made = now, ends = now + DAY }
+    size = call.args.size, state = "open", made = now, ends = now + DAY, product = product or nil }
   local done
   done, message, code = acts.change(call.world, function()
-    local open, why, word = store:open_uploads(row.account, now)
+    local open
+    open, why, word = store:open_uploads(row.account, now)
     if open and open >= AT_ONCE then
       return nil, ("%d uploads of yours have begun; finish or delete one"):format(open), "limited"
     end
@@ -109,10 +123,23 @@ local function take_hotfix(call, row, manifest)
   return object, { status = 201 }
 end
 
--- The package is whole and trusted: into the folder, if its product allows it, unless it is there already.
-local function take(call, row)
-  local manifest, message, code = call.incoming:manifest(row.id)
-  if not manifest then return refuse(call, row, message, code or "corrupt") end
+-- Check what has come.
+-- @treturn table|nil its manifest, or what stands for it in a bare patch; nil, message, code
+local function check(call, row)
+  local path = call.incoming:path(row.id)
+  if bare_patch.is_bare(path, row.name) then
+    return bare_patch.manifest(call.world, path, row.name, row.product)
+  end
+  local ok, message, code = call.incoming:check(row.id)
+  if not ok then return nil, message, code end
+  local manifest
+  manifest, message, code = call.incoming:manifest(row.id)
+  return manifest, message, code or "corrupt"
+end
+
+-- It is whole and may be taken: into the folder, if its product allows it, unless it is there already.
+local function take(call, row, manifest)
+  local message, code
   -- Rights as they are now, which may be a while after the upload began.
   local actor = call.people:who(call.request)
   if not actor or not may.may(actor, "upload", "operator", manifest.product_key) then
@@ -164,14 +191,17 @@ local function put(call)
   if call.incoming:size(row.id) < row.size then return object_of(call, row), { status = 202 } end
   ok, message, code = set(call, row, "checking")
   if not ok then return nil, message, code end
-  ok, message, code = call.incoming:check(row.id)
-  if not ok then return refuse(call, row, message, code) end
-  return take(call, row)
+  local manifest
+  manifest, message, code = check(call, row)
+  if not manifest then return refuse(call, row, message, code) end
+  return take(call, row, manifest)
 end
 
 M.routes = {
   { "POST", "/uploads", "operator", begin, verb = "upload", scope = "any", about = "Begin to upload a package", body = {
-    name = { type = "string", most = 255, need = true, about = "of the file, only to show" },
+    name = { type = "string", most = 255, need = true,
+      about = "of the file, only to show; of a bare patch NAME_VERSION.zip or .bin, which it is called by" },
+    product = { type = "string", most = 64, about = "the product of a bare patch, if it takes unsigned ones" },
     size = { type = "integer", least = 1, most = LARGEST, need = true, about = "bytes" } } },
   { "PUT", "/uploads/{U}", "operator", put, verb = "upload", scope = "any",
     about = "Send the bytes, from Upload-Offset on; with the last one the package is checked and taken in" },

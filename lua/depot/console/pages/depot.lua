@@ -17,17 +17,26 @@ local function options(words)
   return list
 end
 
+-- A button that changes one setting of a product to what it is not.
+local function switch(page, product, etag, name, label)
+  return inputs.form(page, { route = "/products/" .. product.product_key, method = "PATCH", etag = etag,
+    class = "act inline", label = page.t(label), fields = h.input { type = "hidden", name = name,
+      value = product[name] and "0" or "1" } })
+end
+
 local function products(page)
   local rows = {}
   for i, product in ipairs(page.products) do
     local _, etag = page:need("/products/" .. product.product_key)
-    rows[i] = { frame.outside(product.name), page.text(product.mode) or "–", page.t(product.enabled and "yes" or "no"),
-      inputs.form(page, { route = "/products/" .. product.product_key, method = "PATCH", etag = etag,
-        class = "act inline", label = page.t(product.enabled and "switch_off" or "switch_on"), fields = h.input {
-          type = "hidden", name = "enabled", value = product.enabled and "0" or "1" } }) }
+    rows[i] = { frame.outside(product.name), page.text(product.mode) or "–",
+      page.t(product.enabled and "yes" or "no"),
+      switch(page, product, etag, "enabled", product.enabled and "switch_off" or "switch_on"),
+      page.t(product.unsigned and "yes" or "no"),
+      switch(page, product, etag, "unsigned", product.unsigned and "forbid" or "allow") }
   end
   return h.section { h.h2 { page.t "products" },
-    frame.table({ page.t "name", page.t "mode", page.t "switched_on", "" }, rows, page.t "products"),
+    frame.table({ page.t "name", page.t "mode", page.t "switched_on", "", page.t "unsigned_patches", "" }, rows,
+      page.t "products"),
     inputs.form(page, { route = "/products", label = page.t "add_product", fields = {
       inputs.field { name = "name", label = page.t "name", required = true, autocomplete = "off", maxlength = 64 },
       inputs.field { name = "mode", label = page.t "mode", value = "staged", options = options(modes.MODES) },

@@ -28,7 +28,8 @@ function M.list(page)
   for i, fix in ipairs(page:need(("/products/%s/hotfixes"):format(page.product.product_key)).items) do
     rows[i] = { page.t("g_" .. (fix.stage == "deleted" and "none" or fix.stage)),
       fix.stage == "deleted" and page.t "g_deleted" or "–",
-      h.a { href = ("/hotfixes/%d"):format(fix.id), frame.outside(fix.name) }, frame.outside(fix.version),
+      { h.a { href = ("/hotfixes/%d"):format(fix.id), frame.outside(fix.name) },
+        fix.unsigned and { " (", page.t "unsigned", ")" } }, frame.outside(fix.version),
       frame.time(page, fix.made), frame.outside(page.text(fix.about)),
       frame.outside(table.concat(on_trial(fix), " ")), page.t("done_failed", fix.done, fix.failed) }
   end
@@ -37,7 +38,9 @@ function M.list(page)
     page.t "about", page.t "trial_devices", page.t "count" }
   page.body = { frame.part("hotfixes", #rows == 0 and h.p { page.t "no_hotfixes" }
       or frame.table(heads, rows, page.t "hotfixes")),
-    uploads.form(page, { label = page.t "add_hotfix", hint = page.t "hotfix_hint", back = "/hotfixes/{hotfix}",
+    uploads.form(page, { label = page.t "add_hotfix",
+      product = page.product.unsigned and page.product.product_key or nil,
+      hint = page.t(page.product.unsigned and "bare_hint" or "hotfix_hint"), back = "/hotfixes/{hotfix}",
       about = true }) }
 end
 
@@ -108,7 +111,8 @@ function M.one(page)
   page:of_product(fix.product_key)
   local list, polls = verifying(page, fix)
   page.title = page.t "hotfix"
-  page.body = { h.p { class = "big", frame.outside(fix.name), " ", frame.outside(fix.version) },
+  page.body = { h.p { class = "big", frame.outside(fix.name), " ", frame.outside(fix.version),
+      fix.unsigned and { " (", page.t "unsigned", ")" } },
     h.p { frame.outside(page.text(fix.about)) },
     frame.part("stages", { stages(page, fix), list }, polls), acts(page, fix),
     h.section { h.h2 { page.t "devices" }, frame.part("devices", devices(page, fix)) } }

@@ -10,7 +10,8 @@ local M = {}
 local h = html.h
 
 --- @tparam table page
--- @tparam table o label, hint, back (may have {hotfix}), about (boolean: whether to ask for a description)
+-- @tparam table o label, hint, back (may have {hotfix}), about (boolean: whether to ask for a description),
+-- product (that may have a bare patch; or nil)
 function M.form(page, o)
   if not page:may("POST", "/uploads") then return false end
   return h.section { h.h2 { o.label },
@@ -18,6 +19,7 @@ function M.form(page, o)
       ["data-upload"] = true, ["data-checking"] = page.t "checking",
       h.input { type = "hidden", name = "csrf", value = page.actor.csrf },
       h.input { type = "hidden", name = "back", value = o.back or page.path },
+      o.product and h.input { type = "hidden", name = "product", value = o.product },
       o.about and inputs.field { name = "about", label = page.t "about", maxlength = 200 },
       inputs.field { name = "file", label = page.t "package", type = "file", required = true,
         accept = ".upd,.tar,.bin,.zip", hint = o.hint },

@@ -125,6 +125,10 @@ return {
   add_hotfix = { "Add a hotfix", "添加补丁" },
   hotfix_hint = { "A signed hotfix, made by `moult pack`. Its name and version are read from it; each version is there "
     .. "once in a product.", "由 moult pack 生成的已签名热补丁。名称和版本号从包内读取，同一产品下版本号唯一。" },
+  bare_hint = { "A signed hotfix, or a bare one called NAME_VERSION.zip or NAME_VERSION.bin, which devices take only "
+    .. "if their configuration trusts this cloud.",
+    "已签名的热补丁，或名为“名称_版本号.zip”“名称_版本号.bin”的未签名补丁；后者仅在设备配置信任本平台时才会被接受。" },
+  unsigned = { "unsigned", "未签名" },
   about = { "Description", "描述" },
   version = { "Version", "版本号" },
   security = { "Mends a security fault", "安全修复" },
