@@ -86,7 +86,7 @@ struct up_device {
     bool traces;                          /* of the open plan: the tree is whole */
     bool suspended;                       /* under the open plan waits one that could not be ended */
     bool fix_unsure;                      /* whether the ledger accepts it is not known */
-    bool settles;                         /* it is ours to end */
+    bool settles;                         /* nothing else runs: it is ours to end */
     unsigned pending;                     /* enum up_pending */
     struct up_trouble trouble;
     struct up_journal_state state; /* as last read or written */
@@ -198,9 +198,9 @@ UP_MUST_CHECK int up_device_do_tree(struct up_device *d, enum up_files_task task
 /* The same, and *outcome says what failed. */
 UP_MUST_CHECK int up_device_work_tree(struct up_device *d, enum up_files_task task,
                                       enum up_files_outcome *outcome, struct up_error *err);
-/* End what is open of a plan that is not the transaction's. Errors: UP_BUSY a hotfix is on test; those of
- * up_device_end_tree(). */
-UP_MUST_CHECK int up_device_end_fixes(struct up_device *d, struct up_error *err);
+/* End what is open of a plan that is not the transaction's; `ours`: also that of a hotfix on test, which is the
+ * caller's. Errors: UP_BUSY a hotfix is on test; those of up_device_end_tree(). */
+UP_MUST_CHECK int up_device_end_fixes(struct up_device *d, bool ours, struct up_error *err);
 enum up_tree_outcome {
     UP_TREE_AS_PHASE_SAYS,
     UP_TREE_IS_OLD, /* the transaction is to be given up */

@@ -63,7 +63,7 @@ static int settle(struct up_device *d, enum up_settled *out, struct up_error *er
     bool whole;
 
     *out = UP_SETTLED_WHOLE;
-    d->settles = true; /* nothing else runs: what was on test ends */
+    d->settles = true; /* what was on test ends */
     if (up_device_look_at_tree(d, &action, &step, err) < 0)
         return err->code;
     switch (action) {

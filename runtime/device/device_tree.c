@@ -350,7 +350,7 @@ int up_device_settle_tree(struct up_device *d, enum up_tree_outcome *outcome, st
     }
 }
 
-int up_device_end_fixes(struct up_device *d, struct up_error *err)
+int up_device_end_fixes(struct up_device *d, bool ours, struct up_error *err)
 {
     struct up_files_facts facts;
     bool whole;
@@ -363,7 +363,7 @@ int up_device_end_fixes(struct up_device *d, struct up_error *err)
         return do_seen(d, UP_FILES_KEEP_OLD, err);
     if (facts.of_transaction || facts.step == UP_FILES_NONE)
         return 0;
-    if (d->fixing && !d->settles)
+    if (d->fixing && !ours)
         return up_fail(err, UP_BUSY, "files: a hotfix is being tested or undone; try again later");
     return end(d, &facts, &whole, err) < 0 && !up_device_awaits_files(d) ? err->code : 0;
 }

@@ -78,12 +78,7 @@ static int open_plan(const struct up_device *d, uint8_t digest[32], struct up_er
 /* The tree as it was before the plan that is open. */
 int up_hotfix_tree_back(struct up_device *d, struct up_error *err)
 {
-    int rc;
-
-    d->settles = true;
-    rc = up_device_end_fixes(d, err);
-    d->settles = false;
-    return rc;
+    return up_device_end_fixes(d, true, err);
 }
 
 /* Something is under way, on record. The release may have left fetching meanwhile: it looks at that record after it

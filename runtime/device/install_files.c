@@ -185,7 +185,7 @@ static int stage_part(struct up_device *d, struct up_files_part *part, struct up
 {
     struct up_error ignored;
     struct up_files f;
-    int rc = up_device_end_fixes(d, err); /* what is left of a plan of theirs */
+    int rc = up_device_end_fixes(d, d->settles, err); /* what is left of a plan of theirs */
     int claim = -1;
 
     if (rc == 0)
