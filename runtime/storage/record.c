@@ -34,6 +34,10 @@ static int both_read(const struct up_record *r, struct both *b, struct up_error 
         return up_fail(err, UP_INTERNAL, "%s: out of memory", r->path);
     if (up_record_half_read(r, 0, &b->half[0], err) < 0 || up_record_half_read(r, 1, &b->half[1], err) < 0)
         return err->code;
+    /* Amends were made, and its name may not be durable: of two equal ones, the other counts. */
+    if (r->failed && b->half[0].state == UP_HALF_WHOLE && b->half[1].state == UP_HALF_WHOLE &&
+        b->half[0].crc == b->half[1].crc)
+        b->half[r->failed - 1].unsure = true;
     return 0;
 }
 
@@ -96,6 +100,13 @@ static int check_length(const struct up_record *r, size_t len, struct up_error *
     return 0;
 }
 
+/* File i may be there, and its name not be durable: it is not overwritten in place. */
+static void doubt(struct up_record *r, int i, const uint8_t *bytes)
+{
+    r->failed = (uint8_t)(i + 1);
+    r->failed_crc = bytes ? up_record_half_crc(bytes) : 0;
+}
+
 int up_record_create(struct up_record *r, const void *data, size_t len, struct up_error *err)
 {
     struct up_half scratch = {.bytes = malloc(r->capacity)};
@@ -113,7 +124,8 @@ int up_record_create(struct up_record *r, const void *data, size_t len, struct u
     if (rc == 0) {
         r->durable = up_record_half_crc(bytes);
         up_record_half_format(r, 1, data, len, bytes);
-        (void)!up_record_half_replace(r, 1, bytes, &scratch, &ignored);
+        if (up_record_half_replace(r, 1, bytes, &scratch, &ignored) < 0)
+            doubt(r, 1, bytes);
     }
     free(bytes);
     free(scratch.bytes);
@@ -137,8 +149,7 @@ static void make_amends(struct up_record *r, struct both *b, int i)
     struct up_half *good = &b->half[!i], *bad = &b->half[i];
     struct up_error ignored;
 
-    r->failed = (uint8_t)(i + 1);
-    r->failed_crc = up_record_half_crc(b->bytes);
+    doubt(r, i, b->bytes);
     if (good->state == UP_HALF_WHOLE && !good->unsure &&
         up_record_half_replace(r, i, good->bytes, bad, &ignored) == 0)
         r->failed = 0;
@@ -148,6 +159,7 @@ static void make_amends(struct up_record *r, struct both *b, int i)
  * which is missing. If it comes back, it must not be taken for the newer one. */
 static int put_elsewhere(struct up_record *r, struct both *b, int i, struct up_error *err)
 {
+    doubt(r, i, b->bytes);
     up_record_half_pass(b->bytes);
     return up_record_half_replace(r, !i, b->bytes, &b->half[!i], err);
 }
@@ -233,8 +245,10 @@ static int tend_half(struct up_record *r, struct both *b, int i, struct up_error
         return err->code;
     if (whole(b, i) && !h->unsure && (h->astray || size_of(r, path) < UP_RECORD_SPREAD)) {
         memcpy(b->bytes, h->bytes, r->capacity);
-        if (up_record_half_replace(r, i, b->bytes, h, err) < 0)
+        if (up_record_half_replace(r, i, b->bytes, h, err) < 0) {
+            doubt(r, i, NULL); /* under either name is what was there before */
             return err->code;
+        }
     }
     remove_remains(r, path);
     return 0;
