@@ -7,7 +7,7 @@
 
 #include "world.h"
 
-#define WORLD_PLANS 104u
+#define WORLD_PLANS 113u
 
 extern const struct world_plan world_plans[WORLD_PLANS];
 

@@ -978,8 +978,11 @@ struct sim *world_new(const struct world_plan *plan)
 {
     const struct world_plan factory_plan = {
         .name = "factory", .package = WORLD_FACTORY, .loader = plan->loader, .alone = plan->alone};
-    const struct world_plan interim_plan = {
-        .name = "first update", .provisioned = true, .package = WORLD_INTERIM, .loader = plan->loader};
+    const struct world_plan interim_plan = {.name = "first update",
+                                            .provisioned = true,
+                                            .package = WORLD_INTERIM,
+                                            .loader = plan->loader,
+                                            .alone = plan->alone};
     struct sim *sim = sim_new();
 
     sim_put_dir(sim, "/device", 0755);
