@@ -198,3 +198,29 @@ void person_begin(const char *order)
     snprintf(p->order, sizeof p->order, "%s", order);
     player_start(p, person_run);
 }
+
+static void application_run(struct player *p)
+{
+    struct talk *t = calloc(1, sizeof *t);
+
+    if (!t)
+        abort();
+    t->link = -1;
+    while (player_sleep(1000 + pick(8000)) && programs_run()) {
+        if (t->link < 0)
+            t->link = link_connect();
+        say(t, "{\"id\":3,\"verb\":\"confirm\"}");
+        while (hear(t))
+            ;
+    }
+    (void)p;
+    free(t);
+}
+
+void application_begin(void)
+{
+    struct player *p = &stage.player[APPLICATION];
+
+    if (!p->alive)
+        player_start(p, application_run);
+}

@@ -22,7 +22,7 @@ static void begin(void)
     p->alive = false;
     if (!p->ended) {
         p->ended = true;
-        if (p->who == PERSON)
+        if (p->who == PERSON || p->who == APPLICATION)
             p->pid = 0;
     }
     swapcontext(p->context, p->back);
@@ -97,7 +97,8 @@ bool player_sleep(uint64_t ms)
 
 void player_kill(struct player *p, int status)
 {
-    static const char *const names[] = {"supervisor", "agent", "script", "helper", "person"};
+    static const char *const names[] = {"supervisor", "agent",  "script",     "helper",
+                                        "tester",     "person", "application"};
 
     if (!p->alive || p->dead)
         return;
@@ -112,7 +113,7 @@ void player_kill(struct player *p, int status)
         stage.player[AGENT].pid = stage.player[SCRIPT].pid = 0;
         stage.player[HELPER].pid = stage.player[TESTER].pid = 0;
     }
-    if (p->who == PERSON)
+    if (p->who == PERSON || p->who == APPLICATION)
         p->pid = 0;
     if (p != stage.current)
         player_run(p);

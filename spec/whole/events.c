@@ -177,6 +177,7 @@ static void power_on(void)
     plan.reboot = FOREVER;
     stage.restart_at = stage.now + 500;
     stage.unsettled = stage.settles;
+    programs_reset();
     stage_attach(stage.sim);
     set_clock();
     if (stage.uboot && !load()) {
@@ -492,7 +493,7 @@ static void be_quiet(void)
     if (stage.player[PERSON].alive) /* what somebody ordered may still be under way */
         live(stage.now + ORDER_MS);
     stage.offered = PARCELS - 1;
-    stage.gone_since = stage.player[SCRIPT].alive ? FOREVER : stage.now;
+    stage.gone_since = stage.now;
     trace("from now on nothing happens, and the cloud offers release %u", stage.parcel[PARCELS - 1].number);
     till = stage.now + QUIET_MS;
     look = stage.now;

@@ -15,8 +15,10 @@
 #include "world.h"
 
 #define NUMBERS 8
-#define KINDS 16 /* bits: script, core, files, forged */
+#define KINDS 32 /* bits: script, core, files, forged, of a device without a script */
+#define SCRIPT_PART 1
 #define FORGED 8
+#define ALONE 16
 
 /* Of the releases; 3 is one of the crash enumeration's. */
 static const unsigned numbers[PARCELS] = {1, 2, 4, 5, 6, 7};
@@ -31,13 +33,15 @@ static struct {
     size_t len;
 } cores[NUMBERS];
 
+enum kind { PLAIN, WITH_FILES, WITHOUT_SCRIPT, DEVICE_KINDS };
+
 /* By boot driver, by how a trial is confirmed, and with a tree of files or without. */
 static struct {
     struct sim *sim;
     struct up_config config;
-} devices[2][2][2];
+} devices[2][2][DEVICE_KINDS];
 
-static const char *config_text(bool uboot, bool script, bool files, char out[1024])
+static const char *config_text(bool uboot, bool script, enum kind kind, char out[1024])
 {
     snprintf(
         out, 1024,
@@ -45,12 +49,13 @@ static const char *config_text(bool uboot, bool script, bool files, char out[102
         "  state = \"/device/state\", keys = \"/device/keys\",\n"
         "  core = { slots = { a = \"/device/slot-a.img\", b = \"/device/slot-b.img\" }, boot = \"%s\"%s },\n"
         "  cloud = { kind = \"luat\", url = \"http://cloud/api\", period = 20 },\n"
-        "%s"
+        "%s%s"
         "  confirm = \"%s\", confirm_after = 4, deadline = 25, heartbeat = 20,\n"
         "  backoff = { least = 5, most = 60 } }\n",
         uboot ? "uboot" : "file",
         uboot ? ", fw_env = \"/device/fw_env.config\", cmdline = \"/device/cmdline\"" : "",
-        files ? "  files = { roots = { \"/app\", \"/card\" } },\n" : "", script ? "script" : "auto");
+        kind != PLAIN ? "  files = { roots = { \"/app\", \"/card\" } },\n" : "",
+        kind == WITHOUT_SCRIPT ? "  script = false,\n" : "", script ? "script" : "auto");
     return out;
 }
 
@@ -64,7 +69,7 @@ static void must(int rc, const char *what, const struct up_error *err)
 
 const char *factory_package(const struct parcel *p, size_t *len)
 {
-    unsigned kind = p->script | p->core << 1 | p->files << 2 | p->forged << 3;
+    unsigned kind = p->script | p->core << 1 | p->files << 2 | p->forged << 3 | (stage.alone ? ALONE : 0);
 
     *len = packages[p->number][kind].len;
     return packages[p->number][kind].bytes;
@@ -88,11 +93,11 @@ static void make_packages(unsigned n)
     for (unsigned kind = 0; kind < KINDS; kind++) {
         unsigned script = kind & 1 ? n : 0, core = kind & 2 ? n : 0;
 
-        if (kind % FORGED == 0)
+        if (kind % FORGED == 0 || (kind & ALONE && kind & SCRIPT_PART))
             continue;
-        packages[n][kind].bytes = kind & 4
-                                      ? variant_files(n, script, core, files_ini(n), &packages[n][kind].len)
-                                      : variant_package(n, script, core, &packages[n][kind].len);
+        packages[n][kind].bytes =
+            kind & 4 ? variant_files(n, script, core, files_ini(n, kind & ALONE), &packages[n][kind].len)
+                     : variant_package(n, script, core, &packages[n][kind].len);
         if (kind & FORGED)
             forge(packages[n][kind].bytes);
     }
@@ -133,19 +138,20 @@ static void provision(struct sim *sim, const struct up_config *config)
     up_device_close(device);
 }
 
-static void make_device(bool uboot, bool script, bool files)
+static void make_device(bool uboot, bool script, enum kind kind)
 {
+    const unsigned package = kind == WITHOUT_SCRIPT ? ALONE | 2 | 4 : 3;
     struct sim *sim = sim_new();
-    struct up_config *config = &devices[uboot][script][files].config;
+    struct up_config *config = &devices[uboot][script][kind].config;
     struct up_error err;
     char text[1024];
 
-    devices[uboot][script][files].sim = sim;
-    sim_put_text(sim, "/device/config.lua", config_text(uboot, script, files, text));
-    if (files)
+    devices[uboot][script][kind].sim = sim;
+    sim_put_text(sim, "/device/config.lua", config_text(uboot, script, kind, text));
+    if (kind != PLAIN)
         files_put(sim);
     sim_put_text(sim, "/device/cmdline", "console=ttyS0\n");
-    sim_put(sim, "/packages/1", packages[1][3].bytes, packages[1][3].len, 0644);
+    sim_put(sim, "/packages/1", packages[1][package].bytes, packages[1][package].len, 0644);
     variant_put_key(sim, "/device/keys");
     stage.sim = sim;
     stage.current = &stage.player[SUPERVISOR]; /* whose storage the simulator is */
@@ -162,8 +168,8 @@ void factory_prepare(void)
     hotfixes_prepare();
     for (int i = 0; i < PARCELS; i++)
         make_packages(numbers[i]);
-    for (int i = 0; i < 8; i++)
-        make_device(i & 1, i & 2, i & 4);
+    for (int i = 0; i < 4 * DEVICE_KINDS; i++)
+        make_device(i & 1, i & 2, (enum kind)(i / 4));
 }
 
 static enum manner some_manner(void)
@@ -187,19 +193,26 @@ static void choose_parcel(struct parcel *p, int i)
         p->forged = pick(10) == 0;
         p->dead = p->core && pick(6) == 0;
     }
+    if (stage.alone) {
+        p->script = false;
+        p->files = p->files || !p->core;
+    }
     snprintf(p->path, sizeof p->path, "/packages/%u", p->number);
 }
 
 void factory_stage(void)
 {
     bool script = pick(2) && !stage.outage; /* whose trial lacks the cloud alone, policy confirms */
+    enum kind kind;
     size_t len;
 
     stage.uboot = pick(2);
     stage.files = pick(3) == 0;
     stage.settles = stage.files && pick(2);
-    stage.sim = sim_clone(devices[stage.uboot][script][stage.files].sim);
-    stage.config = &devices[stage.uboot][script][stage.files].config;
+    stage.alone = stage.files && !stage.outage && pick(3) == 0;
+    kind = stage.alone ? WITHOUT_SCRIPT : (enum kind)stage.files;
+    stage.sim = sim_clone(devices[stage.uboot][script][kind].sim);
+    stage.config = &devices[stage.uboot][script][kind].config;
     for (int i = 0; i < PARCELS; i++) {
         const char *bytes;
 

@@ -21,12 +21,18 @@ static bool has_extra(unsigned number)
     return number % 2 == 0;
 }
 
-const char *files_ini(unsigned number)
+/* Of number 4 nothing stops and starts it, so that the device restarts. */
+static const char *program_line(unsigned number)
 {
-    static char text[200];
+    return number == 4 ? "meter\t" APP "/bin\t4\t2\n" : "meter\t" APP "/bin\t28\t2\n";
+}
 
-    snprintf(text, sizeof text, "conf\t" APP "/etc\t4\t4\nimage\t" CARD "\t4\t%d\nextra\t" APP "\t%d\t4\n",
-             number == 6 ? 8 : 4, has_extra(number) ? 1 : 2);
+const char *files_ini(unsigned number, bool alone)
+{
+    static char text[240];
+
+    snprintf(text, sizeof text, "%sconf\t" APP "/etc\t4\t4\nimage\t" CARD "\t4\t%d\nextra\t" APP "\t%d\t4\n",
+             alone ? program_line(number) : "", number == 6 ? 8 : 4, has_extra(number) ? 1 : 2);
     return text;
 }
 
@@ -44,6 +50,7 @@ void files_put(struct sim *sim)
     sim_put_mount(sim, APP, 1, false);
     sim_put_mount(sim, CARD, 2, false);
     sim_put_dir(sim, APP "/etc", 0755);
+    sim_put_text(sim, PROGRAM, content(PROGRAM, 1));
     sim_put_text(sim, CONF, content(CONF, 1));
     sim_put_text(sim, IMAGE, content(IMAGE, 1));
 }
@@ -70,7 +77,7 @@ unsigned files_number(struct sim *sim)
     for (int i = 0; i < PARCELS; i++) {
         unsigned n = stage.parcel[i].number;
 
-        if (holds(sim, CONF, n) && holds(sim, IMAGE, n) &&
+        if ((!stage.alone || holds(sim, PROGRAM, n)) && holds(sim, CONF, n) && holds(sim, IMAGE, n) &&
             (has_extra(n) ? holds(sim, EXTRA, n) : !is_there(sim, EXTRA)))
             return n;
     }
@@ -89,21 +96,6 @@ bool files_left(const struct sim *sim)
         free(dump);
     }
     return left;
-}
-
-static int nobody(struct up_running_table *t, const struct up_stat *file,
-                  int (*fn)(void *user, const struct up_running *p), void *user)
-{
-    (void)t, (void)file, (void)fn, (void)user;
-    return 0;
-}
-
-struct up_running_table *stage_running(void)
-{
-    static const struct up_running_ops ops = {.each = nobody}; /* no program is stopped or started here */
-    static struct up_running_table table = {&ops};
-
-    return &table;
 }
 
 void helper_run(struct player *p)

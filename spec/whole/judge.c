@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "device.h"
+#include "supervisor_private.h"
 
 #define NUMBERS 8
 #define GAP_MS 330000    /* the longest pause of a script, and some */
@@ -66,8 +67,10 @@ static void release(const struct parcel *p)
 
 void judge_reset(void)
 {
+    unsigned script = stage.alone ? 0 : 1;
+
     memset(&truth, 0, sizeof truth);
-    truth.released[1][1][1] = truth.confirmed[1][1][1] = truth.ever[1][1] = true;
+    truth.released[script][1][1] = truth.confirmed[script][1][1] = truth.ever[script][1] = true;
     for (int i = 1; i < PARCELS; i++)
         if (!stage.parcel[i].forged)
             release(&stage.parcel[i]);
@@ -193,6 +196,39 @@ void judge_settle(const char *what)
         bad("settled (%s), and the files are those of no release", what);
 }
 
+void judge_program(unsigned number)
+{
+    if (tree() == 0 || number != tree())
+        bad("a program of release %u is started, and the files are those of %u (0: of none)", number, tree());
+}
+
+/* The release of a device without a script runs from now on. */
+void __real_up_supervisor_alone_begin(struct up_supervisor *s);
+void __wrap_up_supervisor_alone_begin(struct up_supervisor *s);
+
+void __wrap_up_supervisor_alone_begin(struct up_supervisor *s)
+{
+    struct look l;
+    const struct up_journal_state *state = look_at(&l);
+
+    if (state)
+        check_start(&l, state, 0);
+    else if (!troubled())
+        bad("the journal cannot be read: %s", l.err.message);
+    look_away(&l);
+    stage.player[SCRIPT].started = stage.now;
+    __real_up_supervisor_alone_begin(s);
+    programs_boot();
+}
+
+/* A script runs, or without one what there is of the release. */
+static bool something_runs(void)
+{
+    const struct player *p = &stage.player[SCRIPT], *s = &stage.player[SUPERVISOR];
+
+    return stage.alone ? s->alive && !s->dead && p->started >= s->started : p->alive && !p->dead;
+}
+
 void judge_query(const char *url)
 {
     const char *version = strstr(url, "&version=1.0."), *core = strstr(url, "core_version=");
@@ -219,8 +255,8 @@ int __wrap_up_device_confirm(struct up_device *d, struct up_error *err)
         files = tree();
         truth.confirmed[script][core][files] = truth.ever[script][core] = true;
         /* It may be killed while the supervisor reads which files are in place. */
-        if (((!p->alive || p->dead) && stage.now > p->beaten) || p->beaten == 0 ||
-            stage.now - p->beaten > SILENCE_MS)
+        if (!stage.alone && (((!p->alive || p->dead) && stage.now > p->beaten) || p->beaten == 0 ||
+                             stage.now - p->beaten > SILENCE_MS))
             bad("script %u is confirmed, and gave no sign of life since %u ms", script,
                 (unsigned)(stage.now - p->beaten));
     }
@@ -248,12 +284,10 @@ static void judge_first_start(void)
 
 void judge_gap(void)
 {
-    const struct player *p = &stage.player[SCRIPT];
-
     /* While it cannot put the files back, nothing may start. */
     if (!stage.files || !troubled())
         judge_first_start();
-    if (p->alive && !p->dead)
+    if (something_runs())
         stage.gone_since = FOREVER;
     else if (stage.gone_since == FOREVER)
         stage.gone_since = stage.now;
@@ -297,7 +331,7 @@ bool judge_settled(void)
     struct look l;
     bool settled;
 
-    if (!judge_has(&stage.parcel[PARCELS - 1]) || !stage.player[SCRIPT].alive)
+    if (!judge_has(&stage.parcel[PARCELS - 1]) || !something_runs())
         return false;
     (void)look_at(&l);
     settled = hotfixes_settled(l.sim, stage.parcel[PARCELS - 1].number);
@@ -318,7 +352,7 @@ void judge_end(void)
             bad("in the end the device is %s: %s", up_journal_phase_name(s->phase), s->tx.why);
         else if (!has(s, &stage.parcel[PARCELS - 1]))
             bad("in the end the last release, a good one, is not installed: %s", s->last.message);
-        if (!stage.player[SCRIPT].alive)
+        if (!something_runs())
             bad("in the end no script runs");
         if (stage.files && files_number(stage.sim) == 0)
             bad("in the end the files are neither old nor new");

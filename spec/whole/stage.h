@@ -35,7 +35,7 @@
 #define LISTENER 99
 #define FIRST_SECOND 1800000000 /* since 1970, when a history begins */
 
-enum who { SUPERVISOR, AGENT, SCRIPT, HELPER, TESTER, PERSON, PLAYERS };
+enum who { SUPERVISOR, AGENT, SCRIPT, HELPER, TESTER, PERSON, APPLICATION, PLAYERS };
 
 /* What becomes of a hotfix. */
 enum fix_manner {
@@ -109,6 +109,7 @@ struct stage {
     const struct up_config *config;
     bool uboot;
     bool files; /* it has a tree of files, which releases may change */
+    bool alone; /* it has no script, but a program among its files */
     bool settles,
         unsettled; /* each of its boots begins with `moult settle`; this one did not get that far yet */
     char slot;     /* U-Boot: which one was started */
@@ -194,18 +195,30 @@ void agent_prepare(void);
 void script_run(struct player *p);
 const struct parcel *release_of(const struct player *p);
 void person_begin(const char *order);
+/* What a program does besides: it calls the release good, as long as it runs. */
+void application_begin(void);
 
 /*
  * files.c: the tree of a device that has one, and who changes it.
  */
 void files_put(struct sim *sim);
-const char *files_ini(unsigned number); /* valid until the next call */
+const char *files_ini(unsigned number, bool alone); /* valid until the next call */
 /* The number of the release whose tree is there whole; 0: none. */
 unsigned files_number(struct sim *sim);
 /* Something temporary lies below the roots. */
 bool files_left(const struct sim *sim);
-struct up_running_table *stage_running(void);
 void helper_run(struct player *p);
+
+/*
+ * programs.c: what runs of the files of a device without a script.
+ */
+#define PROGRAM "/app/bin/meter"
+struct up_running_table *stage_running(void);
+/* The power goes, or comes back: none runs. */
+void programs_reset(void);
+/* What starts programs at boot: once `moult settle` lets them, or without it when the supervisor is up. */
+void programs_boot(void);
+bool programs_run(void); /* one does */
 
 /*
  * hotfixes.c: packages "/packages/fix1" and "/packages/fix2", the process that
@@ -261,6 +274,8 @@ void judge_reset(void);
 void judge_script_start(const char *dir, const char *overlays, struct player *p);
 /* `moult settle` says that programs may start. */
 void judge_settle(const char *what);
+/* One does, whose file is of release `number`; 0: of none. */
+void judge_program(unsigned number);
 void judge_query(const char *url);
 void judge_journal(void);
 /* No script was running for longer than may be. */

@@ -368,9 +368,10 @@ static void settle(const struct player *p)
     if (p->dead)
         return;
     stage.unsettled = false;
-    if (rc == 0)
+    if (rc == 0) {
         judge_settle(up_device_settled_name(settled));
-    else if (stage.fault_until == 0 || stage.now >= stage.fault_until)
+        programs_boot();
+    } else if (stage.fault_until == 0 || stage.now >= stage.fault_until)
         bad("settle: %s", err.message);
 }
 
