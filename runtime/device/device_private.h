@@ -8,7 +8,8 @@
  *   device_armed.c, device_script.c   whether what was installed still is what it was
  *   device_time.c        the clock; running_image.c the running core, as a source
  *   device_clean.c, device_traces.c   what is left over; what a lost journal left
- *   device_tree.c        the tree of files; device_alone.c the same without a journal
+ *   device_tree_facts.c  what the tree of files is; device_tree.c what is done to it
+ *   device_alone.c       the same without a journal
  *   install.c            begin, abandon; install_finish.c from verified blocks in place to armed
  *   install_files.c      from the verified content of a part files to files beside their targets
  *   device_counted.c     the start that settle counted; device_settle.c settle itself
@@ -239,7 +240,8 @@ UP_MUST_CHECK int up_device_fits_alone(struct up_storage *storage, const struct 
                                        struct up_error *err);
 /* What the open transaction changed in it, for people (files_changes.h); "": nothing, or it cannot be told. */
 void up_device_tell_changes(const struct up_device *d, char *out, size_t len);
-/* Look at the tree, and change nothing. */
+/* Look at the tree, and change nothing: the facts; d->tree, d->fixing and what else is as last seen. */
+UP_MUST_CHECK int up_device_tree_facts(struct up_device *d, struct up_files_facts *out, struct up_error *err);
 void up_device_see_tree(struct up_device *d);
 /* What is to be done to the tree now, and how far its plan has come. */
 UP_MUST_CHECK int up_device_look_at_tree(struct up_device *d, enum up_files_action *action,
