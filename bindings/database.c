@@ -14,16 +14,11 @@
  *
  * Not for a device's state, whose effects pass storage.h.
  */
-#include <fcntl.h>
-#include <limits.h>
 #include <sqlite3.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "database.h"
 #include "error.h"
 #include "helpers.h"
 #include "preload.h"
@@ -39,39 +34,9 @@ struct statement {
 };
 
 struct handle {
-    sqlite3 *db;             /* NULL once closed, and while opening */
-    struct statement *first; /* those that are not closed */
-    int timeout;             /* ms to wait for a lock */
+    struct up_database database; /* its db is NULL once closed, and while opening */
+    struct statement *first;     /* those that are not closed */
 };
-
-static int code_of(int rc)
-{
-    switch (rc & 0xff) {
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return UP_BUSY;
-    case SQLITE_FULL:
-        return UP_NOSPACE;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-    case SQLITE_ERROR: /* of a prepared statement whose tables have changed */
-        return UP_CORRUPT;
-    case SQLITE_CANTOPEN:
-    case SQLITE_READONLY:
-    case SQLITE_PERM:
-    case SQLITE_IOERR:
-        return UP_WRITE;
-    default:
-        return UP_INTERNAL;
-    }
-}
-
-static const char *name_of(sqlite3 *db)
-{
-    const char *name = sqlite3_db_filename(db, "main");
-
-    return name && *name ? name : "database";
-}
 
 /* nil, message, code */
 static int push_failure(lua_State *L, sqlite3 *db, int rc)
@@ -80,7 +45,7 @@ static int push_failure(lua_State *L, sqlite3 *db, int rc)
 
     if (rc == SQLITE_NOMEM)
         return luaL_error(L, "not enough memory");
-    up_fail(&err, code_of(rc), "%s: %s", name_of(db), sqlite3_errmsg(db));
+    up_database_failed(db, rc, &err);
     return up_push_fail(L, &err);
 }
 
@@ -88,62 +53,9 @@ static sqlite3 *check_open(lua_State *L)
 {
     struct handle *h = luaL_checkudata(L, 1, DATABASE);
 
-    if (!h->db)
+    if (!h->database.db)
         luaL_error(L, "attempt to use a closed database");
-    return h->db;
-}
-
-/* Look every millisecond. SQLite's own handler waits up to 100 ms between two
- * looks, and would miss the moments in which a busy depot lets others write. */
-static int wait_for_lock(void *arg, int looks)
-{
-    const struct handle *h = arg;
-    const struct timespec pause = {.tv_nsec = 1000000};
-
-    if (looks >= h->timeout)
-        return 0;
-    nanosleep(&pause, NULL);
-    return 1;
-}
-
-static int configure(sqlite3 *db, bool readonly, bool wal)
-{
-    int rc = sqlite3_extended_result_codes(db, 1);
-
-    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    if (rc == SQLITE_OK && wal && !readonly)
-        rc = sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_exec(db, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON", NULL, NULL, NULL);
-    return rc;
-}
-
-/* A database created by root belongs to the folder's owner: an action by hand
- * must not lock out the service. */
-static void give_to_owner(int fd, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char folder[PATH_MAX] = ".";
-    struct stat st;
-
-    if (slash && (size_t)(slash - path) < sizeof folder)
-        snprintf(folder, sizeof folder, "%.*s/", (int)(slash - path), path);
-    if (geteuid() == 0 && stat(folder, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) < 0)
-        return; /* a file system without owners */
-}
-
-/* An empty file is an empty database; it is created here, so that nobody else
- * may read what is written to it. An existing file is not opened, because
- * closing it would give up the locks that this process holds on it. */
-static void make_private(const char *path)
-{
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-    if (fd >= 0) {
-        give_to_owner(fd, path);
-        close(fd);
-    }
+    return h->database.db;
 }
 
 /* open(path [, {readonly = boolean, wal = boolean (true), timeout = ms (5000)}]) -> db | nil, message, code
@@ -156,7 +68,6 @@ static int f_open(lua_State *L)
     uint64_t timeout = TIMEOUT_MS;
     struct up_error err;
     struct handle *h;
-    int rc;
 
     if (!lua_isnoneornil(L, 2)) {
         luaL_checktype(L, 2, LUA_TTABLE);
@@ -167,24 +78,11 @@ static int f_open(lua_State *L)
     }
     h = lua_newuserdatauv(L, sizeof *h, 0);
     memset(h, 0, sizeof *h);
-    h->timeout = (int)timeout;
+    h->database.timeout = (int)timeout;
     luaL_setmetatable(L, DATABASE);
-    if (!readonly && strcmp(path, ":memory:") != 0)
-        make_private(path);
-    rc = sqlite3_open_v2(path, &h->db,
-                         readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_busy_handler(h->db, wait_for_lock, h);
-    if (rc == SQLITE_OK)
-        rc = configure(h->db, readonly, wal);
-    if (rc == SQLITE_OK)
-        return 1;
-    if (rc == SQLITE_NOMEM || !h->db)
-        return luaL_error(L, "not enough memory");
-    up_fail(&err, code_of(rc), "%s: %s", path, sqlite3_errmsg(h->db));
-    sqlite3_close_v2(h->db);
-    h->db = NULL;
-    return up_push_fail(L, &err);
+    if (up_database_open(&h->database, path, readonly, wal, &err) < 0)
+        return up_push_fail(L, &err);
+    return 1;
 }
 
 /* Raises for mistakes in the SQL, not for states of the world. */
@@ -274,8 +172,7 @@ static int m_close(lua_State *L)
     /* A statement that is left would keep the file and its locks. */
     while (h->first)
         close_statement(h->first);
-    sqlite3_close_v2(h->db);
-    h->db = NULL;
+    up_database_close(&h->database);
     return 0;
 }
 
@@ -287,7 +184,7 @@ static sqlite3_stmt *check_statement(lua_State *L)
     lua_getiuservalue(L, 1, 1);
     h = lua_touserdata(L, -1);
     lua_pop(L, 1);
-    if (!h->db)
+    if (!h->database.db)
         luaL_error(L, "attempt to use a statement of a closed database");
     if (!s->stmt)
         luaL_error(L, "attempt to use a closed statement");
