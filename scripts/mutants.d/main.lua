@@ -1,15 +1,15 @@
 --- Makes wrong programs, one line each, and sees whether a check notices.
 --
---   lua5.4 main.lua BUILD [--sample N] [--seed S] [--module NAME | --known] [--after N] [--part I/N] [--quick]
---     [--list] [--verbose]
+--   lua5.4 main.lua BUILD [--sample N] [--seed S] [--module NAME [--line N] | --known] [--after N] [--part I/N]
+--     [--quick] [--list] [--verbose]
 --
 -- Run from the top of the tree, after a build. Of each module the same share is
 -- taken, picked by the seed; other lines that change change little of it. A
 -- wrong line is compiled as the build compiles it and linked before the library
 -- into the checks of that module; what is alive then is shown to more of the
--- program, unless --quick. --after N leaves out the first N. `LIVE` lines are those that nothing
--- noticed, `listed` ones those that scripts/mutants.d/listed.lua
--- gives a reason for. The last line counts.
+-- program, unless --quick. --line N takes those of that line, --after N leaves out
+-- the first N. `LIVE` lines are those that nothing noticed, `listed` ones those that
+-- scripts/mutants.d/listed.lua gives a reason for. The last line counts.
 --
 -- @module main
 
@@ -62,15 +62,16 @@ local function source_of(name)
   return output(("find runtime -name %s.c"):format(name)):match "[^\n]+"
 end
 
-local function all_mutants(only)
+local function all_mutants(only, line)
   local result = {}
   for _, name in ipairs(sorted(modules.checks)) do
     local path = (not only or only == name) and source_of(name)
     if path then
       local text = read(path)
-      local list = operators.of(text)
-      for _, m in ipairs(list) do
+      local list = {}
+      for _, m in ipairs(operators.of(text)) do
         m.module, m.path, m.source = name, path, text
+        if not line or m.line == line then list[#list + 1] = m end
       end
       result[#result + 1] = list
     elseif not only then
@@ -135,7 +136,7 @@ end
 
 local function main()
   local o = options()
-  local chosen = o.known and known_mutants(o.module) or pick(all_mutants(o.module), o.seed)
+  local chosen = o.known and known_mutants(o.module) or pick(all_mutants(o.module, o.line), o.seed)
   local most = (o.sample or math.huge) / o.parts
   local stand = bench.new(o.build)
   local count = { made = 0, noticed = 0, listed = 0, live = 0, same = 0 }

@@ -112,10 +112,14 @@ function ways.assignment(line, found)
   end
 end
 
+local function declares_an_array(line)
+  return line:find "^%s+%l[%w_ ]* %*?[%w_]+%[[^=]*%]" and not line:find "^%s+return " and not line:find "^%s+else "
+end
+
 -- Bounds by one.
 function ways.bound(line, found)
   -- A byte too few is for the sanitizers.
-  if line:find "alloc%(" or line:find "memcpy%(" or line:find "^%s+[%a][%w_ ]+ [%w_]+%[.*%];$" then return end
+  if line:find "alloc%(" or line:find "memcpy%(" or declares_an_array(line) then return end
   replace_each(line, " ([%+%-]) 1([^%w%.])", function(_, after) return after end, found)
   if line:find "snprintf%(" or is_one_of_both(line) then return end -- see is_beyond_checks
   replace_each(line, " ([<>]=?) ([A-Z][A-Z0-9_]+)([^%w_%(])", function(relation, name, after)
