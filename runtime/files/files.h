@@ -129,7 +129,8 @@ UP_MUST_CHECK int up_files_this_boot(const struct up_files *f, char out[37], str
  * code, UP_STATELOST. */
 int up_files_unreadable(const struct up_files *f, struct up_error *err);
 
-/* Whether every root of the plan is there. Errors: UP_MISSING "root R is not there". */
+/* Whether every root of the plan is there. Errors: UP_MISSING "root R is not there"; UP_WRITE that cannot be
+ * told now. */
 UP_MUST_CHECK int up_files_check_here(const struct up_files *f, struct up_error *err);
 
 #endif

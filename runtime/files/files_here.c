@@ -21,20 +21,25 @@ static int open_root(struct up_files_place *p, struct up_storage *s, const struc
     return 0;
 }
 
-static bool holds(const struct up_files_place *p, const char *name, const uint8_t *value, bool from_medium)
+/* 1 it holds the value; 0 it does not, or is not there; or an error. */
+static int holds(const struct up_files_place *p, const char *name, const uint8_t *value, bool from_medium,
+                 struct up_error *err)
 {
     struct up_storage *s = p->storage;
-    int file = s->ops->open_at(s, p->dir, name, UP_READ, 0);
+    int file = s->ops->open_at(s, p->dir, name, UP_READ, 0), rc = 0;
     uint8_t found[UP_FILES_HERE_SIZE];
-    bool same;
+    long long len = 0;
 
     if (file < 0)
-        return false;
-    same = (!from_medium || s->ops->drop_cache(s, file, 0, sizeof found) >= 0) &&
-           s->ops->pread(s, file, found, sizeof found, 0) == sizeof found &&
-           memcmp(found, value, sizeof found) == 0;
+        return errno == ENOENT ? 0 : up_files_tree_failed(p, name, "open", err);
+    if (from_medium && s->ops->drop_cache(s, file, 0, sizeof found) < 0)
+        rc = up_files_tree_failed(p, name, "drop cache", err);
+    if (rc == 0)
+        len = s->ops->pread(s, file, found, sizeof found, 0);
+    if (len < 0)
+        rc = up_files_tree_failed(p, name, "read", err);
     s->ops->close(s, file);
-    return same;
+    return rc < 0 ? rc : len == sizeof found && memcmp(found, value, sizeof found) == 0;
 }
 
 static int make_one(const struct up_files_place *p, const char *name, const uint8_t *value,
@@ -48,7 +53,9 @@ static int make_one(const struct up_files_place *p, const char *name, const uint
     if (s->ops->pwrite(s, file, value, UP_FILES_HERE_SIZE, 0) < 0 || s->ops->sync(s, file) < 0)
         rc = up_files_tree_failed(p, name, "write", err);
     s->ops->close(s, file);
-    if (rc == 0 && !holds(p, name, value, true))
+    if (rc == 0)
+        rc = holds(p, name, value, true, err);
+    if (rc == 0)
         rc =
             up_fail(err, UP_WRITE, "root %s: %s reads back differently from what was written", p->root, name);
     return rc < 0 ? rc : up_files_tree_sync(p, err);
@@ -115,19 +122,18 @@ int up_files_here_check_root(struct up_storage *s, const struct up_files_plan *p
 {
     char name[UP_FILES_TEMPORARY_SIZE];
     struct up_files_place p;
-    bool here;
+    int here;
 
     up_files_plan_here(plan, name);
     if (open_root(&p, s, plan, i, err) < 0)
         return err->code;
-    here = holds(&p, name, plan->root[i].here, false);
+    here = holds(&p, name, plan->root[i].here, false, err);
     up_files_tree_close(&p);
-    return here
-               ? 0
-               : up_fail(
-                     err, UP_MISSING,
-                     "root %s is not there: mount it, or, if it was made anew, order `moult settle --accept`",
-                     p.root);
+    if (here == 0)
+        return up_fail(
+            err, UP_MISSING,
+            "root %s is not there: mount it, or, if it was made anew, order `moult settle --accept`", p.root);
+    return here < 0 ? here : 0;
 }
 
 int up_files_here_check(struct up_storage *s, const struct up_files_plan *plan, struct up_error *err)

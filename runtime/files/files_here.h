@@ -15,7 +15,7 @@
 /* Create it in every root, durably. Errors: UP_MISSING no such root; UP_NOSPACE, UP_WRITE. */
 UP_MUST_CHECK int up_files_here_make(struct up_storage *s, const struct up_files_plan *plan,
                                      struct up_error *err);
-/* Errors: UP_MISSING "root R is not there". */
+/* Errors: UP_MISSING "root R is not there"; UP_WRITE that cannot be told now. */
 UP_MUST_CHECK int up_files_here_check(struct up_storage *s, const struct up_files_plan *plan,
                                       struct up_error *err);
 UP_MUST_CHECK int up_files_here_check_root(struct up_storage *s, const struct up_files_plan *plan, uint32_t i,

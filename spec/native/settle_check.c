@@ -362,6 +362,37 @@ static void without_a_root_nothing_is_decided(void **state)
     assert_int_equal(starts(), 1);
 }
 
+/* Which call of a kind fails once; whether there was one. The tree is whole, and its way back is not given up. */
+static bool accepts_nothing(enum sim_op op, unsigned n)
+{
+    struct sim *plain = sim;
+    enum up_settled settled;
+    bool met;
+
+    sim = sim_clone(plain);
+    sim_reset_counters(sim);
+    sim_fail(sim, op, n, EIO, false);
+    if (up_device_settle_accepting(&settled, sim_storage(sim), &config, &err) == 0 &&
+        settled == UP_SETTLED_ACCEPTED)
+        fail_msg("%s %u failed, and the tree was taken as it is", sim_op_name(op), n);
+    met = sim_fault_hits(sim) > 0;
+    sim_free(sim);
+    sim = plain;
+    return met;
+}
+
+static void what_cannot_be_read_now_is_not_accepted(void **state)
+{
+    static const enum sim_op ops[] = {SIM_OPEN, SIM_OPEN_DIR, SIM_PREAD, SIM_STAT, SIM_LIST};
+
+    (void)state;
+    arm(false);
+    assert_int_equal(run(1), 0);
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)
+        for (unsigned n = 1; accepts_nothing(ops[i], n);)
+            n++;
+}
+
 static void what_cannot_be_put_back_is_told(void **state)
 {
     (void)state;
@@ -623,6 +654,7 @@ int main(void)
         IN_WORLD(on_trial_it_leaves_the_first_switch_to_run),
         IN_WORLD(what_is_confirmed_stays),
         IN_WORLD(without_a_root_nothing_is_decided),
+        IN_WORLD(what_cannot_be_read_now_is_not_accepted),
         IN_WORLD(what_cannot_be_put_back_is_told),
         IN_WORLD(a_tree_that_did_not_go_back_is_put_back_while_idle),
         IN_WORLD(without_a_journal_the_plan_tells),
