@@ -224,11 +224,12 @@ static int restore_file(const struct restore *r, const char *name)
     uint8_t was[UP_SHA256_SIZE], is[UP_SHA256_SIZE];
     struct up_storage *s = r->to.storage;
     struct up_stat st;
-    int there = up_files_tree_look(&r->to, name, &st, r->err), file, rc;
+    int file, rc;
 
-    if (there < 0 || up_files_tree_digest(&r->from, name, was, r->err) < 0)
+    if (up_files_tree_digest(&r->from, name, was, r->err) < 0)
         return r->err->code;
-    if (there && st.kind == UP_NODE_FILE) {
+    /* What cannot be looked at is written anew. */
+    if (up_files_tree_look(&r->to, name, &st, r->err) > 0 && st.kind == UP_NODE_FILE) {
         if (up_files_tree_digest(&r->to, name, is, r->err) < 0)
             return r->err->code;
         if (memcmp(was, is, sizeof is) == 0)
