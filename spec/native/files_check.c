@@ -1,7 +1,7 @@
 /*
- * files_check.c -- updates of files: which plans are taken, what is decided in
- * every state, what is refused, and what is kept. That it holds wherever the
- * power goes is shown by spec/crash/files.c.
+ * files_check.c -- updates of files: what is decided in every state, what is refused,
+ * and what is kept. That it holds wherever the power goes is shown by spec/crash/files.c;
+ * which plans are taken, by files_plan_check.c.
  */
 #include "files.h"
 #include "files_found.h"
@@ -29,194 +29,6 @@
 #include <cmocka.h>
 
 static const struct files_flow flow = {.name = "check"};
-
-/* Plans. */
-
-/* A plan that keeps nothing, and one that does. */
-static const char *const keeps[] = {"", "hotfix/0123456789abcdef/kept"};
-
-static void reads_as_it_was_written(const char *keep)
-{
-    struct up_files_plan plan, again;
-    struct up_error err;
-    uint8_t *bytes, *other;
-    size_t len, other_len;
-
-    tree_plan(&flow, &plan);
-    plan.keep = keep;
-    assert_int_equal(up_files_plan_encode(&plan, &bytes, &len, &err), 0);
-    assert_int_equal(up_files_plan_decode(&again, bytes, len, &err), 0);
-    assert_int_equal(again.op_count, plan.op_count);
-    assert_string_equal(again.op[8].dir, "deep");
-    assert_int_equal(again.program_count, 2);
-    assert_true(again.program[0].stop && again.program[0].start && !again.program[1].stop);
-    assert_string_equal(again.program[0].dir, "bin");
-    assert_string_equal(again.program[1].name, "fresh");
-    assert_string_equal(again.keep, keep);
-    assert_int_equal(again.op[0].size, plan.op[0].size);
-    assert_int_equal(up_files_plan_encode(&again, &other, &other_len, &err), 0);
-    assert_int_equal(other_len, len);
-    assert_memory_equal(other, bytes, len);
-    up_files_plan_free(&again);
-    for (size_t cut = 0; cut < len; cut++)
-        assert_int_equal(up_files_plan_decode(&again, bytes, cut, &err), UP_INCOMPATIBLE);
-    free(bytes);
-    free(other);
-}
-
-static void a_plan_reads_as_it_was_written(void **state)
-{
-    (void)state;
-    for (int kept = 0; kept < 2; kept++)
-        reads_as_it_was_written(keeps[kept]);
-}
-
-/* A release is staged by one Moult and switched by the next: that form does not change. */
-static void a_plan_is_written_as_ever(void **state)
-{
-    char hex[2 * UP_SHA256_SIZE + 1];
-    uint8_t digest[UP_SHA256_SIZE];
-
-    (void)state;
-    tree_plan_digest(&flow, digest);
-    up_hex(digest, sizeof digest, hex);
-    assert_string_equal(hex, "ac1ecfd59851381c168d1341e78ec105c49b0fc6196b1bdd1be78c6a30180686");
-}
-
-/* Bytes of a stranger: what is taken is written as it was read. */
-static void a_changed_byte_is_refused_or_the_same(const char *keep)
-{
-    struct up_files_plan plan, again;
-    struct up_error err;
-    uint8_t *bytes, *other;
-    size_t len, other_len;
-    unsigned taken = 0;
-
-    tree_plan(&flow, &plan);
-    plan.keep = keep;
-    assert_int_equal(up_files_plan_encode(&plan, &bytes, &len, &err), 0);
-    for (size_t i = 0; i < len * 3; i++) {
-        uint8_t was = bytes[i / 3];
-
-        bytes[i / 3] ^= (uint8_t)(i % 3 ? 0xff >> (i % 3 - 1) : 1);
-        if (up_files_plan_decode(&again, bytes, len, &err) == 0) {
-            assert_int_equal(up_files_plan_encode(&again, &other, &other_len, &err), 0);
-            assert_int_equal(other_len, len);
-            assert_memory_equal(other, bytes, len);
-            free(other);
-            up_files_plan_free(&again);
-            taken++;
-        }
-        bytes[i / 3] = was;
-    }
-    assert_true(taken > 0 && taken < len * 3);
-    free(bytes);
-}
-
-static void a_plan_with_a_changed_byte_is_refused_or_the_same(void **state)
-{
-    (void)state;
-    for (int kept = 0; kept < 2; kept++)
-        a_changed_byte_is_refused_or_the_same(keeps[kept]);
-}
-
-static const struct {
-    const char *what, *said;
-    struct up_files_op op[2];
-} wrong[] = {
-    {"a name that leads up", "no place", {{.kind = UP_FILES_PUT, .dir = "", .name = ".."}}},
-    {"a name that is a path", "no place", {{.kind = UP_FILES_PUT, .dir = "", .name = "a/b"}}},
-    {"no name", "no place", {{.kind = UP_FILES_PUT, .dir = "", .name = ""}}},
-    {"a name of ours", "no place", {{.kind = UP_FILES_PUT, .dir = "", .name = ".moult-1.new"}}},
-    {"a folder that leads up", "no place", {{.kind = UP_FILES_PUT, .dir = "a/../..", .name = "b"}}},
-    {"an absolute folder", "no place", {{.kind = UP_FILES_PUT, .dir = "/etc", .name = "b"}}},
-    {"a folder with a slash at its end", "no place", {{.kind = UP_FILES_PUT, .dir = "a/", .name = "b"}}},
-    {"no such root", "no place", {{.kind = UP_FILES_PUT, .root = 1, .dir = "", .name = "b"}}},
-    {"no known kind", "no known kind", {{.kind = 6, .dir = "", .name = "b"}}},
-    {"content of what is deleted", "has not", {{.kind = UP_FILES_DELETE, .size = 1, .dir = "", .name = "b"}}},
-    {"a mode of more bits", "has not", {{.kind = UP_FILES_PUT, .mode = 010000, .dir = "", .name = "b"}}},
-    {"the same target twice",
-     "meet",
-     {{.kind = UP_FILES_PUT, .dir = "a", .name = "b"}, {.kind = UP_FILES_DELETE, .dir = "a", .name = "b"}}},
-    {"a target below a deleted folder",
-     "meet",
-     {{.kind = UP_FILES_DELETE, .dir = "", .name = "a"}, {.kind = UP_FILES_PUT, .dir = "a/c", .name = "b"}}},
-    {"inside of what comes later",
-     "comes before",
-     {{.kind = UP_FILES_INSIDE, .dir = "", .name = "a"},
-      {.kind = UP_FILES_MAKE_DIR, .dir = "", .name = "d"}}},
-    {"inside of a file",
-     "no new directory",
-     {{.kind = UP_FILES_PUT, .dir = "", .name = "a"}, {.kind = UP_FILES_INSIDE, .dir = "", .name = "b"}}},
-};
-
-static void a_plan_that_breaks_a_rule_is_refused(void **state)
-{
-    struct up_error err;
-    uint8_t *bytes;
-    size_t len;
-
-    (void)state;
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        struct up_files_op op[2] = {wrong[i].op[0], wrong[i].op[1]};
-        struct up_files_plan plan = {.root_count = 1, .root = {{.path = "/app"}}, .op = op};
-
-        plan.op_count = op[1].kind ? 2 : 1;
-        if (up_files_plan_encode(&plan, &bytes, &len, &err) != UP_INCOMPATIBLE)
-            fail_msg("%s was taken", wrong[i].what);
-        if (!strstr(err.message, wrong[i].said))
-            fail_msg("%s: %s", wrong[i].what, err.message);
-    }
-}
-
-static const struct {
-    const char *said;
-    struct up_files_program program[2];
-} wrong_programs[] = {
-    {"no name below a root", {{.root = 1, .dir = "", .name = "b", .stop = true}}},
-    {"no name below a root", {{.dir = "..", .name = "b", .stop = true}}},
-    {"no name below a root", {{.dir = "", .name = "-b", .stop = true}}},
-    {"no name below a root", {{.dir = "", .name = "b c", .stop = true}}},
-    {"no name below a root", {{.dir = "", .name = "", .stop = true}}},
-    {"neither stopped nor started", {{.dir = "", .name = "b"}}},
-    {"two programs are the same",
-     {{.dir = "a", .name = "b", .stop = true}, {.dir = "a", .name = "b", .start = true}}},
-};
-
-static void a_plan_names_programs_below_its_roots(void **state)
-{
-    struct up_files_op op = {.kind = UP_FILES_DELETE, .dir = "", .name = "a"};
-    struct up_error err;
-    uint8_t *bytes;
-    size_t len;
-
-    (void)state;
-    for (size_t i = 0; i < sizeof wrong_programs / sizeof wrong_programs[0]; i++) {
-        struct up_files_program p[2] = {wrong_programs[i].program[0], wrong_programs[i].program[1]};
-        struct up_files_plan plan = {
-            .root_count = 1, .root = {{.path = "/app"}}, .op = &op, .op_count = 1, .program = p};
-
-        plan.program_count = p[1].name ? 2 : 1;
-        assert_int_equal(up_files_plan_encode(&plan, &bytes, &len, &err), UP_INCOMPATIBLE);
-        if (!strstr(err.message, wrong_programs[i].said))
-            fail_msg("%s", err.message);
-    }
-}
-
-static void names_that_only_begin_alike_do_not_meet(void **state)
-{
-    struct up_files_op op[] = {{.kind = UP_FILES_DELETE, .dir = "", .name = "a"},
-                               {.kind = UP_FILES_PUT, .dir = "ab", .name = "c"},
-                               {.kind = UP_FILES_PUT, .dir = "b", .name = "a"}};
-    const struct up_files_plan plan = {.root_count = 1, .root = {{.path = "/app"}}, .op = op, .op_count = 3};
-    struct up_error err;
-    uint8_t *bytes;
-    size_t len;
-
-    (void)state;
-    assert_int_equal(up_files_plan_encode(&plan, &bytes, &len, &err), 0);
-    free(bytes);
-}
 
 /* The table. */
 
@@ -1483,12 +1295,6 @@ static void the_system_does_as_the_simulator(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_plan_reads_as_it_was_written),
-        cmocka_unit_test(a_plan_is_written_as_ever),
-        cmocka_unit_test(a_plan_with_a_changed_byte_is_refused_or_the_same),
-        cmocka_unit_test(a_plan_that_breaks_a_rule_is_refused),
-        cmocka_unit_test(names_that_only_begin_alike_do_not_meet),
-        cmocka_unit_test(a_plan_names_programs_below_its_roots),
         cmocka_unit_test(every_state_has_a_row),
         cmocka_unit_test(it_is_decided_as_told),
         IN_WORLD(a_tree_is_switched_and_put_back),
