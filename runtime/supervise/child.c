@@ -317,8 +317,10 @@ uint64_t up_child_next_tick(const struct up_child *c)
 {
     if (c->pid <= 0)
         return UINT64_MAX;
+    if (c->left) /* it is to be reaped */
+        return 0;
     if (c->killed)
-        return c->may_be_left && !c->left ? c->leave_at : UINT64_MAX;
+        return c->may_be_left ? c->leave_at : UINT64_MAX;
     return c->kill_at > 0 ? c->kill_at : c->silent_from + c->heartbeat;
 }
 

@@ -123,7 +123,7 @@ static int poll_timeout(const struct up_supervisor *s)
         next = sooner(next, s->look_at);
     if (s->restart_at > 0)
         next = sooner(next, s->restart_at);
-    if (s->retry_at > 0 && s->leave == UP_LEAVE_NOT && s->restart_at == 0)
+    if (s->leave == UP_LEAVE_NOT && s->restart_at == 0) /* up_supervisor_tell_trouble() has set it */
         next = sooner(next, s->retry_at);
     if (s->confirm_by > 0)
         next = sooner(next, s->confirm_by);
@@ -131,7 +131,7 @@ static int poll_timeout(const struct up_supervisor *s)
         next = sooner(next, s->ready_by);
     if (s->sweep_until > 0 || s->fix.sweep_until > 0)
         next = sooner(next, now + UP_SWEEP_MS);
-    return next <= now ? 0 : (int)(next - now);
+    return (int)(next > now ? next - now : 0);
 }
 
 static void wait_for_something(struct up_supervisor *s, int timeout)
@@ -195,11 +195,11 @@ int up_supervisor_step(struct up_supervisor *s, int *timeout, struct up_error *e
     up_supervisor_look_after_trouble(s);
     look_after_script(s);
     up_supervisor_look_after_hotfix(s);
+    up_supervisor_look_after_restart(s);
     up_supervisor_tell_trouble(s);
     up_supervisor_look_after_confirm(s);
     if (!s->device || s->leave != UP_LEAVE_NOT || up_supervisor_now(s) >= s->ready_by)
         up_supervisor_tell_ready(s);
-    up_supervisor_look_after_restart(s);
     s->processes->ops->forget_orphans(s->processes, up_child_pid(s->agent), up_child_pid(s->script),
                                       up_child_pid(s->tester));
     n = follow_leave(s, err);

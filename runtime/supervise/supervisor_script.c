@@ -129,6 +129,8 @@ uint64_t up_supervisor_script_due(const struct up_supervisor *s)
 {
     if (s->leave != UP_LEAVE_NOT || up_child_running(s->script) || s->sweep_until > 0)
         return UINT64_MAX;
+    if (s->intent != UP_INTENT_NONE) /* it was down already */
+        return 0;
     if (s->alone.up)
         return up_supervisor_alone_due(s);
     return up_child_due(s->script);

@@ -20,9 +20,6 @@ list("hotfix_set:up_hotfix_set_open", "memset(&set->ledger, 0, sizeof set->ledge
 list("system_names:kind_of_entry", "if (entry->d_type != DT_UNKNOWN)", "if (entry->d_type == DT_UNKNOWN)",
   "both ways tell the same kind; file systems that do not tell it at once are rare")
 list("reuse:up_reuse_step", "done += r->block_size;", ";", "how much is looked at in a call is a choice")
-list("supervisor:poll_timeout",
-  "next = sooner(next, sooner(up_child_next_tick(s->agent), up_child_next_tick(s->script)));", ";",
-  "played time does not wait; spec/system/run_spec.lua does")
 list("index_reader:up_index_reader_feed", "while (len > 0) {", "while (len >= 0) {",
   "of nothing no piece is whole, and that returns")
 list("slot_mtd:load",

@@ -17,8 +17,9 @@
 #include "processes.h"
 
 #define LINES 128
-#define BEAT_MS 2000
+#define BEAT_MS 1987 /* falls on no time at which something is due */
 #define MARKS 1000
+#define OFTEN_MS 97 /* between two turns of a rehearsal */
 
 struct process {
     const char *name;
@@ -31,6 +32,19 @@ struct process {
     size_t begun; /* bytes of the line being heard that are heard already */
 };
 
+/* By a time: lines that it wrote, that were done, and that the service manager was told; operations that change the
+ * medium. */
+struct progress {
+    uint64_t time;
+    unsigned said, done, told, changes;
+};
+
+/* In the turns of a play that did something. */
+struct diary {
+    struct progress *turn;
+    size_t count;
+};
+
 static struct {
     bool on;
     const struct play_step *step;
@@ -39,6 +53,7 @@ static struct {
     pid_t last_pid;
     unsigned children;
     int open, signal; /* links and caught signals that were not given back */
+    bool child_ended; /* SIGCHLD is pending */
     unsigned long turns;
     char *said, *done, *told;
     size_t said_size, done_size, told_size;
@@ -47,6 +62,10 @@ static struct {
         uint64_t time;
     } marks[MARKS];
     unsigned mark_count;
+    bool rehearses;   /* the supervisor is woken often */
+    uint64_t beat_at; /* of those who are not mute */
+    unsigned ops;     /* sim_ops() when it was asked last */
+    struct diary diary;
     FILE *log, *terminal, *manager;
 } stage;
 
@@ -134,6 +153,7 @@ static void end(struct process *p, int status)
         return;
     p->ended = true;
     p->status = status;
+    stage.child_ended = true;
     fprintf(stage.log, "%s ended\n", p->name);
 }
 
@@ -311,7 +331,8 @@ static int p_next_signal(struct up_processes *system)
 
     (void)system;
     stage.signal = 0;
-    return number == SIGCHLD ? 0 : number;
+    stage.child_ended = false;
+    return number;
 }
 
 static void p_release_signals(struct up_processes *system)
@@ -368,39 +389,50 @@ static void say(struct process *p, const char *line)
     snprintf(p->line[p->said++ % LINES], sizeof p->line[0], "%s", line);
 }
 
-/* Somebody beats, or has ended and is still to be missed. */
+/* Somebody beats. */
 static bool anybody_stirs(void)
 {
     for (int i = 0; i < PLAYERS; i++)
-        if (stage.process[i].pid && (stage.process[i].ended || !stage.process[i].mute))
+        if (stage.process[i].pid && !stage.process[i].ended && !stage.process[i].mute)
             return true;
     return false;
 }
 
-/* True: time passed, or the wait is over. */
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* True: time passed. False: the wait is over. */
 static bool wait_on(int timeout)
 {
-    uint64_t left;
+    uint64_t left = (uint64_t)timeout;
+    bool beats;
 
-    if (stage.until == 0)
+    if (stage.until == 0) {
         stage.until = now() + (uint64_t)stage.step->number;
-    left = stage.until - now();
-    if (left == 0) {
+        stage.beat_at = now() + BEAT_MS;
+    }
+    if (now() == stage.until) {
         stage.until = 0;
         return false;
     }
-    if (left > (uint64_t)timeout)
-        left = (uint64_t)timeout;
-    if (left > BEAT_MS && anybody_stirs())
-        left = BEAT_MS;
+    if (anybody_stirs())
+        left = least(left, stage.beat_at - now());
+    if (stage.rehearses)
+        left = least(left, OFTEN_MS);
+    left = least(left, stage.until - now());
     sim_advance(play_sim, left);
+    beats = now() == stage.until || now() >= stage.beat_at;
     for (int i = 0; i < PLAYERS; i++) {
         struct process *p = &stage.process[i];
 
         p->waited += p->waits ? left : 0;
-        if (p->pid && !p->ended && !p->stuck && !p->mute && !p->waits)
+        if (beats && p->pid && !p->ended && !p->stuck && !p->mute && !p->waits)
             say(p, "beat");
     }
+    if (now() >= stage.beat_at)
+        stage.beat_at = now() + BEAT_MS;
     return true;
 }
 
@@ -422,7 +454,6 @@ static void take(const struct play_step *step)
         break;
     case PLAY_END:
         end(p, (int)step->number << 8);
-        stage.signal = SIGCHLD;
         break;
     case PLAY_SIGNAL:
         stage.signal = (int)step->number;
@@ -455,7 +486,7 @@ static void take(const struct play_step *step)
 /* Whether there is something to be heard. */
 static bool ready(const struct up_link_watch *watches, size_t count)
 {
-    bool is = stage.signal != 0;
+    bool is = stage.signal != 0 || stage.child_ended;
 
     for (size_t i = 0; i < count; i++)
         is = is || (watches[i].link >= 0 &&
@@ -473,11 +504,36 @@ static void mark(void)
         stage.marks[stage.mark_count++] = (struct mark){stage.done_size, now()};
 }
 
+/* The same for the diary. */
+static void note(void)
+{
+    struct diary *d = &stage.diary;
+    struct progress last = {0}, next = {.time = now()};
+    unsigned ops = sim_ops(play_sim);
+
+    fflush(stderr);
+    fflush(stage.manager);
+    if (d->count > 0)
+        last = d->turn[d->count - 1];
+    next.said = play_count(stage.said, "\n");
+    next.done = play_count(stage.done, "\n");
+    next.told = play_count(stage.told, "\n") - play_count(stage.told, "WATCHDOG=1\n"); /* with every turn */
+    next.changes = last.changes + (ops >= stage.ops ? ops - stage.ops : ops); /* a step may have reset it */
+    stage.ops = ops;
+    if (next.said == last.said && next.done == last.done && next.told == last.told &&
+        next.changes == last.changes)
+        return;
+    d->turn = realloc(d->turn, (d->count + 1) * sizeof *d->turn);
+    assert_non_null(d->turn);
+    d->turn[d->count++] = next;
+}
+
 static void p_wait(struct up_processes *system, const struct up_link_watch *watches, size_t count,
                    int timeout)
 {
     (void)system;
     mark();
+    note();
     if (++stage.turns > 200000)
         broken("it goes round and round");
     if (ready(watches, count))
@@ -489,7 +545,7 @@ static void p_wait(struct up_processes *system, const struct up_link_watch *watc
         if (stage.until == 0)
             stage.signal = SIGTERM;
         else
-            sim_advance(play_sim, (uint64_t)timeout);
+            sim_advance(play_sim, stage.rehearses ? least((uint64_t)timeout, OFTEN_MS) : (uint64_t)timeout);
         stage.until = 1;
     } else {
         take(stage.step++);
@@ -522,20 +578,23 @@ WRAP(struct up_processes *, up_processes_system, (void))
     return stage.on ? &processes : __real_up_processes_system();
 }
 
-int play(const struct up_config *config, enum up_verbosity verbosity, const struct play_step *steps,
-         struct up_error *err)
+static int perform(const struct up_config *config, enum up_verbosity verbosity, const struct play_step *steps,
+                   bool rehearses, struct up_error *err)
 {
     int rc;
 
     free(stage.said);
     free(stage.done);
     free(stage.told);
+    free(stage.diary.turn);
     memset(&stage, 0, sizeof stage);
     stage.process[AGENT].name = "agent";
     stage.process[SCRIPT].name = "script";
     stage.process[TESTER].name = "test";
     stage.last_pid = 1000;
     stage.step = steps;
+    stage.rehearses = rehearses;
+    stage.ops = sim_ops(play_sim);
     stage.terminal = stderr;
     stage.log = open_memstream(&stage.done, &stage.done_size);
     stderr = open_memstream(&stage.said, &stage.said_size);
@@ -547,12 +606,59 @@ int play(const struct up_config *config, enum up_verbosity verbosity, const stru
     stderr = stage.terminal;
     fclose(stage.log);
     fclose(stage.manager);
-    play_refuses = (struct play_refusal){0};
-    play_orphans = 0;
     assert_int_equal(stage.open, 0);
     assert_int_equal(stage.process[AGENT].pid, 0);
     assert_int_equal(stage.process[SCRIPT].pid, 0);
     assert_int_equal(stage.process[TESTER].pid, 0);
     assert_int_equal(sim_open_files(play_sim), 0);
+    return rc;
+}
+
+/* At no time had less been done than in the rehearsal, in which it was woken often: it waits for nothing too long. */
+static void must_keep_up(const struct diary *rehearsal)
+{
+    static const struct progress nothing;
+    const struct diary *d = &stage.diary;
+    size_t n = 0;
+
+    for (size_t i = 0; i < rehearsal->count; i++) {
+        const struct progress *then = &rehearsal->turn[i], *is;
+
+        while (n < d->count && d->turn[n].time <= then->time)
+            n++;
+        is = n > 0 ? &d->turn[n - 1] : &nothing;
+        if (is->said < then->said || is->done < then->done || is->told < then->told ||
+            is->changes < then->changes)
+            fail_msg(
+                "at %llu ms it is late: %u lines said, %u done, %u told, %u changes, and not %u, %u, %u, %u"
+                "\n%s\n%s",
+                (unsigned long long)then->time, is->said, is->done, is->told, is->changes, then->said,
+                then->done, then->told, then->changes, stage.done, stage.said);
+    }
+}
+
+int play(const struct up_config *config, enum up_verbosity verbosity, const struct play_step *steps,
+         struct up_error *err)
+{
+    struct play_refusal refuses = play_refuses;
+    unsigned orphans = play_orphans, left = play_left;
+    struct sim *sim = play_sim;
+    struct diary rehearsal;
+    int rc;
+
+    play_sim = sim_clone(sim);
+    perform(config, verbosity, steps, true, err);
+    rehearsal = stage.diary;
+    stage.diary = (struct diary){0};
+    sim_free(play_sim);
+    play_sim = sim;
+    play_refuses = refuses;
+    play_orphans = orphans;
+    play_left = left;
+    rc = perform(config, verbosity, steps, false, err);
+    play_refuses = (struct play_refusal){0};
+    play_orphans = 0;
+    must_keep_up(&rehearsal);
+    free(rehearsal.turn);
     return rc;
 }
