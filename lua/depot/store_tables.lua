@@ -43,6 +43,8 @@ M.sql = {
   due = "SELECT * FROM device WHERE due <= ? ORDER BY due LIMIT ?",
   next_due = "SELECT min(due) AS due FROM device WHERE due IS NOT NULL",
   stale = "SELECT * FROM device WHERE state = 'upgrading' AND changed < ? AND coalesce(heard, 0) < ? LIMIT ?",
+  stale_http = "SELECT * FROM device WHERE state = 'upgrading' AND changed < ? AND coalesce(heard, 0) < ? "
+    .. "AND cloud IN ('luat', 'terminal') LIMIT ?",
   limit_stamps = "UPDATE device SET heard = min(heard, ?), changed = min(changed, ?) WHERE heard > ? OR changed > ?",
   last_heard = "SELECT max(heard) AS heard FROM device",
   limit_due = "UPDATE device SET due = ? WHERE due > ?",

@@ -104,6 +104,8 @@ describe("depot.rollout.life", function()
     { "scheduled", { starts_at = NOW }, "due", { obstacle = "no" }, "paused", { before = "scheduled", reason = "no" } },
     { "running", { wave = 1 }, "wave_done", {}, "soaking", { wave = 1, soak_at = NOW } },
     { "running", { wave = 4 }, "wave_done", {}, "running", { wave = 4 } },
+    { "running", { wave = 1 }, "empty", {}, "running", { wave = 2, wave_at = NOW } },
+    { "running", { wave = 4 }, "empty", {}, "running", { wave = 4 } },
     { "soaking", { wave = 1 }, "soaked", {}, "running", { wave = 2, wave_at = NOW } },
     { "waiting", { wave = 1 }, "advance", {}, "running", { wave = 2, wave_at = NOW } },
     { "paused", { before = "running" }, "resume", {}, "running", { limits_from = NOW, verdicts = 0, failed = 0 } },
@@ -145,16 +147,20 @@ describe("depot.rollout.life", function()
     local r = rollout { state = "running", wave = 4, plan = plans.read { members = "fixed" } }
     assert.equal("finished", life.apply(r, "wave_done", NOW))
     assert.is_true(life.has_ended(r))
+    r.state = "running"
+    assert.equal("finished", life.apply(r, "empty", NOW))
   end)
 
   it("waits for a person after each wave if that was wanted", function()
-    local r = rollout { state = "soaking", wave = 1, plan = plans.read { advance = "hand" } }
-    assert.equal("waiting", life.apply(r, "soaked", NOW))
+    for event, state in pairs { soaked = "soaking", empty = "running" } do
+      local r = rollout { state = state, wave = 1, plan = plans.read { advance = "hand" } }
+      assert.equal("waiting", life.apply(r, event, NOW))
+    end
   end)
 
   it("refuses every other pair, and changes nothing", function()
-    local events = { "start", "due", "wave_done", "soaked", "advance", "limit", "pause", "restored", "resume", "change",
-      "cancel", "withdrawn", "overtaken" }
+    local events = { "start", "due", "wave_done", "empty", "soaked", "advance", "limit", "pause", "restored",
+      "resume", "change", "cancel", "withdrawn", "overtaken" }
     for _, state in ipairs { "draft", "scheduled", "running", "soaking", "waiting", "paused", "finished",
       "cancelled" } do
       for _, event in ipairs(events) do
@@ -253,6 +259,20 @@ describe("depot.rollout.life", function()
       assert.is_nil(due(r, { count = 10, verdicts = 10, succeeded = 0 }))
       r.wave = 4
       assert.is_nil(due(r, { count = 10, verdicts = 10, succeeded = 10 })) -- the last one stays open
+    end)
+
+    it("goes on from a wave that nobody is in after the time of its soak, a minute at least", function()
+      local empty = { count = 0, verdicts = 0, succeeded = 0, is_empty = true }
+      for soak, ms in pairs { ["1h"] = 3600000, ["0"] = 60000 } do
+        local r = { state = "running", wave = 1, wave_at = NOW - ms + 1, plan = plans.read { soak = soak } }
+        assert.is_nil(due(r, empty))
+        r.wave_at = NOW - ms
+        assert.equal("empty", due(r, empty))
+        r.wave = 4
+        assert.is_nil(due(r, empty))
+        r.plan.members = "fixed"
+        assert.equal("empty", due(r, empty))
+      end
     end)
 
     it("is never due while it is paused", function()

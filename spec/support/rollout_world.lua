@@ -266,9 +266,18 @@ function World:step(ms)
   return self:fault()
 end
 
+-- Whether a rollout has waves to open, and devices to open them for, which no newer one has taken over.
+function World:is_under_way(rollout)
+  if not life.is_offering(rollout) or rollout.wave == #rollout.plan.waves then return false end
+  for _, row in ipairs(self:rows()) do
+    if not row.release or row.release < rollout.target then return row.target == nil or row.target <= rollout.target end
+  end
+  return false
+end
+
 function World:is_settled()
   for _, rollout in ipairs(assert(self.store:rollouts())) do
-    if rollout.wave < #rollout.plan.waves and #assert(self.store:tally(rollout)) > 0 then return false end
+    if self:is_under_way(rollout) then return false end
   end
   for _, row in ipairs(self:rows()) do
     if row.state == "pending" or row.state == "upgrading" then return false end
@@ -303,6 +312,16 @@ function World:settle()
       local rollout = self.store:rollout(row.rollout)
       return ("%s with %s is still %s for %s; rollout %d is %s, wave %d"):format(row.device, row.release, row.state,
         row.target, rollout.id, rollout.state, rollout.wave)
+    end
+  end
+  for _, rollout in ipairs(assert(self.store:rollouts())) do
+    local jobs = 0 -- a wave in which nobody has succeeded waits for a person
+    for _, line in ipairs(assert(self.store:tally(rollout))) do
+      if line.wave == rollout.wave then jobs = jobs + line.n end
+    end
+    if jobs == 0 and self:is_under_way(rollout) then
+      return ("rollout %d of %s is %s for ever in wave %d of %d"):format(rollout.id, rollout.target, rollout.state,
+        rollout.wave, #rollout.plan.waves)
     end
   end
 end

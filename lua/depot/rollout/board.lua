@@ -9,6 +9,8 @@
 -- @module depot.rollout.board
 
 local acts = require "depot.rollout.acts"
+local choice = require "depot.choice"
+local grants = require "depot.grants"
 local jobs = require "depot.jobs"
 local life = require "depot.rollout.life"
 local links = require "depot.links"
@@ -24,6 +26,7 @@ Board.__index = Board
 
 -- Milliseconds.
 local LOOK = 500  -- between two looks at what is due
+local EMPTY = 60000 -- between two looks whether anybody is in a wave
 local COUNT = 2000 -- between two counts of a wave's devices
 local GRACE = 60000 -- after the end of its link in which a device that began in time may still say so
 
@@ -36,7 +39,7 @@ local VERDICTS = { succeeded = true, failed = true, reverted = true }
 function M.new(parts)
   return setmetatable({ store = parts.store, registry = parts.registry, by_digest = parts.by_digest,
     packages = parts.packages, tell = parts.tell, withdrawn = {},
-    list = {}, by_id = {}, counted = {}, next_look = 0 }, Board)
+    list = {}, by_id = {}, counted = {}, empty = {}, next_look = 0 }, Board)
 end
 
 local function first(a, b)
@@ -156,12 +159,31 @@ function Board:_heard(rollout, now)
   return seen.heard
 end
 
-local SAYS = { due = "has begun", soaked = "the next wave is open", wave_done = "the wave is done" }
+-- Whether nobody is in the last open wave. Only looked at when that would open the next one, and once a minute.
+function Board:_is_empty(rollout, now)
+  if rollout.state ~= "running" or not life.has_waited(rollout, now) then return false end
+  local seen = self.empty[rollout.id]
+  if seen and seen.wave == rollout.wave and now >= seen.at and now - seen.at < EMPTY then return false end
+  self.empty[rollout.id] = { wave = rollout.wave, at = now }
+  local entry = self.by_digest()[rollout.package]
+  if not entry then return false end
+  local about = self.store:about()
+  return self.store:is_wave_empty(rollout, now, function(row)
+    return grants.covers(rollout, row, about)
+      and choice.order(self.packages(), row, entry.manifest.release, entry.manifest.sequence) ~= "newer"
+      and grants.wave(rollout, entry, row.device, self.store.sha256) == rollout.wave
+  end)
+end
+
+local SAYS = { due = "has begun", soaked = "the next wave is open",
+  empty = "the next wave is open, since nobody is in the last", wave_done = "the wave is done" }
 
 -- Do to a rollout what is due by time and verdicts.
 function Board:_advance(rollout, now)
   local heard, message, code = self:_heard(rollout, now)
   if not heard then return nil, message, code end
+  heard.is_empty, message, code = self:_is_empty(rollout, now)
+  if heard.is_empty == nil then return nil, message, code end
   local event = life.due(rollout, now, heard)
   if not event then return true end
   local ok

@@ -2,7 +2,8 @@
 --
 -- Pure: an event and a rollout in, the rollout changed in place or a reason why
 -- not. Offers are made while it is running, soaking or waiting, to the waves
--- that are open. A wave soaks once enough of its devices have a verdict. When
+-- that are open. A wave soaks once enough of its devices have a verdict. One that has
+-- no devices is open for as long as it would soak, then the next one opens. When
 -- too many have failed, the rollout pauses until a person resumes it.
 --
 -- A rollout: state; before (the state that a pause interrupted), reason (why it
@@ -13,6 +14,8 @@
 -- @module depot.rollout.life
 
 local M = {}
+
+local EMPTY = 60000 -- ms for which an empty wave is open at least: its devices may be about to get their jobs
 
 local ENDED = { finished = true, cancelled = true }
 local OFFERING = { running = true, soaking = true, waiting = true }
@@ -63,6 +66,12 @@ local function soaked(rollout, now)
   return open_wave(rollout, now)
 end
 
+-- Nobody is in the wave, so nothing of it is to be watched.
+local function empty(rollout, now)
+  if rollout.wave < #rollout.plan.waves then return soaked(rollout, now) end
+  return rollout.plan.members == "fixed" and "finished" or nil
+end
+
 local function pause(reason)
   return function(rollout)
     rollout.before, rollout.reason = rollout.state, reason
@@ -103,8 +112,8 @@ local ROWS = {
     change = same },
   scheduled = { due = due, pause = by_person, cancel = cancel, withdrawn = withdrawn, overtaken = overtaken,
     restored = restored, change = same },
-  running = { wave_done = wave_done, limit = limit, pause = by_person, cancel = cancel, withdrawn = withdrawn,
-    overtaken = overtaken, restored = restored, change = same },
+  running = { wave_done = wave_done, empty = empty, limit = limit, pause = by_person, cancel = cancel,
+    withdrawn = withdrawn, overtaken = overtaken, restored = restored, change = same },
   soaking = { soaked = soaked, limit = limit, pause = by_person, cancel = cancel, withdrawn = withdrawn,
     overtaken = overtaken, restored = restored, change = same },
   waiting = { advance = open_wave, limit = limit, pause = by_person, cancel = cancel, withdrawn = withdrawn,
@@ -120,7 +129,7 @@ local ACTS = { start = "started", advance = "advanced", pause = "paused", resume
 
 --- Something happened to a rollout.
 -- @tparam table rollout changed in place
--- @tparam string event start, due, wave_done, soaked, advance, limit, pause, restored, resume, change, cancel,
+-- @tparam string event start, due, wave_done, empty, soaked, advance, limit, pause, restored, resume, change, cancel,
 --   withdrawn or overtaken
 -- @tparam integer now ms
 -- @tparam[opt] table facts at (ms; with start: not before then), obstacle (with start and due: why the release must not
@@ -160,17 +169,24 @@ function M.judge(rollout, verdict, now, reason)
   return M.apply(rollout, "limit", now) == "paused"
 end
 
+--- Whether a wave has been open for as long as it would soak, so that an empty one need not be waited for any more.
+function M.has_waited(rollout, now)
+  return now - (rollout.wave_at or 0) >= math.max(rollout.plan.soak * 1000, EMPTY)
+end
+
 --- What is due by the clock and by the verdicts of the last open wave.
 -- @tparam table rollout
 -- @tparam integer now ms
--- @tparam table heard devices of the wave that were heard since it opened: count, verdicts, succeeded
+-- @tparam table heard devices of the wave that were heard since it opened: count, verdicts, succeeded; is_empty (nobody
+--   is in the wave, heard or not)
 -- @treturn string|nil event for apply(); nil: nothing
 function M.due(rollout, now, heard)
   local plan = rollout.plan
   if rollout.state == "scheduled" then return now >= rollout.starts_at and "due" or nil end
   if rollout.state == "soaking" then return now - rollout.soak_at >= plan.soak * 1000 and "soaked" or nil end
-  if rollout.state ~= "running" or heard.succeeded < plan.least then return nil end
-  if rollout.wave == #plan.waves and plan.members ~= "fixed" then return nil end
+  if rollout.state ~= "running" or rollout.wave == #plan.waves and plan.members ~= "fixed" then return nil end
+  if heard.is_empty then return M.has_waited(rollout, now) and "empty" or nil end
+  if heard.succeeded < plan.least then return nil end
   return heard.verdicts * 100 >= plan.done * heard.count and "wave_done" or nil
 end
 

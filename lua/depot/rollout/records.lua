@@ -46,6 +46,11 @@ M.statements = {
   heard_in_wave = [[SELECT count(*) AS count, count(*) FILTER (WHERE state IN ('succeeded', 'failed', 'reverted'))
     AS verdicts, count(*) FILTER (WHERE state = 'succeeded') AS succeeded FROM device
     WHERE rollout = ? AND wave = ? AND heard >= ? AND state NOT IN ('superseded', 'cancelled')]],
+  job_in_wave = "SELECT 1 AS yes FROM tally WHERE rollout = ? AND wave = ? AND n > 0 "
+    .. "AND state NOT IN ('superseded', 'cancelled')",
+  wanting = "SELECT 1 AS yes FROM device WHERE hash = ? AND release IS NOT ? LIMIT 1",
+  undecided = "SELECT 1 AS yes FROM device WHERE due <= ? AND hash = ? LIMIT 1",
+  asking = "SELECT * FROM device WHERE hash = ? AND cloud IN ('luat', 'terminal') AND release IS NOT ?",
   -- An offer is open while its link lives, and until the device has a verdict once it has begun.
   in_flight = [[SELECT (SELECT count(*) FROM device WHERE rollout = ?1 AND state = 'upgrading')
     + (SELECT count(*) FROM device WHERE rollout = ?1 AND state = 'pending' AND ends > ?2) AS n]],
@@ -154,6 +159,35 @@ end
 --- The devices of the last open wave that were heard since it opened: count, verdicts, succeeded.
 function Methods:heard_in_wave(rollout)
   return self.statements.heard_in_wave:first(rollout.id, rollout.wave, rollout.wave_at or 0)
+end
+
+-- Whether a device that gets its job only when it asks is in the last open wave.
+local function asks_in_wave(store, rollout, is_in)
+  local rows, message, code = store.statements.asking:all(rollout.hash, rollout.target)
+  if not rows then return nil, message, code end
+  for _, row in ipairs(rows) do
+    if is_in(row) then return true end
+  end
+  return false
+end
+
+--- Whether nobody is in the last open wave, though devices of the product do not run the release.
+-- @tparam table rollout
+-- @tparam integer now ms
+-- @tparam function is_in function(row) -> whether a device is
+-- @treturn boolean|nil nil, message, code
+function Methods:is_wave_empty(rollout, now, is_in)
+  local statements = self.statements
+  local row, message, code = statements.job_in_wave:first(rollout.id, rollout.wave)
+  if row == false then row, message, code = statements.undecided:first(now, rollout.hash) end
+  if row == nil then return nil, message, code end
+  if row then return false end
+  row, message, code = statements.wanting:first(rollout.hash, rollout.target)
+  if not row then return row, message, code end
+  local asks
+  asks, message, code = asks_in_wave(self, rollout, is_in)
+  if asks == nil then return nil, message, code end
+  return not asks
 end
 
 --- How many offers of a rollout are open: those whose link ends after `ended`, and devices that have begun.
