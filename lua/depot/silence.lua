@@ -1,8 +1,9 @@
 --- Gives up upgrades of devices that have been silent for a day.
 --
 -- Silence counts only while the depot could hear. After a jump of the clock, or
--- when broker or depot were away, the day begins anew for all devices. An
--- absence of less than an hour does not matter.
+-- when the depot was away, the day begins anew for all devices; when the broker
+-- was away, for those that it carries. An absence of less than an hour does not
+-- matter.
 --
 -- @module depot.silence
 
@@ -24,8 +25,9 @@ local AT_ONCE = 500 -- devices
 -- @tparam[opt] integer base of the clock, as from depot.mqtt.clock(): changes only when the clock jumps
 function M.new(store, now, base)
   local last = store:last_heard()
-  return setmetatable({ store = store, base = base, next_sweep = now + SWEEP, away_at = now,
-    since = last and now - last <= GAP and now - SILENT or now }, Silence)
+  local since = last and now - last <= GAP and now - SILENT or now
+  return setmetatable({ store = store, base = base, next_sweep = now + SWEEP, away_at = now, since = since,
+    since_http = since }, Silence)
 end
 
 --- The broker was reached, or lost.
@@ -40,12 +42,13 @@ end
 -- @tparam function give_up function(row) -> true; nil, message, code
 -- @treturn true|nil nil, message, code: the store failed
 function Silence:sweep(now, base, give_up)
-  if base and base - self.base > JUMP then self.since = now end
+  if base and base - self.base > JUMP then self.since, self.since_http = now, now end
   self.base = base
   if now < self.next_sweep then return true end
   self.next_sweep = now + SWEEP
-  if self.away_at or now - self.since < SILENT then return true end
-  local rows, message, code = self.store:stale(now - SILENT, AT_ONCE)
+  if now - self.since_http < SILENT then return true end
+  local only_http = self.away_at ~= nil or now - self.since < SILENT
+  local rows, message, code = self.store:stale(now - SILENT, AT_ONCE, only_http)
   if not rows then return nil, message, code end
   for _, row in ipairs(rows) do
     local ok

@@ -121,8 +121,9 @@ function Store:next_due()
 end
 
 --- Rows of devices that are upgrading and have been silent since `before` (ms).
-function Store:stale(before, limit)
-  return self.statements.stale:all(before, before, limit)
+-- @tparam boolean only_http of those that speak HTTP, without the broker
+function Store:stale(before, limit, only_http)
+  return self.statements[only_http and "stale_http" or "stale"]:all(before, before, limit)
 end
 
 --- Correct times that lie in the future, as after the clock was set back.

@@ -961,11 +961,12 @@ end)
 
 describe("depot.silence", function()
   local HOUR = 3600 * 1000
-  local given_up, asked, last
+  local given_up, http, asked, last
 
-  local fake = { last_heard = function() return last end, stale = function(_, before)
+  -- The store has a device of a broker that was silent, and one that speaks HTTP.
+  local fake = { last_heard = function() return last end, stale = function(_, before, _, only_http)
     asked = before
-    return { { device = "d" } }
+    return { { device = "http" }, not only_http and { device = "d" } or nil }
   end }
 
   local function new(now)
@@ -975,9 +976,13 @@ describe("depot.silence", function()
     return s
   end
 
+  -- How many are given up, of all clouds, or only of HTTP.
   local function sweep(s, now, base)
-    given_up = 0
-    assert(s:sweep(now, base or 0, function() given_up = given_up + 1 return true end))
+    given_up, http = 0, 0
+    assert(s:sweep(now, base or 0, function(row)
+      if row.device == "http" then http = http + 1 else given_up = given_up + 1 end
+      return true
+    end))
     return given_up
   end
 
@@ -1013,6 +1018,20 @@ describe("depot.silence", function()
     s:connected(true, 126 * HOUR + 1)
     assert.equal(0, sweep(s, 150 * HOUR))
     assert.equal(1, sweep(s, 150 * HOUR + 60001))
+  end)
+
+  it("counts for devices that speak HTTP while the broker is away, and when it was", function()
+    last = nil
+    local s = new(100 * HOUR)
+    s:connected(false, 101 * HOUR)
+    sweep(s, 123 * HOUR)
+    assert.equal(0, http)
+    assert.same({ 0, 1 }, { sweep(s, 124 * HOUR), http })
+    s:connected(true, 125 * HOUR)
+    assert.same({ 0, 1 }, { sweep(s, 126 * HOUR), http })
+    assert.same({ 1, 1 }, { sweep(s, 149 * HOUR), http })
+    sweep(s, 160 * HOUR, 36 * HOUR) -- the clock jumps
+    assert.equal(0, http)
   end)
 
   it("continues over a short stop of the depot, and begins anew after a long one", function()
