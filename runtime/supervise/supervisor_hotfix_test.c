@@ -214,7 +214,6 @@ void up_supervisor_fix_before_start(struct up_supervisor *s)
     int fresh;
 
     s->overlays[0] = '\0';
-    s->fix.lived_at = 0;
     if (!s->device)
         return;
     up_supervisor_fix_settle(s);

@@ -5,6 +5,8 @@
  */
 #include "supervisor_play.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,10 +53,17 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void run(const struct play_step *steps)
+/* Quiet: what it says is wrong. */
+static void run_badly(const struct play_step *steps)
 {
     if (play(&config, UP_QUIET, steps, &err) < 0)
         fail_msg("%s", err.message);
+}
+
+static void run(const struct play_step *steps)
+{
+    run_badly(steps);
+    assert_string_equal(play_said(), "");
 }
 
 /* The last entry of the ledger is in this state, for this reason. */
@@ -236,8 +245,9 @@ static void test_spoiled(void **state)
     must_be(UP_HOTFIX_FRESH, "");
     sim_settle(play_sim);
     sim_put_text(play_sim, path, "return \"7\"\n");
-    run(next);
+    run_badly(next);
     must_be(UP_HOTFIX_DROPPED, "not what was signed");
+    assert_non_null(strstr(play_said(), "hotfixes: hotfix clock 1: its files are not what was signed"));
 }
 
 /* It is not the fault of a hotfix what failed before the script had it. */
@@ -549,6 +559,131 @@ static void test_late(void **state)
     must_be(UP_HOTFIX_FRESH, "");
 }
 
+/* It is the life of one start that makes it old: not the time after its end, nor that in which all were stopped. */
+static void test_not_lived(void **state)
+{
+    const struct play_step ends[] = {BEGIN(apply),   END(TESTER, 0), WAIT(58600),
+                                     END(SCRIPT, 1), WAIT(900),      OVER};
+    const struct play_step late[] = {
+        BEGIN(apply), END(TESTER, 0),
+        WAIT(11000),  {.what = PLAY_SAY, .who = AGENT, .line = "beat", .number = 100000},
+        WAIT(35000),  OVER};
+    const struct play_step lives[] = {
+        BEGIN(apply), END(TESTER, 0),
+        WAIT(11000),  {.what = PLAY_SAY, .who = AGENT, .line = "beat", .number = 100000},
+        WAIT(50000),  OVER};
+    (void)state;
+
+    run(ends);
+    must_be(UP_HOTFIX_FRESH, "");
+    tear_down(NULL);
+    set_up(NULL);
+    config.heartbeat = 10; /* so the loop is never meant to wait for longer */
+    run(late);
+    must_be(UP_HOTFIX_FRESH, "");
+    tear_down(NULL);
+    set_up(NULL);
+    config.heartbeat = 10;
+    run(lives);
+    must_be(UP_HOTFIX_APPLIED, "");
+}
+
+static void break_ledger(void)
+{
+    sim_reset_counters(play_sim);
+    sim_fail(play_sim, SIM_CHANGES, 1, EROFS, true);
+    sim_fail_below(play_sim, STATE "/hotfix");
+}
+
+static void mend(void)
+{
+    sim_fail(play_sim, SIM_OPS, 0, 0, false);
+}
+
+static unsigned starts_of_last(void)
+{
+    look_at_ledger();
+    return counted.count > 0 ? counted.entry[counted.count - 1].starts : UINT_MAX;
+}
+
+/* A ledger that takes no write is said, and runs on. What was not counted is not taken back, and makes nothing old. */
+static void test_not_counted(void **state)
+{
+    const struct play_step first[] = {BEGIN(apply),   END(TESTER, 0), WAIT(11000),
+                                      END(SCRIPT, 1), WAIT(3000),     OVER};
+    const struct play_step uncounted[] = {{.what = PLAY_CALL, .call = break_ledger},
+                                          END(SCRIPT, 1),
+                                          WAIT(5000),
+                                          {.what = PLAY_CALL, .call = mend},
+                                          {.what = PLAY_SAY, .who = AGENT, .line = "beat", .number = 100000},
+                                          WAIT(1000),
+                                          OVER};
+    const struct play_step not_taken_back[] = {WAIT(3000), {.what = PLAY_CALL, .call = break_ledger}, OVER};
+    const struct play_step not_old[] = {
+        WAIT(3000), {.what = PLAY_CALL, .call = break_ledger}, WAIT(70000), OVER};
+    unsigned before;
+    (void)state;
+
+    run(first);
+    before = starts_of_last();
+    assert_int_equal(before, 1);
+    run_badly(uncounted);
+    assert_int_equal(play_count(play_said(), "hotfixes: "), 1);
+    must_be(UP_HOTFIX_FRESH, "");
+    assert_int_equal(starts_of_last(), before + 1); /* the one that ended by itself */
+    run_badly(not_old);
+    assert_int_equal(play_count(play_said(), "hotfixes: "), 1);
+    must_be(UP_HOTFIX_FRESH, "");
+    tear_down(NULL);
+    set_up(NULL);
+    run(first);
+    run_badly(not_taken_back);
+    assert_int_equal(play_count(play_said(), "hotfixes: "), 1);
+    assert_int_equal(starts_of_last(), before + 1);
+}
+
+static unsigned opened;
+static bool compared;
+
+static void count_opens(void)
+{
+    sim_reset_counters(play_sim);
+    opened = sim_calls(play_sim, SIM_OPEN);
+}
+
+static void must_have_opened_nothing(void)
+{
+    assert_int_equal(sim_calls(play_sim, SIM_OPEN), opened);
+    compared = true;
+}
+
+/* Each is compared with what was signed once, one soon after the other. */
+static void test_read_once(void **state)
+{
+    const struct play_step calm[] = {WAIT(20000),
+                                     {.what = PLAY_CALL, .call = count_opens},
+                                     WAIT(30000),
+                                     {.what = PLAY_CALL, .call = must_have_opened_nothing},
+                                     OVER};
+    const struct play_step first[] = {BEGIN(apply), END(TESTER, 0), WAIT(11000), OVER};
+    const struct play_step next[] = {WAIT(9000), OVER};
+    char path[128], id[UP_HOTFIX_ID_SIZE];
+    (void)state;
+
+    add("000000000000000a", "other", "1", "other", UP_HOTFIX_APPLIED);
+    add("000000000000000b", "third", "1", "third", UP_HOTFIX_APPLIED);
+    sim_settle(play_sim);
+    run(first);
+    run(calm);
+    assert_true(compared);
+    assert_int_equal(sscanf(apply, "hotfix apply %16s", id), 1);
+    snprintf(path, sizeof path, STATE "/hotfix/%s/tree/lua/clock.lua", id);
+    sim_settle(play_sim);
+    sim_put_text(play_sim, path, "return \"7\"\n");
+    run_badly(next); /* see supervisor_play.h: it must not wait for a beat */
+    must_be(UP_HOTFIX_DROPPED, "not what was signed");
+}
+
 static void test_one_at_a_time(void **state)
 {
     char id[UP_HOTFIX_ID_SIZE];
@@ -731,6 +866,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_half_a_ledger, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_late, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_at_a_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_not_lived, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_not_counted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_read_once, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
