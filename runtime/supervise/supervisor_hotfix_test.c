@@ -267,7 +267,6 @@ void up_supervisor_fix_forgive(struct up_supervisor *s, uint64_t late, uint64_t 
     if (s->fix.turn != UP_FIX_NONE) {
         s->fix.until += late;
         s->fix.alive_at += late;
-        s->fix.look_at += late;
         s->fix.led_at += late;
     }
     if (s->fix.lived_at > 0)

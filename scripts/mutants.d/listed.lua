@@ -65,6 +65,8 @@ list("codec:lzma_options", "while (options->dict_size < len && options->dict_siz
 list("codec:lzma_options", "while (options->dict_size < len && options->dict_size < UP_BLOCK_MAX)",
   "while (options->dict_size < len || options->dict_size < UP_BLOCK_MAX)",
   "a larger dictionary decodes the same, with more memory")
+list("supervisor_hotfix_test:look_after_tester", "return false;", "return true;",
+  "where it matters that a test has ended, one was started")
 list("supervisor_script:swept", "return true;", "return false;", "it is so at the next look")
 list("processes_system:s_wait",
   "if (count > WATCHES) { /* nobody has so many; all are looked at when this returns */",

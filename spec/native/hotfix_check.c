@@ -107,6 +107,10 @@ static unsigned starts(void)
     {                                                     \
         .what = PLAY_END, .who = (whom), .number = (code) \
     }
+#define MUTE(whom)                       \
+    {                                    \
+        .what = PLAY_MUTE, .who = (whom) \
+    }
 #define OVER              \
     {                     \
         .what = PLAY_OVER \
@@ -123,6 +127,7 @@ static void test_plain(void **state)
     must_do("test started");
     must_do("agent < answer hotfix ok fresh");
     assert_int_equal(starts(), 2);
+    assert_int_equal(play_count(play_done(), "test swept"), 1);
     must_be(UP_HOTFIX_FRESH, "");
     tear_down(NULL);
     set_up(NULL);
@@ -153,10 +158,6 @@ static void test_no_result(void **state)
 /* What is to happen at a time happens then, though nobody wakes the supervisor. */
 static void test_times(void **state)
 {
-#define MUTE(whom)                       \
-    {                                    \
-        .what = PLAY_MUTE, .who = (whom) \
-    }
     const struct play_step none[] = {BEGIN(apply), MUTE(AGENT),  MUTE(SCRIPT),
                                      MUTE(TESTER), WAIT(200000), OVER};
     const struct play_step good[] = {BEGIN(apply),   MUTE(AGENT),  MUTE(SCRIPT), MUTE(TESTER),
@@ -385,6 +386,7 @@ static void test_stopped_then_spent(void **state)
 
     run(stopped);
     must_be(UP_HOTFIX_UNDONE, "stopped during its test");
+    assert_in_range(play_when("test ended", 1), 1, 7000); /* it is not waited for */
     run(spent);
     must_do("agent < answer hotfix ok fresh");
     must_be(UP_HOTFIX_QUARANTINED, "did not live with it");
@@ -556,6 +558,7 @@ static void test_late(void **state)
     config.heartbeat = 10; /* so the loop is never meant to wait for longer */
     run(steps);
     must_do("agent < answer hotfix ok fresh");
+    assert_true(play_when("answer hotfix ok", 1) - play_when("test ended", 1) > 100000);
     must_be(UP_HOTFIX_FRESH, "");
 }
 
@@ -667,6 +670,8 @@ static void test_read_once(void **state)
                                      OVER};
     const struct play_step first[] = {BEGIN(apply), END(TESTER, 0), WAIT(11000), OVER};
     const struct play_step next[] = {WAIT(9000), OVER};
+    const struct play_step broken[] = {{.what = PLAY_CALL, .call = break_ledger}, WAIT(1000), OVER};
+    struct sim *spoiled;
     char path[128], id[UP_HOTFIX_ID_SIZE];
     (void)state;
 
@@ -680,8 +685,107 @@ static void test_read_once(void **state)
     snprintf(path, sizeof path, STATE "/hotfix/%s/tree/lua/clock.lua", id);
     sim_settle(play_sim);
     sim_put_text(play_sim, path, "return \"7\"\n");
+    spoiled = sim_clone(play_sim);
     run_badly(next); /* see supervisor_play.h: it must not wait for a beat */
     must_be(UP_HOTFIX_DROPPED, "not what was signed");
+    assert_int_equal(play_count(play_said(), "hotfixes: "), 1);
+    assert_int_equal(starts(), 2); /* without it */
+    sim_free(play_sim);
+    play_sim = spoiled;
+    run_badly(broken);
+    assert_int_equal(play_count(play_said(), "hotfixes: "),
+                     4); /* that; at once; and twice before the next start */
+}
+
+/* Ended by an order, the script says nothing about it: it may come again. */
+static void test_put_off(void **state)
+{
+    const struct play_step steps[] = {
+        BEGIN(apply), {.what = PLAY_SAY, .who = SCRIPT, .line = "restart please"}, WAIT(3000), OVER};
+    const struct play_step broken[] = {BEGIN(apply), {.what = PLAY_CALL, .call = break_ledger}, OVER};
+    (void)state;
+
+    if (play(&config, UP_NORMAL, steps, &err) < 0)
+        fail_msg("%s", err.message);
+    must_do("agent < answer hotfix busy hotfix clock 1: the script was ended as ordered during its test");
+    assert_int_equal(play_count(play_said(), "the script was ended as ordered during its test"), 1);
+    assert_int_equal(play_count(play_done(), "test ended"), 1);
+    assert_int_equal(starts(), 3);
+    must_be(UP_HOTFIX_UNDONE, "");
+    tear_down(NULL);
+    set_up(NULL);
+    run_badly(broken);
+    assert_int_equal(play_count(play_said(), "hotfixes: "), 1);
+}
+
+/* A test that cannot be killed is left, and what it started is looked for as long as that may help. */
+static void test_stuck(void **state)
+{
+    const struct play_step stuck[] = {BEGIN(apply), {.what = PLAY_STUCK, .who = TESTER}, WAIT(120000), OVER};
+    const struct play_step leaves[] = {BEGIN(apply),   MUTE(AGENT), MUTE(SCRIPT), MUTE(TESTER),
+                                       END(TESTER, 0), WAIT(20000), OVER};
+    unsigned looks;
+    (void)state;
+
+    run(stuck);
+    must_be(UP_HOTFIX_QUARANTINED, "no result within 45 s");
+    must_do("test left");
+    tear_down(NULL);
+    set_up(NULL);
+    play_test_orphans = UINT_MAX;
+    run(leaves);
+    looks = play_count(play_done(), "test swept");
+    assert_int_equal(play_when("test swept", looks) - play_when("test ended", 1), 5000);
+    tear_down(NULL);
+    set_up(NULL);
+    play_test_orphans = 3;
+    run(leaves);
+    assert_int_equal(play_count(play_done(), "test swept"), 4);
+}
+
+/* Once it is on test the device is one without a script, until a program ends. */
+static uint64_t on_test_at, program_ends_at; /* 0: not */
+
+static bool comes(uint64_t time)
+{
+    return time > 0 && sim_storage(play_sim)->ops->monotonic(sim_storage(play_sim)) >= time;
+}
+
+bool __real_up_supervisor_has_script(const struct up_supervisor *s);
+bool __wrap_up_supervisor_has_script(const struct up_supervisor *s);
+bool __wrap_up_supervisor_has_script(const struct up_supervisor *s)
+{
+    return !comes(on_test_at) && __real_up_supervisor_has_script(s);
+}
+
+int __wrap_up_supervisor_alone_look(struct up_supervisor *s, struct up_error *why);
+int __wrap_up_supervisor_alone_look(struct up_supervisor *s, struct up_error *why)
+{
+    (void)s;
+    return comes(program_ends_at) ? up_fail(why, UP_DEFERRED, "meterd ended") : 0;
+}
+
+/* Its programs are looked at every second, and once more before it passes. */
+static void test_without_script(void **state)
+{
+    static const uint64_t ends[] = {4500, 13990, 15100}; /* on test, just before it passes, later */
+    const struct play_step steps[] = {BEGIN(apply), END(TESTER, 0), WAIT(20000), OVER};
+    (void)state;
+
+    on_test_at = 3500;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        program_ends_at = ends[i];
+        run(steps);
+        if (i < 2) {
+            must_be(UP_HOTFIX_QUARANTINED, "meterd ended");
+            assert_in_range(play_when("answer hotfix rolledback", 1) - (long)ends[i], 0, 1000);
+        } else {
+            must_be(UP_HOTFIX_FRESH, "");
+        }
+        tear_down(NULL);
+        set_up(NULL);
+    }
+    on_test_at = program_ends_at = 0;
 }
 
 static void test_one_at_a_time(void **state)
@@ -866,6 +970,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_half_a_ledger, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_late, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_at_a_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_put_off, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_stuck, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_without_script, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_lived, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_read_once, set_up, tear_down),

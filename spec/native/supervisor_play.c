@@ -70,7 +70,7 @@ static struct {
 } stage;
 
 struct play_refusal play_refuses;
-unsigned play_orphans, play_left;
+unsigned play_orphans, play_test_orphans, play_left;
 struct sim *play_sim;
 
 const char *play_said(void)
@@ -276,7 +276,8 @@ static unsigned p_kill_orphans(struct up_processes *system, enum up_orphans_of o
     (void)system, (void)script;
     if (of == UP_ORPHANS_OF_TEST) {
         fprintf(stage.log, "test swept\n");
-        return 0;
+        return play_test_orphans == UINT_MAX || play_test_orphans == 0 ? play_test_orphans
+                                                                       : play_test_orphans--;
     }
     if (stage.process[SCRIPT].pid != 0 && !stage.process[SCRIPT].ended)
         broken("what the script started is killed while it runs");
@@ -641,7 +642,7 @@ int play(const struct up_config *config, enum up_verbosity verbosity, const stru
          struct up_error *err)
 {
     struct play_refusal refuses = play_refuses;
-    unsigned orphans = play_orphans, left = play_left;
+    unsigned orphans = play_orphans, test_orphans = play_test_orphans, left = play_left;
     struct sim *sim = play_sim;
     struct diary rehearsal;
     int rc;
@@ -654,10 +655,11 @@ int play(const struct up_config *config, enum up_verbosity verbosity, const stru
     play_sim = sim;
     play_refuses = refuses;
     play_orphans = orphans;
+    play_test_orphans = test_orphans;
     play_left = left;
     rc = perform(config, verbosity, steps, false, err);
     play_refuses = (struct play_refusal){0};
-    play_orphans = 0;
+    play_orphans = play_test_orphans = 0;
     must_keep_up(&rehearsal);
     free(rehearsal.turn);
     return rc;

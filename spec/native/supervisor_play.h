@@ -54,6 +54,8 @@ extern struct play_refusal play_refuses;
 /* In how many looks processes are found that the script left, each time less
  * one; UINT_MAX: for ever. play() takes it back. */
 extern unsigned play_orphans;
+/* The same of the test of a hotfix. */
+extern unsigned play_test_orphans;
 
 /* How many processes an earlier supervisor left that was killed. play() takes it back. */
 extern unsigned play_left;
