@@ -35,7 +35,6 @@ static bool is_tested(const struct up_supervisor *s)
 static void start_anew(struct up_supervisor *s, enum up_fix_turn turn, const char *why)
 {
     s->fix.turn = turn;
-    s->fix.led = false;
     if (up_supervisor_has_script(s))
         up_supervisor_intend(s, UP_INTENT_FIX, why);
 }
@@ -80,7 +79,7 @@ static void pass(struct up_supervisor *s)
     up_supervisor_say(s, "%s: passed its test", s->fix.name);
     up_child_tell(s->agent, "answer hotfix ok %s",
                   up_hotfix_ledger_state_name(s->fix.lua ? UP_HOTFIX_FRESH : UP_HOTFIX_APPLIED));
-    if (s->fix.led && s->fix.lua)
+    if (s->fix.led)
         s->fix.lived_at = s->fix.led_at + UP_HOTFIX_LIVED_MS;
 }
 
@@ -113,7 +112,6 @@ static void try_it(struct up_supervisor *s)
 
     s->fix.start = up_child_starts(s->script);
     s->fix.turn = UP_FIX_TEST;
-    s->fix.look_at = up_supervisor_now(s);
     up_supervisor_alone_forget(s);
     started = start_tester(s, &err);
     if (started < 0)

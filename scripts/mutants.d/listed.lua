@@ -77,7 +77,13 @@ list("transfer_unfinished:up_transfer_resume",
   "if (len > DIGEST && len - DIGEST <= block->stored && memcmp(text, block->stored_digest, DIGEST) == 0) {",
   "if (len > (DIGEST + 1) && len - DIGEST <= block->stored && memcmp(text, block->stored_digest, DIGEST) == 0) {",
   "one byte is fetched once more")
-list("orphans:score_of", "return false;", "return true;", "of a process that ends at this very moment")
+for _, where in ipairs { "score_of", "is_child" } do
+  list("orphans:" .. where, "return false;", "return true;", "of a process that ends at this very moment")
+end
+for _, wrong in ipairs { "false", "(fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0 && false)" } do
+  list("relay:add", "if (fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0) {", ("if (%s) {"):format(wrong),
+    "of a pipe that was just made")
+end
 list("device_kept:up_device_keep_reuse", "begin_with(d);", ";", "a transfer has asked for what was kept before")
 for _, where in ipairs { "system_cache:up_system_cache_pread", "system_files:up_system_file_pread" } do
   list(where, "while (done < len) {", "while (done <= len) {", "of nothing nothing is read, and that ends it")
@@ -270,8 +276,10 @@ list("archive_reader:check_size", "if (a->bytes > RATIO_FROM && a->bytes / a->li
 list("files_clean:each", "c->strays->first[0] = '\\0';", ";", "a path that is too long is shown cut, not left out")
 list("package_spool:check_index", "if (n > 0)", "if (n >= 0)", "nothing is fed")
 list("files_copy:copy_dir", "if (c.depth > DEPTH)", "if (c.depth > (DEPTH + 1))", "how deep is too deep is a choice")
-list("transfer:make_ready", "p->ready = p->ready || rc == 0;", "p->ready = p->ready && rc == 0;",
-  "what is prepared is prepared again, which does nothing")
+for _, wrong in ipairs { "p->ready = p->ready && rc == 0;", ";" } do
+  list("transfer:make_ready", "p->ready = p->ready || rc == 0;", wrong,
+    "what is prepared is prepared again, which does nothing")
+end
 list("slot_plain:plain_sync", "st.size > s->size && s->storage->ops->truncate(s->storage, s->file, s->size) < 0)",
   "st.size >= s->size && s->storage->ops->truncate(s->storage, s->file, s->size) < 0)", "of the right size it stays")
 list("files_weak:copy", "if (up_files_tree_remove(to, to_name, err) < 0)",

@@ -5,6 +5,7 @@
 #include "channel.h"
 #include "listener.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>
@@ -16,6 +17,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -359,6 +361,44 @@ static void a_listener_removes_only_its_own_file(void **state)
     assert_int_equal(rmdir(dir), 0);
 }
 
+static int failure_of_unlink;
+
+int __real_unlink(const char *path);
+int __wrap_unlink(const char *path);
+int __wrap_unlink(const char *path)
+{
+    if (failure_of_unlink == 0)
+        return __real_unlink(path);
+    errno = failure_of_unlink;
+    return -1;
+}
+
+/* A socket without a listener, as after a kill, makes way; if it cannot, that is said. */
+static void what_a_killed_listener_left_makes_way(void **state)
+{
+    char dir[] = "/tmp/moult-check-XXXXXX", path[64];
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct up_listener *l = NULL;
+    struct up_error err;
+    int fd;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/s", dir);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    close(fd);
+    failure_of_unlink = EROFS;
+    assert_int_equal(up_listener_open(&l, path, NULL, &err), UP_WRITE);
+    assert_non_null(strstr(err.message, path));
+    assert_non_null(strstr(err.message, "Read-only file system"));
+    failure_of_unlink = 0;
+    assert_int_equal(up_listener_open(&l, path, NULL, &err), 0);
+    up_listener_close(l);
+    assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -374,6 +414,7 @@ int main(void)
         cmocka_unit_test(addresses_that_cannot_be_are_refused),
         cmocka_unit_test(a_long_path_is_as_good_as_another),
         cmocka_unit_test(a_listener_removes_only_its_own_file),
+        cmocka_unit_test(what_a_killed_listener_left_makes_way),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

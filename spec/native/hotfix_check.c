@@ -126,6 +126,8 @@ static void test_plain(void **state)
     run(steps);
     must_do("test started");
     must_do("agent < answer hotfix ok fresh");
+    assert_non_null(strstr(play_words(TESTER), "/tree/lua " STATE " "));
+    assert_non_null(strstr(play_words(SCRIPT), "/tree/lua " STATE " "));
     assert_int_equal(starts(), 2);
     assert_int_equal(play_count(play_done(), "test swept"), 1);
     must_be(UP_HOTFIX_FRESH, "");
@@ -133,6 +135,26 @@ static void test_plain(void **state)
     set_up(NULL);
     run(later);
     must_be(UP_HOTFIX_APPLIED, "");
+}
+
+/* Whoever reads the log learns how far it is. */
+static void test_said(void **state)
+{
+    static const char *const lines[] = {"hotfix clock 1: in force, and on test",
+                                        "hotfix clock 1: passed its test", "hotfix clock: undone as ordered"};
+    const struct play_step good[] = {
+        BEGIN(apply), END(TESTER, 0), WAIT(11000), SAY("hotfix undo one plain clock"), WAIT(1000), OVER};
+    const struct play_step bad[] = {BEGIN(apply), END(TESTER, 1), WAIT(3000), OVER};
+    (void)state;
+
+    assert_int_equal(play(&config, UP_NORMAL, good, &err), 0);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        assert_int_equal(play_count(play_said(), lines[i]), 1);
+    assert_null(strstr(play_words(SCRIPT), "/tree/lua"));
+    tear_down(NULL);
+    set_up(NULL);
+    assert_int_equal(play(&config, UP_NORMAL, bad, &err), 0);
+    assert_int_equal(play_count(play_said(), "hotfix clock 1: test.lua exited with code 1; it is undone"), 1);
 }
 
 static void test_fails(void **state)
@@ -181,9 +203,16 @@ static void test_script_ends(void **state)
                                       END(SCRIPT, 3), WAIT(5000),     OVER};
     (void)state;
 
+    const struct play_step early[] = {BEGIN(apply), END(SCRIPT, 3), WAIT(5000), OVER};
+
     run(steps);
     must_do("agent < answer hotfix rolledback");
     must_be(UP_HOTFIX_QUARANTINED, "the script exited with code 3");
+    tear_down(NULL);
+    set_up(NULL);
+    run(early);
+    must_be(UP_HOTFIX_QUARANTINED, "the script exited with code 3");
+    assert_int_equal(play_when("test ended", 1), play_when("answer hotfix rolledback", 1));
 }
 
 /* The handler takes it and leaves it: the script is never started anew. */
@@ -788,6 +817,101 @@ static void test_without_script(void **state)
     on_test_at = program_ends_at = 0;
 }
 
+/* What cannot be: a test that does not start, a ledger that takes no result. None of it passes. */
+static void test_troubles(void **state)
+{
+    const struct play_step calm[] = {BEGIN(apply), WAIT(3000), OVER};
+    const struct play_step failed[] = {
+        BEGIN(apply), {.what = PLAY_CALL, .call = break_ledger}, END(TESTER, 1), WAIT(3000), OVER};
+    const struct play_step passed[] = {BEGIN(apply), END(TESTER, 0),
+                                       WAIT(9000),   {.what = PLAY_CALL, .call = break_ledger},
+                                       WAIT(3000),   OVER};
+    (void)state;
+
+    play_refuses.tester = true;
+    run(calm);
+    must_be(UP_HOTFIX_QUARANTINED, "test: cannot start: Resource temporarily unavailable");
+    tear_down(NULL);
+    set_up(NULL);
+    run_badly(failed);
+    must_do("answer hotfix rolledback");
+    assert_int_equal(play_count(play_said(), "hotfix clock 1: " STATE "/hotfix/"), 1);
+    tear_down(NULL);
+    set_up(NULL);
+    run_badly(passed);
+    must_do("answer hotfix rolledback");
+    assert_int_equal(play_count(play_done(), "answer hotfix ok"), 0);
+}
+
+/* The order to test one that has none is answered at once. */
+static void test_again_without_test(void **state)
+{
+    const struct play_step steps[] = {WAIT(3000), SAY("hotfix again 000000000000000a"), WAIT(1000), OVER};
+    (void)state;
+
+    add("000000000000000a", "other", "1", "other", UP_HOTFIX_APPLIED);
+    run(steps);
+    must_do("agent < answer hotfix ok passed");
+    assert_int_equal(play_count(play_done(), "test started"), 0);
+}
+
+static void bring_second(void)
+{
+    char id[UP_HOTFIX_ID_SIZE];
+
+    hotfixes_bring(play_sim, "/packages/fix2.upd", id);
+}
+
+/* One after the other: the script that has the first is another one than that of the second, and so are the starts. */
+static void test_two(void **state)
+{
+    char second[64], id[UP_HOTFIX_ID_SIZE];
+    const struct play_step plain[] = {
+        BEGIN(apply), END(TESTER, 0), WAIT(11000),    {.what = PLAY_CALL, .call = bring_second},
+        SAY(second),  WAIT(1000),     END(TESTER, 0), WAIT(11000),
+        OVER};
+    const struct play_step live[] = {BEGIN(apply),
+                                     END(TESTER, 0),
+                                     WAIT(11000),
+                                     {.what = PLAY_CALL, .call = bring_second},
+                                     SAY(second),
+                                     WAIT(1000),
+                                     SAY("hotfix handled yes"),
+                                     WAIT(1000),
+                                     END(TESTER, 0),
+                                     WAIT(11000),
+                                     OVER};
+    const struct play_step undone[] = {BEGIN(apply),
+                                       END(TESTER, 0),
+                                       WAIT(11000),
+                                       END(SCRIPT, 1),
+                                       WAIT(3000),
+                                       SAY("hotfix undo one live clock"),
+                                       SAY("hotfix handled no"),
+                                       WAIT(3000),
+                                       OVER};
+    struct sim *with = sim_clone(play_sim);
+    (void)state;
+
+    hotfixes_bring(with, "/packages/fix2.upd", id);
+    sim_free(with);
+    snprintf(second, sizeof second, "hotfix apply %s plain", id);
+    run(plain);
+    assert_int_equal(play_count(play_done(), "answer hotfix ok fresh"), 2);
+    assert_int_equal(starts(), 3);
+    tear_down(NULL);
+    set_up(NULL);
+    snprintf(second, sizeof second, "hotfix apply %s live", id);
+    run(live);
+    assert_int_equal(play_count(play_done(), "answer hotfix ok fresh"), 2);
+    assert_int_equal(starts(), 2);
+    assert_int_equal(starts_of_last(), 0);
+    tear_down(NULL);
+    set_up(NULL);
+    run(undone);
+    assert_int_equal(starts(), 4); /* the one that has it does not leave it, and is started without it */
+}
+
 static void test_one_at_a_time(void **state)
 {
     char id[UP_HOTFIX_ID_SIZE];
@@ -950,6 +1074,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_states, set_up, tear_down),
         cmocka_unit_test(test_full),
         cmocka_unit_test_setup_teardown(test_plain, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_said, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_result, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_times, set_up, tear_down),
@@ -971,6 +1096,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_late, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_put_off, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_troubles, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_again_without_test, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_two, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stuck, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_script, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_lived, set_up, tear_down),

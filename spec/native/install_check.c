@@ -387,8 +387,37 @@ static void an_unfinished_block_of_a_slow_link_is_kept_as_it_grows(void **state)
     assert_int_equal(transfer_from(&s, &link.base, &(uint64_t){0}), 0);
     assert_int_equal(link.given, up_package_layout(s.package)->size -
                                      up_package_layout(s.package)->head_size - (700 + 3 * 10 - 512));
+    assert_false(sim_exists(s.sim, path)); /* of no more use */
     assert_int_equal(finish(&s), 0);
     stand_free(&s);
+}
+
+static void it_is_kept_once_in_five_seconds(void **state)
+{
+    static const uint64_t waits[] = {4999, 5000};
+    struct up_transfer *transfer;
+    struct dying link;
+    struct stand s;
+    char path[256];
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        stand_up(&s);
+        put_package(&s, (struct up_fixture){0});
+        begin(&s);
+        assert_int_equal(up_device_spool(s.device, path, sizeof path, &s.err), 0);
+        strcat(path, "/unfinished");
+        link = dying(&s, 0);
+        assert_int_equal(up_transfer_open(&transfer, s.device, s.package, &link.base, &s.err), 0);
+        link.left = 700; /* the header comes first */
+        assert_int_equal(up_transfer_step(transfer, &s.err), UP_NETWORK);
+        sim_advance(s.sim, waits[i]);
+        link.left = 10;
+        assert_int_equal(up_transfer_step(transfer, &s.err), UP_NETWORK);
+        assert_int_equal(sim_exists(s.sim, path), waits[i] >= 5000);
+        up_transfer_close(transfer);
+        stand_free(&s);
+    }
 }
 
 /* Its last byte, or what says of which block it is; then nothing of it is taken. */
@@ -567,6 +596,7 @@ int main(void)
         cmocka_unit_test(progress_tells_what_came_and_of_which_part),
         cmocka_unit_test(an_unfinished_block_is_kept_once_a_link_brings_nothing),
         cmocka_unit_test(an_unfinished_block_of_a_slow_link_is_kept_as_it_grows),
+        cmocka_unit_test(it_is_kept_once_in_five_seconds),
         cmocka_unit_test(an_unfinished_block_that_changed_is_fetched_again),
         cmocka_unit_test(gates_are_asked_again_before_anything_is_armed),
         cmocka_unit_test(a_spool_that_the_medium_spoiled_is_not_extracted),

@@ -188,6 +188,22 @@ static void the_count_begins_anew_when_something_gets_in(void **state)
     stand_free(&s);
 }
 
+static void what_is_armed_is_kept_out_no_more(void **state)
+{
+    struct stand s;
+    enum up_start_action action;
+
+    (void)state;
+    begin(&s, &by_script, NOW);
+    assert_int_equal(keep_out(&s), 1);
+    take(&s, SCRIPT, false);
+    pass(&s, DAY);
+    assert_false(up_device_kept_out_due(s.device));
+    assert_int_equal(up_device_rollback(s.device, false, "by hand", &action, &s.err), 0);
+    assert_int_equal(keep_out(&s), 2);
+    stand_free(&s);
+}
+
 static void a_count_that_cannot_be_written_is_not_taken_for_written(void **state)
 {
     struct stand s;
@@ -210,6 +226,7 @@ int main(void)
         cmocka_unit_test(without_a_clock_starts_and_hours_count),
         cmocka_unit_test(a_clock_that_is_set_after_each_start_counts_days),
         cmocka_unit_test(the_count_begins_anew_when_something_gets_in),
+        cmocka_unit_test(what_is_armed_is_kept_out_no_more),
         cmocka_unit_test(a_count_that_cannot_be_written_is_not_taken_for_written),
     };
 

@@ -168,6 +168,21 @@ static void test_a_text_has_its_limit(void **state)
     sim_free(sim);
 }
 
+static void test_a_text_may_be_empty(void **state)
+{
+    struct sim *sim = start(true);
+    char *text;
+    int code;
+
+    (void)state;
+    assert_int_equal(keep(sim, ""), 0);
+    text = kept(sim, &code);
+    assert_int_equal(code, 0);
+    assert_string_equal(text, "");
+    free(text);
+    sim_free(sim);
+}
+
 /* Whether the program at this path still runs, or was not waited for. */
 static bool lives(const char *path)
 {
@@ -270,6 +285,7 @@ int main(void)
         cmocka_unit_test(test_another),
         cmocka_unit_test(test_nothing_open),
         cmocka_unit_test(test_a_text_has_its_limit),
+        cmocka_unit_test(test_a_text_may_be_empty),
         cmocka_unit_test_setup_teardown(test_one_that_nobody_waits_for_ends, scratch_set_up,
                                         scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_how_it_ended_is_told, scratch_set_up, scratch_tear_down),

@@ -717,6 +717,10 @@ static void an_agent_that_cannot_be_killed_is_waited_for(void **state)
     static const struct play_step hangs[] = {STUCK(AGENT), WAITS(200000), FREE(AGENT), WAITS(5000), OVER};
     static const struct play_step leaves[] = {CALLS(install_core), STUCK(AGENT), SAYS(AGENT, "restart"),
                                               WAITS(60000), OVER};
+    static const struct play_step again[] = {CALLS(install_core), SAYS(AGENT, "restart"),
+                                             WAITS(10000),        STUCK(AGENT),
+                                             WAITS(200000),       FREE(AGENT),
+                                             WAITS(5000),         OVER};
 
     (void)state;
     perform(hangs);
@@ -729,6 +733,13 @@ static void an_agent_that_cannot_be_killed_is_waited_for(void **state)
     perform(leaves);
     assert_int_equal(play_count(play_done(), "agent left\n"), 1);
     assert_int_equal(sim_restarts(play_sim), 1);
+    tear_down(state);
+    set_up(state);
+    config.restart = UP_RESTART_COMMAND;
+    config.restart_argv[0] = strdup("/sbin/reboot");
+    perform(again); /* nor one that works on after a restart that did not happen */
+    assert_int_equal(play_count(play_done(), "agent left\n"), 0);
+    assert_int_equal(play_count(play_done(), "agent started"), 3);
 }
 
 static bool unjudged(void)

@@ -50,6 +50,7 @@ static struct {
     const struct play_step *step;
     uint64_t until; /* of the wait that goes on; 0: none does */
     struct process process[PLAYERS];
+    char words[PLAYERS][2000];
     pid_t last_pid;
     unsigned children;
     int open, signal; /* links and caught signals that were not given back */
@@ -86,6 +87,11 @@ const char *play_done(void)
 const char *play_told(void)
 {
     return stage.told;
+}
+
+const char *play_words(enum play_who who)
+{
+    return stage.words[who];
 }
 
 long play_when(const char *text, unsigned nth)
@@ -200,8 +206,8 @@ static pid_t p_start(struct up_processes *system, const char *const argv[], int 
     struct process *p = &stage.process[who];
 
     (void)system;
-    if (play_refuses.starts > 0) {
-        play_refuses.starts--;
+    if (play_refuses.starts > 0 || (play_refuses.tester && who == TESTER)) {
+        play_refuses.starts -= play_refuses.starts > 0;
         errno = EAGAIN;
         return -1;
     }
@@ -209,6 +215,8 @@ static pid_t p_start(struct up_processes *system, const char *const argv[], int 
         broken("two of the %s", p->name);
     *p = (struct process){.name = p->name, .mute = p->mute, .pid = ++stage.last_pid};
     fprintf(stage.log, "%s started\n", p->name);
+    for (size_t at = 0; *argv; argv++)
+        at += (size_t)snprintf(stage.words[who] + at, sizeof stage.words[who] - at, "%s ", *argv);
     *link = (int)who;
     stage.open++;
     return p->pid;

@@ -47,6 +47,7 @@ struct play_refusal {
     bool signals;    /* to catch them */
     unsigned child;  /* the n-th up_child_new() */
     unsigned starts; /* the first n starts of the agent and of the script */
+    bool tester;     /* to start the test of a hotfix */
     bool orphans;    /* to adopt them */
 };
 extern struct play_refusal play_refuses;
@@ -73,6 +74,8 @@ int play(const struct up_config *config, enum up_verbosity verbosity, const stru
 const char *play_said(void);
 const char *play_done(void);
 const char *play_told(void);
+/* The arguments that `who` was started with last, a space after each; "": it was not. */
+const char *play_words(enum play_who who);
 /* When `text` was done for the n-th time, counted from 1, in ms of the clock; -1: it was not. */
 long play_when(const char *text, unsigned nth);
 /* How often `text` is in `where`. */
