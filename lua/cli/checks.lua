@@ -35,6 +35,15 @@ function checks.device(s, report)
   report("ok", "device", ("%s, project %s, hardware %s"):format(c.id, c.project, c.hardware))
 end
 
+-- The copy that `moult run` keeps of a configuration with which the device came up.
+function checks.config(s, report)
+  local path = s.config.path
+  local kept = read_file(path .. ".good")
+  if not kept or kept == read_file(path) then return report("ok", "config", path) end
+  report("warn", "config", path .. " was changed since the device came up with it",
+    "restart `moult run`; if it cannot come up with it, it goes on with " .. path .. ".good, and says why")
+end
+
 function checks.keys(s, report)
   local set, message, code = natives.keys.list(s.config.keys)
   if not set then
@@ -236,14 +245,13 @@ function checks.agent(s, report)
   report("warn", "agent", "not running", "start it with `moult run`; until then nothing is updated automatically")
 end
 
-local ORDER = { "device", "keys", "state", "updates", "medium", "records", "slots", "files", "source", "boot",
+local ORDER = { "config", "device", "keys", "state", "updates", "medium", "records", "slots", "files", "source", "boot",
   "restart", "space", "reserve", "clock", "policy", "clouds", "trust", "script", "bounds", "control", "agent" }
 
 --- Run all checks in order.
 -- @tparam table s cli.session
 -- @tparam function report (level = "ok"|"warn"|"fail", what, text, advice, code word of a failure)
 function M.all(s, report)
-  report("ok", "config", s.config.path)
   for _, name in ipairs(ORDER) do checks[name](s, report) end
 end
 

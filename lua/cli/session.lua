@@ -27,7 +27,13 @@ function M.config(opts)
   if not path or path == "" then path, from = "/etc/moult/config.lua", nil end
   local config, message, code = require("update.config").load(path)
   if config then return config end
-  if not from then message = message .. "; name the configuration with -c CONFIG or MOULT_CONFIG" end
+  local kept = io.open(path .. ".good")
+  if kept then
+    kept:close()
+    message = ("%s; with `-c %s.good` you reach the device as it came up the last time"):format(message, path)
+  elseif not from then
+    message = message .. "; name the configuration with -c CONFIG or MOULT_CONFIG"
+  end
   return nil, message, code
 end
 

@@ -26,6 +26,7 @@
 
 #include "bare_child.h"
 #include "config.h"
+#include "config_kept.h"
 #include "error.h"
 #include "files_helper.h"
 #include "host.h"
@@ -117,6 +118,20 @@ static int mode_agent(int argc, char **argv)
     return run_module("update.agent", argc, argv);
 }
 
+/* The configuration, or, when somebody broke it while the device runs, the one with which it came up. */
+static int load(struct up_config *out, const char *path, struct up_error *err)
+{
+    char kept[UP_PATH_SIZE];
+    struct up_error ignored;
+
+    if (up_host_config(out, path, err) == 0)
+        return 0;
+    return up_config_kept_path(path, kept, sizeof kept, &ignored) == 0 &&
+                   up_host_config(out, kept, &ignored) == 0
+               ? 0
+               : err->code;
+}
+
 /* moult --files TASK[:PLAN] -c CONFIG */
 static int mode_files(int argc, char **argv)
 {
@@ -132,7 +147,7 @@ static int mode_files(int argc, char **argv)
         return up_host_complain("", &err);
     }
     up_config_init(&config);
-    n = up_host_config(&config, argv[2], &err);
+    n = load(&config, argv[2], &err);
     if (n == 0)
         n = up_files_helper(&helper, argv[0], &err);
     up_config_free(&config);
@@ -164,21 +179,68 @@ static int check_rights(const struct up_config *config, struct up_error *err)
     return 0;
 }
 
-static int run_supervisor(const char *path, enum up_verbosity verbosity)
+/* Run the device of a configuration. `why`: what was wrong with the one that its copy `path` stands for; NULL: it is
+ * the owner's, of which a copy is kept. *came_up: there was a device. */
+static int run_with(const char *path, const struct up_error *why, enum up_verbosity verbosity, bool *came_up,
+                    struct up_error *err)
 {
+    struct up_storage *storage = up_storage_system();
     struct up_config config;
-    struct up_error err;
+    struct up_supervisor_options options = {
+        &config, up_host_program(), verbosity, storage, up_processes_system(), up_running_system(), why};
+    struct up_supervisor *s = NULL;
+    struct up_config_text text;
+    struct up_error ignored;
     int n;
 
+    *came_up = false;
     up_config_init(&config);
-    n = up_host_config(&config, path, &err);
+    up_config_kept_read(&text, storage, path);
+    n = up_host_config(&config, path, err);
     if (n == 0)
         warn_of_writers(config.path);
     if (n == 0)
-        n = check_rights(&config, &err);
+        n = check_rights(&config, err);
     if (n == 0)
-        n = up_supervisor_run(&config, up_host_program(), verbosity, &err);
+        n = up_supervisor_open(&s, &options, err);
+    *came_up = n == 0;
+    if (n == 0 && !why && up_config_kept_write(storage, config.path, &text, &ignored) < 0 &&
+        verbosity == UP_VERBOSE)
+        fprintf(stderr, "moult run: no copy of the configuration is kept: %s\n", ignored.message);
+    up_config_kept_free(&text);
+    if (n == 0)
+        n = up_supervisor_run(s, err);
     up_config_free(&config);
+    return n;
+}
+
+/* Whether the device can go on with the copy of a configuration that did not bring it up. */
+static bool has_other(const char *path, char *kept, size_t size)
+{
+    struct up_storage *storage = up_storage_system();
+    struct up_config_text text;
+    struct up_error ignored;
+    bool differs;
+
+    up_config_kept_read(&text, storage, path);
+    differs = up_config_kept_differs(storage, path, &text);
+    up_config_kept_free(&text);
+    return differs && up_config_kept_path(path, kept, size, &ignored) == 0;
+}
+
+static int run_supervisor(const char *path, enum up_verbosity verbosity)
+{
+    char kept[UP_PATH_SIZE];
+    struct up_error err, second;
+    bool came_up;
+    int n = run_with(path, NULL, verbosity, &came_up, &err);
+
+    if (n < 0 && !came_up && n != UP_BUSY && has_other(path, kept, sizeof kept)) {
+        up_host_complain("run", &err);
+        fprintf(stderr, "moult run: goes on with %s, with which the device came up before\n", kept);
+        n = run_with(kept, &err, verbosity, &came_up, &second);
+        err = n < 0 ? second : err;
+    }
     return n < 0 ? up_host_complain("run", &err) : 0;
 }
 

@@ -270,6 +270,8 @@ int up_supervisor_open(struct up_supervisor **out, const struct up_supervisor_op
     s->storage = options->storage;
     s->processes = options->processes;
     s->running = options->running;
+    if (options->instead_of)
+        s->other_config = (struct up_trouble){true, *options->instead_of};
     s->worker = (struct up_files_worker){up_supervisor_files, s};
     up_notify_open(&s->notify);
     if (open_all(s, err) < 0) {
@@ -295,16 +297,10 @@ void up_supervisor_close(struct up_supervisor *s)
     free(s);
 }
 
-int up_supervisor_run(const struct up_config *config, const char *program, enum up_verbosity verbosity,
-                      struct up_error *err)
+int up_supervisor_run(struct up_supervisor *s, struct up_error *err)
 {
-    struct up_supervisor_options options = {
-        config, program, verbosity, up_storage_system(), up_processes_system(), up_running_system()};
-    struct up_supervisor *s;
     int n, timeout;
 
-    if (up_supervisor_open(&s, &options, err) < 0)
-        return err->code;
     for (n = up_supervisor_step(s, &timeout, err); n > 0; n = up_supervisor_step(s, &timeout, err))
         wait_for_something(s, timeout);
     up_supervisor_close(s);

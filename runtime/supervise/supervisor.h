@@ -69,26 +69,27 @@ struct up_supervisor_options {
     enum up_verbosity verbosity;
     struct up_storage *storage;
     struct up_processes *processes;
-    struct up_running_table *running; /* who runs what; not asked without files */
+    struct up_running_table *running;  /* who runs what; not asked without files */
+    const struct up_error *instead_of; /* why it is not the configuration that the owner named; NULL: it is */
 };
 
-/* Run until told to stop (SIGTERM, SIGINT: 0), or until a restart is due and
- * the configuration says exit (UP_RESTART). Whatever is wrong with the state
- * does not stop the device: see up_device_come_up(). Errors: UP_BUSY; UP_USAGE
- * not provisioned; UP_STATELOST and others if there is no script to run either;
+/* Find the device and its script. Whatever is wrong with the state does not stop
+ * the device: see up_device_come_up(). Errors: UP_BUSY; UP_USAGE not
+ * provisioned; UP_STATELOST and others if there is no script to run either;
  * UP_INTERNAL. */
-UP_MUST_CHECK int up_supervisor_run(const struct up_config *config, const char *program,
-                                    enum up_verbosity verbosity, struct up_error *err);
+UP_MUST_CHECK int up_supervisor_open(struct up_supervisor **out, const struct up_supervisor_options *options,
+                                     struct up_error *err);
+
+/* Run until told to stop (SIGTERM, SIGINT: 0), or until a restart is due and
+ * the configuration says exit (UP_RESTART); closes it. Errors: UP_INTERNAL. */
+UP_MUST_CHECK int up_supervisor_run(struct up_supervisor *s, struct up_error *err);
 
 /*
  * The same in steps, for a caller that waits in another way:
  *
- *     open -> step [wait as long as it says] step ... -> close
+ *     step [wait as long as it says] step ... -> close
  */
 
-/* Errors: as up_supervisor_run(). */
-UP_MUST_CHECK int up_supervisor_open(struct up_supervisor **out, const struct up_supervisor_options *options,
-                                     struct up_error *err);
 /* Read lines, look after both children, restart the device when that is due;
  * waits only for a restart command. 1: call again when a child sends something
  * or ends, a signal arrives, or after *timeout ms. 0: stopped. Errors:

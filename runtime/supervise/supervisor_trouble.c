@@ -16,7 +16,9 @@ static const struct up_trouble *trouble(const struct up_supervisor *s)
 {
     const struct up_trouble *t = s->device ? up_device_trouble(s->device) : &s->trouble;
 
-    return t->updates && s->no_restart.cause.code != UP_OK ? &s->no_restart : t;
+    if (t->updates && s->no_restart.cause.code != UP_OK)
+        return &s->no_restart;
+    return t->cause.code == UP_OK && s->other_config.cause.code != UP_OK ? &s->other_config : t;
 }
 
 /* When to look again. Without trouble that is seldom, and does not write: a

@@ -19,7 +19,7 @@ M.checks = {
   keys = { "permit", "generation", "keys" },
   keys_format = { "keys" },
   permit = { "permit", "phase" },
-  record_walk = { "journal" },
+  record_walk = { "journal" }, config_kept = { "config_kept" },
   hotfix = { "hotfix" }, hotfix_gate = { "hotfix" }, hotfix_ledger = { "hotfix" }, hotfix_stage = { "hotfix" },
   hotfix_signed = { "hotfix" }, hotfix_unsigned = { "hotfix" },
   hotfix_move = { "hotfix" }, hotfix_settle = { "hotfix" },

@@ -15,6 +15,9 @@
 #include "child.h"
 #include "notify.h"
 #include "processes.h"
+#include "running.h"
+#include "storage.h"
+#include "supervisor.h"
 
 #define LINES 128
 #define BEAT_MS 1987 /* falls on no time at which something is due */
@@ -587,6 +590,16 @@ WRAP(struct up_processes *, up_processes_system, (void))
     return stage.on ? &processes : __real_up_processes_system();
 }
 
+static int run(const struct up_config *config, enum up_verbosity verbosity, struct up_error *err)
+{
+    struct up_supervisor_options options = {
+        config, "/moult", verbosity, up_storage_system(), up_processes_system(), up_running_system(), NULL};
+    struct up_supervisor *s;
+    int rc = up_supervisor_open(&s, &options, err);
+
+    return rc == 0 ? up_supervisor_run(s, err) : rc;
+}
+
 static int perform(const struct up_config *config, enum up_verbosity verbosity, const struct play_step *steps,
                    bool rehearses, struct up_error *err)
 {
@@ -609,7 +622,7 @@ static int perform(const struct up_config *config, enum up_verbosity verbosity, 
     stderr = open_memstream(&stage.said, &stage.said_size);
     stage.manager = open_memstream(&stage.told, &stage.told_size);
     stage.on = true;
-    rc = up_supervisor_run(config, "/moult", verbosity, err);
+    rc = run(config, verbosity, err);
     stage.on = false;
     fclose(stderr);
     stderr = stage.terminal;

@@ -377,8 +377,8 @@ static void settle(const struct player *p)
 
 static void supervisor_run(struct player *p)
 {
-    struct up_supervisor_options options = {stage.config,           "/moult",          UP_NORMAL,
-                                            sim_storage(stage.sim), stage_processes(), stage_running()};
+    struct up_supervisor_options options = {
+        stage.config, "/moult", UP_NORMAL, sim_storage(stage.sim), stage_processes(), stage_running(), NULL};
     struct up_supervisor *s;
     struct up_error err;
     int n, timeout;
