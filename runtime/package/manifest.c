@@ -192,7 +192,7 @@ static void take_parts(struct up_json_fields *f, struct up_manifest *m)
     json_t *list = up_json_fields_take(f, "parts");
     size_t count = json_array_size(list);
 
-    if (!json_is_array(list) || count == 0 || count > 16)
+    if (!json_is_array(list) || count == 0)
         up_json_fields_refuse(f, "parts must be a list of parts");
     for (size_t i = 0; f->rc == 0 && i < count; i++) {
         struct up_json_fields inner = {.object = json_array_get(list, i), .kind = f->kind, .err = f->err};

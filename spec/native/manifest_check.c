@@ -83,6 +83,10 @@ static void same_fields(const struct up_manifest *a, const struct up_manifest *b
     assert_string_equal(a->release, b->release);
     assert_string_equal(a->script_version, b->script_version);
     assert_string_equal(a->files_version, b->files_version);
+    assert_string_equal(a->hotfix_name, b->hotfix_name);
+    assert_string_equal(a->hotfix_version, b->hotfix_version);
+    assert_int_equal(a->hotfix_files, b->hotfix_files);
+    assert_memory_equal(a->base, b->base, sizeof a->base);
     assert_string_equal(a->core_name, b->core_name);
     assert_true(a->core_version == b->core_version);
     assert_string_equal(a->requires_core, b->requires_core);
@@ -295,6 +299,18 @@ static const struct change bad[] = {
     {"\"text\":\"", "\"text\":[[[[[[[[0]]]]]]]],\"t\":\"", "deeper", T},
 };
 
+static void must_refuse(const char *text, const struct change *c)
+{
+    char *changed = replaced(text, c->from, c->to);
+    struct up_manifest m;
+    struct up_error err;
+    int rc = parse(&m, changed, &err);
+
+    if (rc != c->code || !strstr(err.message, c->message))
+        fail_msg("%s -> %s: code %d, %s", c->from, c->to, rc, rc < 0 ? err.message : "accepted");
+    free(changed);
+}
+
 static void test_fields(void **state)
 {
     struct up_manifest m;
@@ -309,16 +325,199 @@ static void test_fields(void **state)
         must(parse(&m, changed, &err), &err);
         free(changed);
     }
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        int rc;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        must_refuse(text, &bad[i]);
+    free(text);
+}
 
-        changed = replaced(text, bad[i].from, bad[i].to);
-        rc = parse(&m, changed, &err);
-        if (rc != bad[i].code || !strstr(err.message, bad[i].message))
-            fail_msg("%s -> %s: code %d, %s", bad[i].from, bad[i].to, rc, rc < 0 ? err.message : "accepted");
+static void fill_hotfix(struct up_manifest *m)
+{
+    fill(m);
+    m->script_version[0] = m->core_name[0] = m->release[0] = 0;
+    m->core_version = 0;
+    strcpy(m->hotfix_name, "clock");
+    strcpy(m->hotfix_version, "1");
+    strcpy(m->base[UP_SCRIPT], ">=1.0 <2.0");
+    m->part[0].kind = UP_HOTFIX;
+    m->part_count = 1;
+}
+
+/* With files and without, for each part, for a release or not; as large as it may be. */
+static void test_hotfix_round_trip(void **state)
+{
+    struct up_manifest m, again;
+    struct up_error err;
+    char *text;
+
+    (void)state;
+    for (int variant = 0; variant < 6; variant++) {
+        fill_hotfix(&m);
+        m.hotfix_files = variant % 2;
+        if (variant == 2) {
+            strcpy(m.base[UP_CORE], "22");
+            strcpy(m.base[UP_FILES], "080507");
+        } else if (variant == 3) {
+            memset(m.base, 0, sizeof m.base);
+            strcpy(m.base[UP_FILES], "<080507");
+            strcpy(m.release, "<080507");
+        } else if (variant == 4) {
+            m.part[0].size = UP_HOTFIX_MAX;
+            m.part[0].index_size = 32 + 80 * (UP_HOTFIX_MAX / 4096);
+        }
+        text = format(&m);
+        must(parse(&again, text, &err), &err);
+        up_sha256(text, strlen(text), m.digest);
+        same_fields(&m, &again);
+        free(text);
+    }
+}
+
+static const struct change bad_hotfix[] = {
+    {"\"files\":true", "\"files\":false", "files must be true, or absent", T},
+    {"\"files\":true", "\"files\":1", "files must be true, or absent", T},
+    {"\"files\":true", "\"x\":true", "unknown field \"x\"", T},
+    {"\"needs\":[\"files\",\"hotfix\"]", "\"needs\":[\"files\"]", "needs must name hotfix", T},
+    {"\"needs\":[\"files\",\"hotfix\"]", "\"needs\":[\"hotfix\"]", "needs must name files", T},
+    {"\"needs\":[\"files\",\"hotfix\"],", "", "needs must name", T},
+    {"\"files\":true,", "", "needs must name files", T},
+    {"{\"script\":\">=1.0 <2.0\"}", "{}", "must name script, core or files", T},
+    {"{\"script\":\">=1.0 <2.0\"}", "{\"script\":\"1\",\"hotfix\":\"1\"}", "unknown field \"hotfix\"", T},
+    {"{\"script\":\">=1.0 <2.0\"}", "7", "must be an object", T},
+    {"\"base\":{\"script\":\">=1.0 <2.0\"},", "", "base is missing", T},
+    {">=1.0 <2.0", "<1.0 >=2.0", "script must be a version, or a range", T},
+    {"\"name\":\"clock\"", "\"name\":\"a/b\"", "name must not be a path", T},
+    {"\"name\":\"clock\"", "\"name\":\"..\"", "name must not be a path", T},
+    {"\"name\":\"clock\"", "\"name\":\"seventeen letters\"", "name", T},
+    {"\"name\":\"clock\",", "", "name is missing", T},
+    {"\"version\":\"1\"", "\"version\":\".\"", "version must not be a path", T},
+    {"\"parts\":", "\"release\":\"1.0.1\",\"parts\":", "release must be absent, or the base", T},
+    {"\"kind\":\"hotfix\"", "\"kind\":\"script\"", "belongs to", T},
+    {"\"size\":4096}", "\"size\":16777217}", "size must be between 1 and 16777216", T},
+};
+
+static void test_hotfix_fields(void **state)
+{
+    struct up_manifest m;
+    struct up_error err;
+    char *text;
+
+    (void)state;
+    fill_hotfix(&m);
+    m.hotfix_files = true;
+    text = format(&m);
+    for (size_t i = 0; i < sizeof bad_hotfix / sizeof bad_hotfix[0]; i++)
+        must_refuse(text, &bad_hotfix[i]);
+    free(text);
+    m.part[1] = m.part[0]; /* it travels alone */
+    m.part[1].kind = UP_CORE;
+    m.part_count = 2;
+    strcpy(m.core_name, "x");
+    must_fail(up_manifest_format(&m, &text, &(size_t){0}, &err), UP_USAGE, "must be the only one", &err);
+}
+
+/* A list of `count` words, one above the other. */
+static char *list_of(unsigned count)
+{
+    char *out = calloc(1, 2 + 8 * count), *at = out;
+
+    *at++ = '[';
+    for (unsigned i = 0; i < count; i++)
+        at += sprintf(at, "%s\"w%02u\"", i ? "," : "", i);
+    *at = ']';
+    return out;
+}
+
+/* As long as it may be, and one more. */
+static void test_lists_at_their_bounds(void **state)
+{
+    static const struct {
+        const char *list, *field, *message;
+        unsigned most;
+    } lists[] = {{"[\"rev-a\",\"rev-b\"]", "", "hardware must be", UP_HARDWARE_MAX},
+                 {"[\"version\",\"budget\"]", "", "override must be", UP_OVERRIDE_MAX},
+                 {"\"project\"", "\"needs\":%s,\"project\"", "needs must be", UP_NEEDS_MAX}};
+    struct up_manifest m;
+    struct up_error err;
+    char *text;
+
+    (void)state;
+    fill(&m);
+    text = format(&m);
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+        for (unsigned more = 0; more < 2; more++) {
+            char *list = list_of(lists[i].most + more), to[256], *changed;
+            int rc;
+
+            if (*lists[i].field)
+                snprintf(to, sizeof to, "\"needs\":%s,\"project\"", list);
+            changed = replaced(text, lists[i].list, *lists[i].field ? to : list);
+            rc = parse(&m, changed, &err);
+            if (more)
+                must_fail(rc, UP_UNTRUSTED, lists[i].message, &err);
+            else if (*lists[i].field) /* taken, and read */
+                must_fail(rc, UP_INCOMPATIBLE, "needs w00", &err);
+            else
+                must(rc, &err);
+            free(changed);
+            free(list);
+        }
+    free(text);
+}
+
+static void test_meta_at_its_bound(void **state)
+{
+    char *meta = calloc(1, UP_META_MAX + 2), *text, *changed;
+    struct up_manifest m;
+    struct up_error err;
+
+    (void)state;
+    fill(&m);
+    m.meta[0] = 0;
+    text = format(&m);
+    for (int more = 0; more < 2; more++) {
+        char to[UP_META_MAX + 64];
+
+        memset(meta, 'm', UP_META_MAX + more);
+        memcpy(meta, "{\"a\":\"", 6);
+        memcpy(meta + UP_META_MAX + more - 2, "\"}", 3);
+        snprintf(to, sizeof to, "\"meta\":%s,\"project\"", meta);
+        changed = replaced(text, "\"project\"", to);
+        if (more)
+            must_fail(parse(&m, changed, &err), UP_UNTRUSTED, "meta is larger than 16384 bytes", &err);
+        else {
+            must(parse(&m, changed, &err), &err);
+            assert_string_equal(m.meta, meta);
+        }
         free(changed);
     }
     free(text);
+    free(meta);
+}
+
+/* What a release is called that each device makes. */
+static void test_release(void **state)
+{
+    struct up_manifest m = {.files_version = "0123456789abcde"}; /* 15 */
+    char out[UP_VERSION_SIZE];
+    struct up_error err;
+
+    (void)state;
+    must(up_manifest_release(&m, "1.0.1", out, &err), &err);
+    assert_string_equal(out, "1.0.1-F0123456789abcde");
+    must(up_manifest_release(&m, "", out, &err), &err);
+    assert_string_equal(out, "F0123456789abcde");
+    must(up_manifest_release(&m, "0123456789abcde", out, &err), &err);
+    assert_int_equal(strlen(out), UP_VERSION_SIZE - 1);
+    must_fail(up_manifest_release(&m, "0123456789abcdef", out, &err), UP_INCOMPATIBLE, "longer than 32",
+              &err);
+    strcpy(m.release, "1.0.2");
+    must(up_manifest_release(&m, "1.0.1", out, &err), &err);
+    assert_string_equal(out, "1.0.2");
+    assert_string_equal(up_manifest_name(&m), "1.0.2");
+    strcpy(m.hotfix_name, "clock");
+    assert_string_equal(up_manifest_name(&m), "clock");
+    m.hotfix_name[0] = m.release[0] = 0;
+    assert_string_equal(up_manifest_name(&m), m.files_version);
 }
 
 static void test_cut_and_padded(void **state)
@@ -480,9 +679,17 @@ static void test_unsigned(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_cut_and_padded), cmocka_unit_test(test_every_byte),
-        cmocka_unit_test(test_format_refuses), cmocka_unit_test(test_format_loses_nothing),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_hotfix_round_trip),
+        cmocka_unit_test(test_hotfix_fields),
+        cmocka_unit_test(test_lists_at_their_bounds),
+        cmocka_unit_test(test_meta_at_its_bound),
+        cmocka_unit_test(test_release),
+        cmocka_unit_test(test_cut_and_padded),
+        cmocka_unit_test(test_every_byte),
+        cmocka_unit_test(test_format_refuses),
+        cmocka_unit_test(test_format_loses_nothing),
         cmocka_unit_test(test_unsigned),
     };
 
