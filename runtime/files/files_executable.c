@@ -90,7 +90,10 @@ static int run_command(const struct up_files_hands *hands, const char *const *co
     size_t n = 0;
     int status;
 
-    for (; command[n] && n < WORDS - 1; n++) {
+    for (; command[n]; n++) {
+        if (n == WORDS - 1)
+            return up_fail(err, UP_USAGE, "%s: command %s has more than %d words", e->path, argv[0],
+                           WORDS - 1);
         argv[n] = (char *)command[n];
         if (strcmp(command[n], "{name}") == 0)
             argv[n] = (char *)e->name;
@@ -146,8 +149,7 @@ int up_files_executable_ask_to_end(const struct up_files_hands *hands, const str
 
 void up_files_executable_kill(const struct up_files_hands *hands, const struct up_files_executable *e)
 {
-    if (e->there && !e->script)
-        signal_each(hands, e, SIGKILL);
+    signal_each(hands, e, SIGKILL);
 }
 
 int up_files_executable_start(const struct up_files_hands *hands, const struct up_files_executable *e,

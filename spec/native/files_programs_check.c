@@ -335,6 +335,25 @@ static void put_script(struct world *w)
     s->ops->close(s, file);
 }
 
+/* None is cut short. */
+static void a_command_has_so_many_words(void **state)
+{
+    const char *words[65] = {"stop"};
+    struct world *w = *state;
+
+    for (int i = 1; i < 64; i++)
+        words[i] = "w";
+    hands.stop = words;
+    hands.start = start;
+    put_script(w); /* so that its end counts */
+    assert_int_equal(go_on(w, UP_FILES_NOT_STOPPED), UP_USAGE);
+    assert_string_equal(w->err.message, MAIN ": command stop has more than 63 words");
+    assert_null(strstr(play.commands, "stop"));
+    words[63] = NULL;
+    assert_int_equal(go_on(w, UP_FILES_DONE), 0);
+    assert_non_null(strstr(play.commands, "stop w"));
+}
+
 static void a_script_needs_commands(void **state)
 {
     struct world *w = *state;
@@ -655,6 +674,7 @@ int main(int argc, char **argv)
         IN_WORLD(commands_stop_and_start),
         IN_WORLD(a_stop_counts_by_its_effect),
         IN_WORLD(a_command_that_stops_nothing_is_no_stop),
+        IN_WORLD(a_command_has_so_many_words),
         IN_WORLD(a_script_needs_commands),
         IN_WORLD(a_script_that_is_staged_needs_commands),
         IN_WORLD(whoever_was_killed_nothing_stays_stopped),
