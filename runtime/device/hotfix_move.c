@@ -93,12 +93,10 @@ static int check_phase(struct up_device *d, struct up_error *err)
                          up_journal_phase_name(d->state.phase));
 }
 
-/* Stage and switch what is under way: 1, or 0 there is nothing to do. If it fails, the tree is as it was, unless
- * err says so. */
+/* Stage and switch what is under way: 1, or 0 there is nothing to do. If it fails, the caller puts the tree back. */
 static int switch_tree(struct up_device *d, enum up_files_outcome *outcome, struct up_error *err)
 {
     uint8_t ignored[32];
-    struct up_error why;
     int rc = check_phase(d, err);
 
     *outcome = UP_FILES_NOT_SWITCHED;
@@ -108,12 +106,7 @@ static int switch_tree(struct up_device *d, enum up_files_outcome *outcome, stru
         rc = open_plan(d, ignored, err);
     if (rc <= 0)
         return rc;
-    if (up_device_work_tree(d, UP_FILES_ON, outcome, err) == 0)
-        return 1;
-    why = *err;
-    if (*outcome == UP_FILES_NOT_STARTED)
-        return why.code;
-    return up_hotfix_tree_back(d, err) < 0 ? err->code : up_fail(err, why.code, "%s", why.message);
+    return up_device_work_tree(d, UP_FILES_ON, outcome, err) < 0 ? err->code : 1;
 }
 
 int up_hotfix_switch(struct up_device *d, bool *failed, struct up_error *err)
