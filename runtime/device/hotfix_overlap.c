@@ -29,8 +29,10 @@ static int compare_one(void *user, const char *name, enum up_node_kind kind)
     if (snprintf(a, sizeof a, "%s/%s", c->a, name) >= (int)sizeof a ||
         snprintf(b, sizeof b, "%s/%s", c->b, name) >= (int)sizeof b)
         return 0;
-    if (c->d->storage->ops->stat(c->d->storage, b, &st) < 0)
-        return 0;
+    if (c->d->storage->ops->stat(c->d->storage, b, &st) < 0) {
+        c->rc = errno == ENOENT ? 0 : up_fail(c->err, UP_WRITE, "%s: %s", b, strerror(errno));
+        return c->rc != 0;
+    }
     below.a = a;
     below.b = b;
     c->rc = kind == UP_NODE_DIR && st.kind == UP_NODE_DIR ? compare_folders(&below) : 1;

@@ -87,15 +87,17 @@ int up_files_kept_write(const struct up_files_work *w, const char *state, struct
     return rc < 0 ? rc : up_storage_sync_parent(w->storage, folder, err);
 }
 
-/* <folder>/<name>, whole. */
+/* <folder>/<name>, whole. One that is too large is damaged. */
 static int read_one(const struct up_files_kept *k, const char *name, size_t limit, char **out, size_t *len,
                     struct up_error *err)
 {
     char path[UP_PATH_SIZE];
+    int rc;
 
     if (snprintf(path, sizeof path, "%s/%s", k->folder, name) >= (int)sizeof path)
         return up_fail(err, UP_USAGE, "%s: path too long", k->folder);
-    return up_storage_read_file(k->storage, path, limit, out, len, err);
+    rc = up_storage_read_file(k->storage, path, limit, out, len, err);
+    return rc == UP_USAGE ? up_fail(err, UP_INCOMPATIBLE, "%s: too large", path) : rc;
 }
 
 static int read_found(struct up_files_kept *k, struct up_error *err)
