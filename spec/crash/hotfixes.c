@@ -8,9 +8,10 @@
  * are cut as well. With --faults each call fails instead, once and for ever,
  * at once and after it was done. --sample takes fewer media at each cut, and of
  * each call one way to fail, with files of every second one. With --mutants each
- * place that syncs is left out, and the enumeration notices, or it is listed with the reason.
+ * place that syncs is left out, and the enumeration notices, or it is listed with the reason. With --once
+ * each call fails once, at once and after it was done: the shortest look at all of them.
  *
- *     hotfixes [--sample | --long] [--faults | --mutants] [FLOW]
+ *     hotfixes [--sample | --long | --once] [--faults | --mutants] [FLOW]
  */
 #include <errno.h>
 #include <stdio.h>
@@ -152,7 +153,21 @@ static bool fail_one(struct totals *t, const struct sim *start, const struct hot
     return met;
 }
 
-#define WAYS 12 /* to fail */
+#define WAYS 12   /* to fail */
+#define AT_ONCE 0 /* and once; LATE: the same after it was done */
+#define LATE 6
+
+static void fail_each_once(struct totals *t, const struct hotfixes_flow *flow)
+{
+    struct sim *start = hotfixes_new(flow);
+
+    for (unsigned op = 0; op < SIM_OPS; op++)
+        for (unsigned n = 1, met = 1; met; n++) {
+            met = fail_one(t, start, flow, (enum sim_op)op, n, AT_ONCE);
+            met |= fail_one(t, start, flow, (enum sim_op)op, n, LATE);
+        }
+    sim_free(start);
+}
 
 /* `step`: of the ways that a call can fail, this many are left out for each that is taken, others at the next call. */
 static void fail_each(struct totals *t, const struct hotfixes_flow *flow, unsigned step)
@@ -169,7 +184,7 @@ static void fail_each(struct totals *t, const struct hotfixes_flow *flow, unsign
 }
 
 /* How closely it is looked: at flows with files, whose operations are many, less than at the others. */
-enum effort { SAMPLE, USUAL, LONG };
+enum effort { SAMPLE, USUAL, LONG, ONCE };
 
 static void play(struct totals *t, const struct hotfixes_flow *flow, bool faults, enum effort effort)
 {
@@ -177,13 +192,16 @@ static void play(struct totals *t, const struct hotfixes_flow *flow, bool faults
         unsigned choices, second_every, step; /* 0 choices: all */
     } of[][2] = {[SAMPLE] = {{3, 160, 12}, {1, 1600, 24}},
                  [USUAL] = {{8, 40, 1}, {3, 400, 3}},
-                 [LONG] = {{0, 10, 1}, {0, 10, 1}}};
+                 [LONG] = {{0, 10, 1}, {0, 10, 1}},
+                 [ONCE] = {{0, 0, 0}, {0, 0, 0}}};
     bool files = hotfixes_has_files(flow);
     unsigned long before = t->states;
 
     t->choices = of[effort][files].choices;
     t->second_every = of[effort][files].second_every;
-    if (faults)
+    if (effort == ONCE)
+        fail_each_once(t, flow);
+    else if (faults)
         fail_each(t, flow, of[effort][files].step);
     else
         enumerate(t, flow);
@@ -273,7 +291,7 @@ static int mutants(void)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: hotfixes [--sample | --long] [--faults | --mutants] [FLOW]\n");
+    fprintf(stderr, "usage: hotfixes [--sample | --long | --once] [--faults | --mutants] [FLOW]\n");
     return 2;
 }
 
@@ -289,6 +307,8 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--long") == 0)
             effort = LONG;
+        else if (strcmp(argv[i], "--once") == 0)
+            effort = ONCE;
         else if (strcmp(argv[i], "--sample") == 0)
             effort = SAMPLE;
         else if (strcmp(argv[i], "--faults") == 0)
@@ -306,6 +326,6 @@ int main(int argc, char **argv)
         play(&t, &hotfixes_flows[i], faults, effort);
         played++;
     }
-    printf("hotfixes%s: %lu states, %lu bad\n", faults ? "-faults" : "", t.states, t.bad);
+    printf("hotfixes%s: %lu states, %lu bad\n", faults || effort == ONCE ? "-faults" : "", t.states, t.bad);
     return t.bad || !played;
 }
