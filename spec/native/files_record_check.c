@@ -238,6 +238,50 @@ static void a_folder_whose_sync_failed_is_synced_again(void **state)
     assert_int_equal(step_on_record(w), UP_FILES_STAGING);
 }
 
+struct names {
+    struct up_storage *storage;
+    const char *begin;
+    unsigned removed;
+};
+
+static int remove_named(void *user, const char *name, enum up_node_kind kind)
+{
+    struct names *n = user;
+    char path[256];
+
+    (void)kind;
+    if (strncmp(name, n->begin, strlen(n->begin)) != 0)
+        return 0;
+    snprintf(path, sizeof path, STATE "/files/%s", name);
+    n->removed++;
+    return n->storage->ops->unlink(n->storage, path);
+}
+
+/* A plan that waits under another one, and cannot be read: whose files are whose is not known. */
+static void beside_a_suspended_plan_that_is_lost_nothing_is_removed(void **state)
+{
+    struct world *w = *state;
+    char digest[2 * UP_SHA256_SIZE + 1], found[sizeof digest];
+    struct names names = {w->storage, digest, 0};
+    struct up_files_plan plan;
+
+    stage(w);
+    begin_to_switch(w);
+    up_hex(w->files.stage.plan, UP_SHA256_SIZE, digest);
+    up_hex(w->files.stage.found, UP_SHA256_SIZE, found);
+    assert_int_equal(up_files_suspend(&w->files, &w->err), 0);
+    tree_plan(&flow, &plan);
+    plan.id[0]++;
+    assert_int_equal(up_files_begin(&w->files, &plan, &w->err), 0);
+    assert_int_equal(w->storage->ops->list(w->storage, STATE "/files", remove_named, &names), 0);
+    assert_int_equal(names.removed, 2);
+    if (up_files_sweep(&w->files, false, &w->err) < 0)
+        fail_msg("%s", w->err.message);
+    names = (struct names){w->storage, found, 0};
+    assert_int_equal(w->storage->ops->list(w->storage, STATE "/files", remove_named, &names), 0);
+    assert_int_equal(names.removed, 2); /* they were there still */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +291,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_switch_begins_only_with_all_that_was_staged, enter, leave),
         cmocka_unit_test_setup_teardown(what_marks_a_root_is_read_back, enter, leave),
         cmocka_unit_test_setup_teardown(a_folder_whose_sync_failed_is_synced_again, enter, leave),
+        cmocka_unit_test_setup_teardown(beside_a_suspended_plan_that_is_lost_nothing_is_removed, enter,
+                                        leave),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
