@@ -30,6 +30,15 @@ local AGAIN = 60000 -- ms until a silent device is offered its package again
 
 local heard = {}
 
+--- When a device that has just succeeded is offered what came meanwhile.
+-- @treturn integer ms
+function M.after_success(row) return row.changed + BURST end
+
+-- Whether a report has come a moment ago, and its answer waits for another one.
+local function awaits_second(row, now)
+  return row.due ~= nil and row.due > now and not (row.state == "succeeded" and row.due == M.after_success(row))
+end
+
 function heard.version(row, event, now, settle)
   if row.target and event.release == row.target then
     row.release, row.other = event.release, nil
@@ -44,7 +53,7 @@ function heard.version(row, event, now, settle)
     row.other = event.release
     return nil
   end
-  row.other = row.due and row.due > now and row.release ~= event.release and row.release or nil
+  row.other = awaits_second(row, now) and row.release ~= event.release and row.release or nil
   row.release = event.release
   if jobs.is_open(row) then jobs.come_back(row, now) end
   row.due = now + settle

@@ -13,6 +13,7 @@ local acknowledged = require "depot.acknowledged"
 local dialects = require "depot.dialects"
 local fresh = require "depot.fresh"
 local grants = require "depot.grants"
+local job_reports = require "depot.job_reports"
 local jobs = require "depot.jobs"
 local one_offer = require "depot.one_offer"
 local paces = require "depot.pace"
@@ -40,7 +41,7 @@ function M.new(parts, options)
     link = parts.link, tell = parts.tell, pace = parts.pace or paces.new(options.pace, parts.now),
     waiting = {}, answers = {}, message_id = 0, by_digest = {}, board = parts.board,
     facts = { mode = function(hash) return parts.board.registry:mode(hash) end, sha256 = parts.sha256,
-      about = parts.store:about(),
+      about = parts.store:about(), shuts_out = function(row) return parts.board.registry:shuts_out(row) end,
       is_member = function(...) return parts.store:is_member(...) end },
     settled = 0, absent = {}, fresh = fresh.new(parts.store, parts.digests, parts.json),
   }, Offers)
@@ -86,6 +87,14 @@ function Offers:take_back()
   end
 end
 
+-- The facts that grants need. Read again if another process has changed the rollouts.
+function Offers:_known(order)
+  self.board:refresh()
+  self.facts.order = order
+  self.facts.packages, self.facts.by_digest, self.facts.rollouts = self.packages(), self.by_digest, self.board.list
+  return self.facts
+end
+
 --- The job of a row changed to the state `what`: log it, and record whether the package is verified.
 function Offers:went(row, what, now)
   if what == "succeeded" and row.package and row.reason ~= "late" then
@@ -93,6 +102,7 @@ function Offers:went(row, what, now)
   elseif what == "reverted" then
     self.store:unverify(row)
   end
+  if what == "succeeded" and grants.of(row, self:_known()) then row.due = job_reports.after_success(row) end
   local ok, message, code = self.board:went(row, what, now)
   if not ok then self.fault = { message, code } end
   self.tell(what, row, { release = row.target, code = row.code, reason = row.reason,
@@ -108,14 +118,6 @@ end
 --- Whether an open job must not be offered now.
 function Offers:holds(row, now)
   return jobs.is_open(row) and self.board:holds(row, now) ~= nil
-end
-
--- The facts that grants need. Read again if another process has changed the rollouts.
-function Offers:_known(order)
-  self.board:refresh()
-  self.facts.order = order
-  self.facts.packages, self.facts.by_digest, self.facts.rollouts = self.packages(), self.by_digest, self.board.list
-  return self.facts
 end
 
 -- The open job of a row must not be offered now. A download that had begun is over, else it would need no offer.

@@ -515,6 +515,29 @@ describe("depot.fleet", function()
     assert.equal("1.0.0", row().release)
   end)
 
+  it("offers what came while a device was upgrading, without another report", function()
+    report "1.0.0"
+    step()
+    step(2001)
+    acknowledge(sent())
+    progress(50)
+    step()
+    packages = { entry("2.0.0", 2), entry("3.0.0", 3) }
+    depot:look()
+    step(600)
+    assert.same({}, sent())
+    report "2.0.0"
+    step()
+    assert.same({ "succeeded", "2.0.0" }, { row().state, row().target })
+    step(4000)
+    report "firmware-7" -- the second report of the same start
+    step()
+    assert.same({}, sent())
+    step(3000)
+    assert.equal("3.0.0", sent()[1].object.data.version)
+    assert.same({ "pending", "3.0.0" }, { row().state, row().target })
+  end)
+
   it("gives devices up that fell silent for a day", function()
     report "1.0.0"
     step()

@@ -18,7 +18,6 @@ local truth = require "spec.whole.depot_truth"
 
 local MOULT = arg[-1] or "build/moult"
 local PRODUCTS = { aliyun = "a1KillsPK01", tencent = "KILLS12345" }
-local PATIENCE = 60  -- seconds without an end in sight
 local EVERY = 8      -- kills, between two releases
 local AT_ONCE = 250  -- descriptors that are polled
 
@@ -31,6 +30,9 @@ for i = 1, #arg, 2 do
   end
   options[name] = value
 end
+
+-- Seconds without an end in sight.
+local PATIENCE = 60 + options.devices // 10
 
 local loop = assert(natives.loop.new())
 local state = options.seed * 2654435761 + 88172645463325252
