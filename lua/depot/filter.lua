@@ -73,6 +73,7 @@ local FIELDS = {
   product = { of = "product", is = same, lasts = true },
   cloud = { of = "cloud", is = same, lasts = true },
   name = { of = "device", is = name_is, lasts = true },
+  admitted = { of = "admitted", is = function(given, wanted) return given == 1 and wanted == "yes" end, lasts = true },
   hardware = { of = "hardware", is = same, lasts = true },
   core = { of = "core", is = same, less = below, read = number, lasts = true },
   release = { of = "release", is = same, lasts = true,

@@ -72,7 +72,10 @@ local function of_rollout(rollout, row, known)
   local order = order_of(row, manifest, known)
   -- An operator who names the release to be replaced knows that it is older.
   if order ~= "older" and (order or not rollout.source) then return nil, order and "newer" or "unordered" end
-  if rollout.plan.members == "fixed" and not known.is_member(rollout, row) then return nil, "not covered" end
+  -- Fixed members were named by a person, admitted or not.
+  local is_fixed = rollout.plan.members == "fixed"
+  if is_fixed and not known.is_member(rollout, row) then return nil, "not covered" end
+  if not is_fixed and known.shuts_out(row) then return nil, "not admitted" end
   local wave = M.wave(rollout, entry, row.device, known.sha256)
   if not life.is_offering(rollout) then return nil, rollout.state, wave end
   if wave > rollout.wave then return nil, "wave", wave end
@@ -90,7 +93,8 @@ end
 -- @tparam table row of the device
 -- @tparam table known packages (array of the catalog), by_digest ({[digest] = entry}), rollouts (the newest first),
 --   mode (function(hash) -> of the product: auto, staged or off), is_member (function(rollout, row) -> boolean, asked
---   for fixed members), sha256 (function(text) -> hex), about (tags and groups, as depot.filter asks for them)
+--   for fixed members), sha256 (function(text) -> hex), about (tags and groups, as depot.filter asks for them),
+--   shuts_out (function(row) -> whether the product is for admitted devices and this is none)
 -- @tparam[opt] function known.order (manifest) -> "older", "same", "newer" or nil: if not the device's release tells
 -- @treturn table|nil {package, target, kind, and if a rollout gives it: rollout, wave}
 function M.of(row, known)

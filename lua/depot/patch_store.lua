@@ -33,6 +33,9 @@ local STATEMENTS = {
   open_for = [[SELECT patch.* FROM patch LEFT JOIN patch_device ON patch = id AND device = ?2
     WHERE hash = ?1 AND (stage = 'released' OR stage = 'trial' AND trial IS NOT NULL) AND fetched IS NULL
       AND (patch.unsigned IS NULL OR patch.hash IN (SELECT hash FROM product WHERE unsigned = 1))
+      AND (trial IS NOT NULL OR patch.hash NOT IN (SELECT hash FROM product WHERE admit = 'listed')
+        OR EXISTS (SELECT 1 FROM device AS known WHERE known.device = ?2 COLLATE NOCASE
+          AND cloud = 'qinglian' AND known.hash = ?1 AND admitted = 1))
     ORDER BY id LIMIT 255]],
 }
 
@@ -109,6 +112,7 @@ function Patches:waiting()
 end
 
 --- What a device of a product may have now, the oldest first. One that nobody signed only while its product takes such.
+-- Where a product offers to admitted devices only, others have those that they try.
 function Patches:open_for(hash, device)
   return self.statements.open_for:all(hash, device)
 end

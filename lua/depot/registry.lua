@@ -48,6 +48,17 @@ end
 --- The time zone of a product; nil: none was set.
 function Registry:zone(hash) return self.by_hash[hash] and self.by_hash[hash].zone end
 
+--- Whether a device is not admitted to a product that offers its packages to admitted ones only. One that a list names
+-- meanwhile is admitted: the caller writes the row.
+-- @tparam table row of the device, changed in place
+function Registry:shuts_out(row)
+  local product = self.by_hash[row.hash]
+  if row.admitted == 1 or not product or product.admit ~= "listed" then return false end
+  if not self:_is_listed(row, row.hash) then return true end -- nor if the store cannot tell
+  row.admitted = 1
+  return false
+end
+
 --- The modes of all: {[hash] = mode}.
 function Registry:modes()
   local modes = {}

@@ -19,7 +19,8 @@ describe("depot.grants", function()
     end
     local got = grants.of(row, { packages = entries, by_digest = by_digest, rollouts = rollouts or {},
       mode = function() return auto and "auto" or "staged" end,
-      sha256 = natives.digest.sha256, is_member = function(_, device) return device.device == "member" end })
+      sha256 = natives.digest.sha256, is_member = function(_, device) return device.device == "member" end,
+      shuts_out = function(device) return device.stranger == true end })
     return got and got.kind .. " " .. got.target
   end
 
@@ -90,7 +91,8 @@ describe("depot.grants", function()
       for _, e in ipairs(list) do by_digest[e.manifest.digest] = e end
       local given, text = grants.of_rollout({ package = "d" .. release, hash = "h", plan = plans.BATCH, priority = 0,
         state = "running", wave = 1 }, { cloud = "aliyun", product = "p", device = "dn", hash = "h", release = "1.0",
-        hardware = hardware }, { packages = list, by_digest = by_digest, rollouts = {} })
+        hardware = hardware }, { packages = list, by_digest = by_digest, rollouts = {},
+        shuts_out = function() return false end })
       return given and given.target or text
     end
     assert.same({ "1.1", "other hardware", "hardware unknown", "not on the list" },

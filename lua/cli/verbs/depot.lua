@@ -68,6 +68,7 @@ are served there, too, with the certificate of --tls-cert.
       show the devices, or one; register those that have not reported yet, of a
       --product and a --cloud; give them --tag or take --untag, by name, --device,
       --filter or the file --devices; write a --note about one; set its --hardware;
+      admit them, or not, with set --admitted;
       remove all that is known of it
   depot status DIR
       show what the devices run, and the state of their jobs
@@ -102,8 +103,8 @@ Hotfixes are patches to that cloud. Each version of a product is one patch, whic
       show all, and how many devices have them
 
 A filter is a list of terms that must all hold. `field:value` and `-field:value` (not) compare product, cloud, name,
-release, core, hardware, target, state, code, rollout, tag or group; `name:meter-*` compares the beginning, a MAC is
-found in any spelling, and `state:""` means that there is none. `release<1.0.2` compares versions, `code<0` and
+release, core, hardware, admitted, target, state, code, rollout, tag or group; `name:meter-*` compares the beginning,
+a MAC is found in any spelling, and `state:""` means that there is none. `release<1.0.2` compares versions, `code<0` and
 `core<20` numbers, and `heard<7d` means not heard of for seven days. The filter of a batch, a rollout or a group may
 use only what does not change with jobs and time; it also applies to new devices, and to those that get a tag later.
 `cancel` with the same filter ends the batch.
@@ -158,6 +159,8 @@ Until all are made, a depot on this machine asks devices that would get one of t
     { name = "since", value = "SPAN", help = "with events: only those of the last 30m, 24h or 7d" },
     { name = "first", value = "N", help = "with status and device list: how many devices are shown (1000)" },
     { name = "hardware", value = "NAME", help = "with device set: what the device is; \"\" removes it" },
+    { name = "admitted", value = "WHICH", choices = { "yes", "no" },
+      help = "with device set: whether rollouts of a product that admits only listed devices are for it" },
     { name = "about", value = "TEXT", help = "with patch add: what the patch does" },
     { name = "timeout", value = "SECONDS",
       help = "with verify: how long to wait (3600); with patch verify: for the result of the test (60)" },

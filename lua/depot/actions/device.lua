@@ -103,6 +103,7 @@ function verbs.show(context)
   end
   line("device", row.device)
   for _, name in ipairs(SHOWN) do line(name, row[name]) end
+  line("admitted", row.admitted == 1 and "yes" or nil)
   line("heard", row.heard and times.shown(row.heard // 1000))
   line("tags", #row.tags > 0 and table.concat(row.tags, " ") or nil)
   line("groups", #row.groups > 0 and table.concat(row.groups, " ") or nil)
@@ -198,9 +199,24 @@ function verbs.forget(context)
   return 0
 end
 
+local function admit(context, word)
+  local opts = context.opts
+  if not (context.name or opts.device or opts.devices or opts.filter) then
+    return nil, "say which devices: a name, --device, --devices LIST or --filter", "usage"
+  end
+  local count, message, code = devices.admit(context, function() return chosen(context) end, word == "yes")
+  if not count then return nil, message, code end
+  context.env.out(context.env.json and natives.json.encode { changed = count }
+    or ("%d device%s changed"):format(count, count == 1 and "" or "s"))
+  return 0
+end
+
 function verbs.set(context)
-  local hardware = context.opts.hardware
-  if not hardware then return nil, 'give --hardware NAME; "" removes it', "usage" end
+  local hardware, admitted = context.opts.hardware, context.opts.admitted
+  if (hardware == nil) == (admitted == nil) then
+    return nil, 'give --hardware NAME ("" removes it), or --admitted yes|no', "usage"
+  end
+  if admitted then return admit(context, admitted) end
   local done, message, code = devices.set_hardware(context, function() return one(context) end, hardware)
   if not done then return nil, message, code end
   context.env.out(context.env.json and "{}" or ("%s: hardware %s"):format(context.name,

@@ -42,6 +42,12 @@ function verbs.list(context)
     if product.unsigned == 1 then
       env.out(natives.printable.text(product.name .. " takes patches that nobody signed"))
     end
+    if product.admit == "listed" then
+      local waiting
+      waiting, message, code = context.store:unadmitted(product.hash)
+      if not waiting then return nil, message, code end
+      env.out(natives.printable.text(("%s offers to admitted devices only; %d are not"):format(product.name, waiting)))
+    end
   end
   return 0
 end
@@ -73,16 +79,19 @@ local function said(product)
   return (product.mode or "open") .. (product.enabled == 0 and ", switched off" or "")
     .. (product.zone and ", zone " .. product.zone or "")
     .. (product.unsigned == 1 and ", takes unsigned patches" or "")
+    .. (product.admit == "listed" and ", offers to admitted devices only" or "")
 end
 
 function verbs.set(context)
   local opts = context.opts
   if not context.name then return nil, "name the product; `product list` shows them", "usage" end
-  if not opts.mode and not opts.enabled and not opts.zone and not opts.unsigned then
-    return nil, "give --mode auto|staged, --enabled yes|no, --unsigned yes|no, or --zone NAME", "usage"
+  if not (opts.mode or opts.enabled or opts.zone or opts.unsigned or opts.admit) then
+    return nil, "give --mode auto|staged, --enabled yes|no, --unsigned yes|no, --admit open|listed, or --zone NAME",
+      "usage"
   end
   local product, message, code = acts.set(context, function() return acts.find(context, context.name) end,
-    { mode = opts.mode, enabled = yes(opts.enabled), unsigned = yes(opts.unsigned), zone = opts.zone })
+    { mode = opts.mode, enabled = yes(opts.enabled), unsigned = yes(opts.unsigned), admit = opts.admit,
+      zone = opts.zone })
   if not product then return nil, message, code end
   context.env.out(context.env.json and natives.json.encode(acts.object(context, product))
     or natives.printable.text(product.name .. ": " .. said(product)))

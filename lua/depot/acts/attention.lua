@@ -101,6 +101,18 @@ local function of_hardware(world, hash, add)
   return true
 end
 
+-- Devices that rollouts are not for, since nobody has admitted them.
+local function of_admission(world, hash, add)
+  local product, message, code = world.store:product(hash)
+  if product == nil then return nil, message, code end
+  if not product or product.admit ~= "listed" then return true end
+  local count
+  count, message, code = world.store:unadmitted(hash)
+  if not count then return nil, message, code end
+  if count > 0 then add { what = "not admitted", count = count, filter = "-admitted:yes" } end
+  return true
+end
+
 -- The broker cannot be reached, as the depot last said.
 local function of_broker(world, add)
   local row, message, code = world.store:last_connection()
@@ -152,7 +164,7 @@ function M.list(world, hash)
   local found, message, code = world:standing(hash)
   if not found then return nil, message, code end
   local ok
-  for _, read in ipairs { of_rollouts, of_jobs, of_runs, of_hardware, of_ends } do
+  for _, read in ipairs { of_rollouts, of_jobs, of_runs, of_hardware, of_admission, of_ends } do
     ok, message, code = read(world, hash, add, found)
     if not ok then return nil, message, code end
   end

@@ -61,7 +61,7 @@ function M.object(world, product)
   end
   return { name = product.name, product_key = product.hash, mode = product.mode or json.null,
     enabled = product.enabled == 1, zone = product.zone or json.null,
-    unsigned = product.unsigned == 1,
+    unsigned = product.unsigned == 1, admit = product.admit,
     clouds = json.array(names), devices = product.devices or json.null,
     made = product.made > 0 and product.made // 1000 or json.null }
 end
@@ -136,11 +136,24 @@ end
 
 local function said(product)
   return (store_products.mode_of(product) or "open") .. (product.zone and ", zone " .. product.zone or "")
-    .. (product.unsigned == 1 and ", unsigned patches" or "")
+    .. (product.unsigned == 1 and ", unsigned patches" or "") .. (product.admit == "listed" and ", admit listed" or "")
+end
+
+-- Who is offered its packages. Devices that are known when that is limited stay admitted.
+local function set_admission(world, product, admit)
+  if not admit or admit == product.admit then return true end
+  product.admit = admit
+  if admit == "open" then return true end
+  return world.store:admit_known(product.hash)
 end
 
 local function set(world, product, wishes)
-  local ok, message, code = true, nil, nil
+  local ok, message, code = set_admission(world, product, wishes.admit)
+  if ok and product.admit == "listed" and (wishes.mode or product.mode) ~= "staged" then
+    return nil, ("an automatic product offers to every device; make %s staged to admit only some"):format(
+      product.name), "conflict"
+  end
+  if not ok then return nil, message, code end
   if wishes.mode == "staged" and product.mode ~= "staged" then ok, message, code = end_auto(world, product.hash) end
   if not ok then return nil, message, code end
   product.mode = wishes.mode or product.mode
@@ -156,11 +169,14 @@ end
 --- Choose the mode of a product, its time zone, whether it takes unsigned patches, or switch it off and on.
 -- @tparam table world
 -- @tparam function which -> product; or nil, message, code; asked within the transaction
--- @tparam table wishes mode, enabled and unsigned (boolean), zone ("": none); nil: as before
+-- @tparam table wishes mode, enabled and unsigned (boolean), admit (open or listed), zone ("": none); nil: as before
 -- @treturn table|nil the product; nil, message, code
 function M.set(world, which, wishes)
   local fault = wishes.mode and fault_of_mode(wishes.mode)
   if fault then return nil, fault, "usage" end
+  if wishes.admit and wishes.admit ~= "open" and wishes.admit ~= "listed" then
+    return nil, ("admit %s: expected open or listed"):format(wishes.admit), "usage"
+  end
   local zone, why = zones.load(wishes.zone ~= "" and wishes.zone or nil)
   if not zone then return nil, why, "usage" end
   local act = { verb = "product.set" }

@@ -9,6 +9,7 @@ local acts = require "depot.acts"
 local chosen = require "depot.acts.chosen"
 local grants = require "depot.grants"
 local plans = require "depot.rollout.plan"
+local registries = require "depot.registry"
 local rollout_acts = require "depot.rollout.acts"
 local windows = require "depot.rollout.window"
 local zones = require "depot.rollout.zone"
@@ -36,7 +37,14 @@ function M.reach(context, rollout)
   local whole = setmetatable({ state = "running", wave = #rollout.plan.waves }, { __index = rollout })
   local known = { packages = context.packages, by_digest = context.by_digest, sha256 = context.natives.digest.sha256,
     about = context.store:about(), is_member = function() return true end }
+  local gate = registries.new { store = context.store, packages = function() return context.packages end }
+  known.shuts_out = function(row) return gate:shuts_out(row) end
   local rows, message, code = chosen.devices(context)
+  if rows then
+    local read
+    read, message, code = gate:read()
+    rows = read and rows
+  end
   if not rows then return nil, message, code end
   local found = { reaches = 0, waves = {}, others = {}, rows = {} }
   for i = 1, #rollout.plan.waves do found.waves[i] = 0 end

@@ -63,7 +63,7 @@ M.kinds = {
     name = function(product) return "product " .. product.name end,
     etag = function(world, product)
       return tag_of(world, { mode = product.mode, enabled = product.enabled, zone = product.zone,
-        unsigned = product.unsigned })
+        unsigned = product.unsigned, admit = product.admit })
     end,
   },
   D = {
@@ -83,7 +83,8 @@ M.kinds = {
     product = function(row) return row.hash end,
     name = function(row) return "device " .. row.device end,
     etag = function(world, row)
-      return tag_of(world, { tags = world.natives.json.array(row.tags), note = row.note, hardware = row.hardware })
+      return tag_of(world, { tags = world.natives.json.array(row.tags), note = row.note, hardware = row.hardware,
+        admitted = row.admitted })
     end,
   },
   R = {

@@ -59,7 +59,7 @@ local function add(known, hash, name)
   local product = known[hash]
   if not product then
     product = { product_key = hash, name = name or hash:sub(1, 8), clouds = {}, devices = 0, releases = 0,
-      enabled = true, unsigned = false }
+      enabled = true, unsigned = false, admit = "open" }
     known[hash] = product
   end
   return product
@@ -73,7 +73,7 @@ function World:_count_products()
   for _, row in ipairs(registered) do
     local product = add(known, row.hash, row.name)
     product.mode, product.enabled, product.zone = row.mode, row.enabled == 1, row.zone
-    product.unsigned = row.unsigned == 1
+    product.unsigned, product.admit = row.unsigned == 1, row.admit
   end
   for _, row in ipairs(rows) do
     local product = add(known, row.hash, row.product)

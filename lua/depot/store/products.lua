@@ -36,14 +36,23 @@ M.unsigned = [[
   ALTER TABLE upload ADD COLUMN product TEXT;
 ]]
 
+--- Since form 19: who is offered its packages, and which devices a person or a list has admitted.
+M.admission = [[
+  ALTER TABLE product ADD COLUMN admit TEXT NOT NULL DEFAULT 'open';
+  ALTER TABLE device ADD COLUMN admitted INTEGER;
+]]
+
 M.statements = {
   products = "SELECT * FROM product ORDER BY name",
   product = "SELECT * FROM product WHERE hash = ?1 OR name = ?1 ORDER BY hash = ?1 DESC LIMIT 1",
   product_names = "SELECT * FROM product_name ORDER BY cloud, name",
   add_product = "INSERT INTO product (hash, name, mode, made) VALUES (?, ?, ?, ?)",
-  save_product = "UPDATE product SET name = ?, mode = ?, enabled = ?, zone = ?, unsigned = ? WHERE hash = ?",
+  save_product = "UPDATE product SET name = ?, mode = ?, enabled = ?, zone = ?, unsigned = ?, admit = ? "
+    .. "WHERE hash = ?",
   settle_modes = "UPDATE product SET mode = ? WHERE mode IS NULL",
   name_product = "INSERT OR IGNORE INTO product_name VALUES (?, ?, ?)",
+  admit_known = "UPDATE device SET admitted = 1 WHERE hash = ? AND admitted IS NULL",
+  unadmitted = "SELECT count(*) AS n FROM device WHERE hash = ? AND admitted IS NULL",
   -- Jobs that wait for their product, and devices without a job.
   wake_product = "UPDATE device SET due = ? WHERE hash = ? AND due IS NULL AND (state IS NULL OR state <> 'upgrading')",
 }
@@ -51,7 +60,8 @@ M.statements = {
 local Methods = M.methods
 
 --- The products, by name: hash, name, mode (auto, staged or nil: open until a depot starts), enabled (1 or 0), zone
--- (of time, or nil), unsigned (1: it takes patches that nobody signed, or 0), made (ms), names ({cloud, name}).
+-- (of time, or nil), unsigned (1: it takes patches that nobody signed, or 0), admit (open, or listed:
+-- only admitted devices are offered what is not for named ones), made (ms), names ({cloud, name}).
 -- @treturn {table,...}|nil nil, message, code
 function Methods:products()
   local rows, names, message, code
@@ -84,18 +94,27 @@ function Methods:add_product(hash, name, mode, now)
   if taken then name = ("%s-%s"):format(name, hash:sub(1, 8)) end
   done, message, code = self.statements.add_product:run(hash, name, mode, now)
   if not done then return nil, message, code end
-  return { hash = hash, name = name, mode = mode, enabled = 1, unsigned = 0, made = now, names = {} }
+  return { hash = hash, name = name, mode = mode, enabled = 1, unsigned = 0, admit = "open", made = now, names = {} }
 end
 
 --- Write what has changed of a product.
 function Methods:save_product(product)
   return self.statements.save_product:run(product.name, product.mode, product.enabled, product.zone,
-    product.unsigned or 0, product.hash)
+    product.unsigned or 0, product.admit or "open", product.hash)
 end
 
 --- A cloud has a name for a product; the first product of a name keeps it.
 -- @treturn integer|nil how many were added; nil, message, code
 function Methods:name_product(cloud, name, hash) return self.statements.name_product:run(cloud, name, hash) end
+
+--- The devices that are known so far are admitted.
+function Methods:admit_known(hash) return self.statements.admit_known:run(hash) end
+
+--- How many devices of a product are not admitted.
+function Methods:unadmitted(hash)
+  local row, message, code = self.statements.unadmitted:first(hash)
+  return row and row.n, message, code
+end
 
 --- What waits for a product is handled again.
 function Methods:wake_product(hash, now) return self.statements.wake_product:run(now, hash) end

@@ -20,7 +20,7 @@ M.columns = {
   "cloud", "product", "device", "hash", "release", "other", "module", "package", "target", "kind", "state", "step",
   "code", "text", "finished", "tries", "renewing", "renewals", "due", "heard", "changed", "offers",
   "ends", "dead", "not_listening", "rollout", "wave", "failures", "again", "reason", "core", "hardware",
-  "source",
+  "source", "admitted",
 }
 
 -- Patches for devices of the Qinglian cloud, and how far each device is with one (depot.patch_store).
@@ -88,7 +88,7 @@ M.whole = [[
 ]] .. PATCHES .. ROLLOUTS .. tags.schema .. audit.schema .. accounts.schema .. events.schema
   .. groups.schema .. tags.index .. groups.index .. uploads.schema .. products.schema .. products.zone
   .. standings.schema .. secrets.schema .. releases.notes
-  .. products.unsigned .. "PRAGMA user_version = 18;"
+  .. products.unsigned .. products.admission .. "PRAGMA user_version = 19;"
 
 --- The step from each earlier version to the next.
 M.later = {
@@ -124,6 +124,7 @@ M.later = {
   [15] = secrets.schema .. "PRAGMA user_version = 16;",
   [16] = releases.notes .. "PRAGMA user_version = 17;",
   [17] = products.unsigned .. "PRAGMA user_version = 18;",
+  [18] = products.admission .. "PRAGMA user_version = 19;",
 }
 
 return M

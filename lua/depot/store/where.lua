@@ -95,12 +95,16 @@ local function group_is(where, wanted, now, facts)
   where:add(wanted == "" and "NOT " .. any or any, table.unpack(values))
 end
 
+local function admitted_is(where, wanted)
+  where:add(wanted == "" and "admitted IS NULL" or wanted == "yes" and "admitted = 1" or "0")
+end
+
 -- By the name of the field in a row.
 local IS = {
   product = text_is "product", release = text_is "release", target = text_is "target", hardware = text_is "hardware",
   cloud = word_is "cloud", state = word_is "state",
   reason = word_is "reason", code = number_is "code", rollout = number_is "rollout",
-  core = number_is "core", device = name_is, tags = tag_is, groups = group_is,
+  admitted = admitted_is, core = number_is "core", device = name_is, tags = tag_is, groups = group_is,
 }
 
 local LESS = {

@@ -127,6 +127,14 @@ local function change(call)
     end, args.hardware)
     if not done then return nil, message, code, "hardware" end
   end
+  if args.admitted ~= nil then
+    local done, message, code = devices.admit(call.world, function()
+      local fresh, why, word = call.world.store:get(row.cloud, row.product, row.device)
+      if not fresh then return nil, why or "the device is forgotten", word or "missing" end
+      return { fresh }
+    end, args.admitted)
+    if not done then return nil, message, code end
+  end
   local new, message, code = objects.kinds.D.load(call.world, ids.of(row))
   if not new then return nil, message, code end
   call.objects.D = new
@@ -171,9 +179,10 @@ M.routes = {
     about = "What happened to a device, the newest first" },
   { "GET", "/devices/{D}/jobs", "viewer", device_jobs, verb = "read",
     about = "The job of a device, and in `past` those that events tell of, the newest first" },
-  { "PATCH", "/devices/{D}", "operator", change, verb = "tag", about = "Tags, note and hardware of a device", body = {
+  { "PATCH", "/devices/{D}", "operator", change, verb = "tag", about = "What people say of a device", body = {
     tags = { type = "strings", most = 100, about = "all tags that it is to have" },
     note = { type = "string", about = "what to remember of it; empty removes it" },
+    admitted = { type = "boolean", about = "whether rollouts of a product that admits only listed devices are for it" },
     hardware = { type = "string", most = 64, about = "what the device is; empty: unknown" } } },
   { "DELETE", "/devices/{D}", "admin", forget, verb = "forget",
     about = "Forget a device, its job and what happened to it; it comes back if it reports" },

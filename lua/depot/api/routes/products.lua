@@ -47,7 +47,8 @@ end
 local function change(call)
   local hash = call.product
   local product, message, code = acts.set(call.world, function() return acts.find(call.world, hash) end,
-    { mode = call.args.mode, enabled = call.args.enabled, unsigned = call.args.unsigned, zone = call.args.zone })
+    { mode = call.args.mode, enabled = call.args.enabled, unsigned = call.args.unsigned, admit = call.args.admit,
+      zone = call.args.zone })
   if not product then return nil, message, code end
   return again(call, hash)
 end
@@ -73,6 +74,8 @@ M.routes = {
   { "PATCH", "/products/{P}", "admin", change, verb = "settings",
     about = "Choose how a product gets its packages, or switch it off", body = { mode = MODE,
       enabled = { type = "boolean", about = "whether its devices are offered anything" },
+      admit = { type = "string", one_of = { "open", "listed" },
+        about = "whether rollouts are for every device of it, or for admitted ones" },
       unsigned = { type = "boolean", about = "whether it takes patches that nobody signed" },
       zone = { type = "string", most = 64, about = "time zone of the windows of its rollouts, as Asia/Shanghai" } } },
   { "POST", "/products/{P}/devices", "operator", register, verb = "tag",

@@ -17,11 +17,16 @@ local function options(words)
   return list
 end
 
--- A button that changes one setting of a product to what it is not.
-local function switch(page, product, etag, name, label)
+-- A button that changes one setting of a product.
+local function set(page, product, etag, name, value, label)
   return inputs.form(page, { route = "/products/" .. product.product_key, method = "PATCH", etag = etag,
     class = "act inline", label = page.t(label), fields = h.input { type = "hidden", name = name,
-      value = product[name] and "0" or "1" } })
+      value = value } })
+end
+
+-- The same, to what it is not.
+local function switch(page, product, etag, name, label)
+  return set(page, product, etag, name, product[name] and "0" or "1", label)
 end
 
 local function products(page)
@@ -32,10 +37,14 @@ local function products(page)
       page.t(product.enabled and "yes" or "no"),
       switch(page, product, etag, "enabled", product.enabled and "switch_off" or "switch_on"),
       page.t(product.unsigned and "yes" or "no"),
-      switch(page, product, etag, "unsigned", product.unsigned and "forbid" or "allow") }
+      switch(page, product, etag, "unsigned", product.unsigned and "forbid" or "allow"),
+      page.t("admit_" .. product.admit),
+      product.mode == "staged" and set(page, product, etag, "admit", product.admit == "open" and "listed" or "open",
+        product.admit == "open" and "admit_some" or "admit_all") }
   end
   return h.section { h.h2 { page.t "products" },
-    frame.table({ page.t "name", page.t "mode", page.t "switched_on", "", page.t "unsigned_patches", "" }, rows,
+    frame.table({ page.t "name", page.t "mode", page.t "switched_on", "", page.t "unsigned_patches", "",
+      page.t "rollouts_for", "" }, rows,
       page.t "products"),
     inputs.form(page, { route = "/products", label = page.t "add_product", fields = {
       inputs.field { name = "name", label = page.t "name", required = true, autocomplete = "off", maxlength = 64 },

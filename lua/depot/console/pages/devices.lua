@@ -96,6 +96,9 @@ function M.one(page)
       { page.t "runs_now", frame.outside(page.text(device.release)) },
       { page.t "heard", frame.time(page, page.number(device.heard)) } },
     h.section { h.h2 { page.t "job" }, frame.part("job", job(page, device), device.state == "upgrading") },
+    page.product.admit == "listed" and not device.admitted and h.section { h.h2 { page.t "n_admission" },
+      inputs.form(page, { route = "/devices/" .. device.id, method = "PATCH", etag = etag, label = page.t "admit",
+        fields = h.input { type = "hidden", name = "admitted", value = "1" } }) },
     h.section { h.h2 { page.t "note" }, inputs.form(page, { route = "/devices/" .. device.id, method = "PATCH",
       etag = etag, label = page.t "save", fields = {
         inputs.field { name = "tags", label = page.t "tags", hint = page.t "tags_hint", rows = 3,

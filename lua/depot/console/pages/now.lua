@@ -24,7 +24,8 @@ local function where(page, item)
   return base .. "/devices" .. page.query { filter = item.filter }
 end
 
-local KEYS = { ["not listening"] = "unheard", ["hardware unknown"] = "hardware", ["support ends"] = "support" }
+local KEYS = { ["not listening"] = "unheard", ["hardware unknown"] = "hardware", ["support ends"] = "support",
+  ["not admitted"] = "admission" }
 
 local function need(page, item)
   local key = KEYS[item.what] or item.what
