@@ -14,7 +14,8 @@ return {
   { "transfer", "for (int try = 0; try < 2; try++) {", "for (int try = 0; try < 1; try++) {" },
   -- Gates, before a transaction and before arming.
   { "install", "if (up_device_gates(d, m, &report, err) < 0)", "if (false)" },
-  { "install_finish", "if (up_device_gates(d, m, &report, err) < 0)", "if (false)" },
+  { "install_finish", "if (up_device_stage_ends(d, err) < 0 || up_device_gates(d, m, &report, err) < 0)",
+    "if (up_device_stage_ends(d, err) < 0)" },
   -- The spool is read back, from the medium.
   { "install_finish", "if (match == 0)", "if (match == 0 && part->kind == UP_CORE)" },
   { "install_finish", "if (match == 0)", "if (match == 0 && part->kind == UP_SCRIPT)" },
@@ -62,8 +63,7 @@ return {
   { "slot_mtd", "m->clear_to = blocks_of(s);", ";" },
   -- A read that fails is tried again.
   { "record_half", "for (int try = 0; try < TRIES; try++)", "for (int try = 0; try < 1; try++)" },
-  { "record_half", "for (int try = 0; try < TRIES && got < 0; try++) {",
-    "for (int try = 0; try < 1 && got < 0; try++) {" },
+  { "record_half", "for (int try = 0; try < TRIES; try++) {", "for (int try = 0; try < 1; try++) {" },
   -- Boot variables.
   { "boot", "if (snprintf(b->path, sizeof b->path, \"%s/boot\", place.state) >= (int)sizeof b->path) {",
     "if (snprintf(b->path, sizeof b->path, \"%s/boot\", place.state) > (int)sizeof b->path) {" },

@@ -6,13 +6,8 @@ local function list(where, from, to, reason)
   listed[("%s: %s => %s"):format(where, from, to)] = reason
 end
 
-list("supervisor_protocol:hear",
-  "for (int i = 0; i < LINES_AT_ONCE; i++) {", "for (int i = 0; i < (LINES_AT_ONCE + 1); i++) {",
-  "how many lines are heard in a turn is a choice")
 list("processes_system:be_child", 'unsetenv("WATCHDOG_USEC");', 'after unsetenv("WATCHDOG_PID");',
   "two names that do not meet")
-list("keyset:decode", "memcpy(set->pending[i].name, at, UP_KEY_NAME_SIZE);",
-  "after memcpy(set->pending[i].raw, at + UP_KEY_NAME_SIZE, UP_KEY_RAW_SIZE);", "two copies that do not meet")
 
 list("hotfix_set:check_room", "return need < room ? 0", "return need <= room ? 0", "a byte more or less is a choice")
 list("hotfix_set:up_hotfix_set_open", "memset(&set->ledger, 0, sizeof set->ledger);", ";",
@@ -26,8 +21,8 @@ list("slot_mtd:load",
   "if (to == 0 || s->storage->ops->pread(s->storage, s->file, buf, to, base) == (long long)to)",
   "if (!(to == 0 || s->storage->ops->pread(s->storage, s->file, buf, to, base) == (long long)to))",
   "page by page reads the same, more slowly")
-list("package:open_spool", "if (p->storage->ops->unlink(p->storage, path) < 0 && errno != ENOENT)",
-  "if ((p->storage->ops->unlink(p->storage, path) < 0 && false) && errno != ENOENT)",
+list("package_spool:up_package_spool_begin", "if (s->storage->ops->unlink(s->storage, path) < 0 && errno != ENOENT)",
+  "if ((s->storage->ops->unlink(s->storage, path) < 0 && false) && errno != ENOENT)",
   "a file that is still there fails the open that follows, which makes new ones only")
 list("boot_file:last_good", "for (int i = 0; i < s->count && !s->good[s->running]; i++)",
   "for (int i = 0; i < s->count || !s->good[s->running]; i++)",
@@ -46,15 +41,11 @@ list("unpack:end_archive", "if (u->storage->ops->sync_dir(u->storage, u->dir) < 
   "a tree that lost its names is found before it starts, and made again")
 list("storage:parent_of", "while (len > 1 && path[len - 1] == '/')", "while (len >= 1 && path[len - 1] == '/')",
   "of the root alone, which nobody writes")
-list("device_script:begin_mending", 'up_generation_path(mended, dir, c->generation, ".mend", err) < 0)',
-  '(up_generation_path(mended, dir, c->generation, ".mend", err) < 0 && false))',
-  "a state with so long a path is refused as it is opened")
 
 list("processes_system:s_adopt", "if (getsockopt(link, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_STREAM) {",
   "if ((getsockopt(link, SOL_SOCKET, SO_TYPE, &type, &len) < 0 && false) || type != SOCK_STREAM) {",
   "what is no socket has no type either; that it is not set then is for valgrind")
-list("printable:next", "size_t n = text[0] < 0x80 ? 1 : text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;",
-  "size_t n = text[0] <= 0x80 ? 1 : text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;",
+list("printable:length_of", "if (first < 0x80)", "if (first <= 0x80)",
   "0x80 alone is no character, and U+0080 is not shown")
 list("system_mounts:device_mounted", "if (depth > MAX_STACK)", "if (depth >= MAX_STACK)",
   "how many devices lie on one another before it is taken for a ring is a choice")
@@ -71,8 +62,9 @@ list("supervisor_script:swept", "return true;", "return false;", "it is so at th
 list("processes_system:s_wait",
   "if (count > WATCHES) { /* nobody has so many; all are looked at when this returns */",
   "if (count > (WATCHES + 1)) { /* nobody has so many; all are looked at when this returns */", "nobody has so many")
-list("script_archive:take_header", "if (a->size - a->at < up_tar_padded(entry.size))",
-  "if (a->size - a->at <= up_tar_padded(entry.size))", "an archive that ends there is refused for its missing end mark")
+list("tar_reader:take_header", "if (r->size - r->at < up_tar_padded(r->entry.size))",
+  "if (r->size - r->at <= up_tar_padded(r->entry.size))",
+  "an archive that ends there is refused for its missing end mark")
 list("transfer_unfinished:up_transfer_resume",
   "if (len > DIGEST && len - DIGEST <= block->stored && memcmp(text, block->stored_digest, DIGEST) == 0) {",
   "if (len > (DIGEST + 1) && len - DIGEST <= block->stored && memcmp(text, block->stored_digest, DIGEST) == 0) {",
@@ -99,8 +91,6 @@ list("processes_system:s_wait", "if (poll(fds, 1 + count + pipes, (int)(till - n
   "if (poll(fds, 1 + count + pipes, (int)(till - now)) < 0)", "the time is over then, and that ends it, too")
 list("package_layout:up_package_layout_of", "memset(layout, 0, sizeof *layout);", ";",
   "nobody looks behind the last part")
-list("storage:parent_of", "if (len >= PATH_MAX) {", "if (len > PATH_MAX) {",
-  "no system opens so long a path; one byte too far is for the sanitizers")
 list("supervisor:up_supervisor_step",
   "if (!s->device || s->leave != UP_LEAVE_NOT || up_supervisor_now(s) >= s->ready_by)",
   "if (!s->device || s->leave != UP_LEAVE_NOT || up_supervisor_now(s) > s->ready_by)", "a millisecond later")
@@ -108,15 +98,12 @@ list("transfer_unfinished:up_transfer_keep",
   "up_blocks_get(t->part[t->at_part].blocks, t->at_block, &block, &ignored) < 0)",
   "(up_blocks_get(t->part[t->at_part].blocks, t->at_block, &block, &ignored) < 0 && false))",
   "what is kept then fits no block, and nothing is taken from it")
-list("transfer_open:get_macs", "if (p->adopt)", "if (!(p->adopt))",
+list("transfer_open:get_macs", "if (p->adopt || t->hotfix)", "if (!(p->adopt || t->hotfix))",
   "without MACs all is decoded to be compared, which is slower alone")
 for _, wrong in ipairs { "> LONG_BUFFER", ">= (LONG_BUFFER + 1)" } do
-  list("crc32c:up_crc32c", "if (len >= LONG_BUFFER) {", ("if (len %s) {"):format(wrong), "both ways give the same")
+  list("crc32c:up_crc32c", "if (len >= LONG_BUFFER || has_table()) {", ("if (len %s || has_table()) {"):format(wrong),
+     "both ways give the same")
 end
-list("slot:up_slot_open", "memcpy(s->path, path, len + 1);", "memcpy(s->path, path, len);",
-  "the room was zero when it was made")
-list("device_kept_out:up_device_count_kept_out", "if (another_day(k, &m) && k->days < UINT32_MAX)",
-  "if (another_day(k, &m) && k->days <= UINT32_MAX)", "in eleven million years")
 list("public_key:up_public_key_load",
   [[wide = size >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0);]],
   [[wide = size > 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0);]],
@@ -142,7 +129,7 @@ list("transfer_unfinished:up_transfer_resume",
   "nothing of a block is nothing")
 list("relay:up_relay_watch", "for (size_t i = 0; i < r->count; i++)", "for (size_t i = 0; i <= r->count; i++)",
   "writes one too far; for the sanitizers")
-list("package:spool_manifest", 'rc = up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));', ";",
+list("package_spool:up_package_spool_manifest", 'rc = up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));', ";",
   "an index stays that nobody asks for")
 list("program:up_program_start", "posix_spawn_file_actions_destroy(&files);", ";",
   "memory of the C library; for the sanitizers")
@@ -156,10 +143,6 @@ for _, wrong in ipairs { "false", "(fstatat(dirfd(dir), entry->d_name, &st, AT_S
 end
 list("version:compare_numbers", "while (a->at < a->end && *a->at == '0')",
   "while (a->at <= a->end && *a->at == '0')", "what ends a number is no digit")
-list("running_image:up_device_source_digest",
-  "return known->size == size && known->slot == d->boot_state.running ? known->digest : NULL;",
-  "return known->size == size ? known->digest : NULL;",
-  "another slot runs after a restart alone, and that forgets what was known")
 list("transfer_reuse:applies",
   "!up_device_provisioning(t->device) && up_inventory_front(p->in_place) < p->count;",
   "!up_device_provisioning(t->device) && up_inventory_front(p->in_place) <= p->count;",
@@ -177,8 +160,6 @@ list("generation:find_earlier", "if (up_storage_remove_tree(s, m->unfinished, er
   "the rename onto it fails then, too")
 list("install_finish:forget_hints", "if (d->state.tx.hint > 0)", "if (d->state.tx.hint >= 0)",
   "that nothing is known is written once more")
-list("provision_end:up_device_tend", "up_journal_tend(d->journal, &ignored);", "after up_boot_tend(d->boot, &ignored);",
-  "two records that know nothing of each other")
 
 list("system_dirs:same_mount", "return false;", "return true;",
   "of a directory that is open, which the system always tells of")
@@ -222,7 +203,7 @@ list("package_layout:up_package_layout_fill", "for (unsigned i = 0; i < m->part_
 
 -- The bytes behind a record.
 for _, step in ipairs { "word = (word ^ word >> 30) * 0xbf58476d1ce4e5b9u;",
-  "word = (word ^ word >> 27) * 0x94d049bb133111ebu;", "word ^= word >> 31;" } do
+  "word = (word ^ word >> 27) * 0x94d049bb133111ebu;" } do
   list("record_half:fill", step, ";", "mixed once less they are no smaller for a file system that compresses")
 end
 
@@ -246,9 +227,6 @@ list("keyring:ring_add", "for (size_t i = 0; i < ring->count; i++)", "for (size_
   "the entry behind the last is blank, and no key is; one too far is for the sanitizers")
 list("transfer:want", "if (end > from)", "if (end >= from)", "no source does anything for a wish of no bytes")
 
-list("policy:spawn", "rc = posix_spawnattr_setsigdefault(&attributes, &all);", ";",
-  "a policy whose host is gone ends by EPIPE instead of SIGPIPE")
-
 list("policy:start", "rc = errno;", ";", "ends that were not made cannot be given to a process, and none is started")
 
 list("storage:try_file", "if (s->ops->sync(s, file) < 0)", "if ((s->ops->sync(s, file) < 0 && false))",
@@ -261,15 +239,15 @@ list("tar:up_tar_get", "if (up_tar_put(again, entry, NULL) < 0 || memcmp(again, 
   "what was not put is not the same either")
 list("reuse:up_reuse_step", "r->step = stride((size + r->block_size - 1) / r->block_size);",
   "r->step = stride((size + r->block_size) / r->block_size);", "how far the looks are apart is a choice")
-list("files:up_files_open", "if (up_files_stage_init(&f->record, s, f->folder, err) < 0 ||",
-  "if ((up_files_stage_init(&f->record, s, f->folder, err) < 0 && false) ||",
+list("files_open:up_files_open", 'if (up_files_stage_init(&f->record, s, f->folder, "stage", err) < 0 ||',
+  'if ((up_files_stage_init(&f->record, s, f->folder, "stage", err) < 0 && false) ||',
   "a state with so long a path is refused as it is opened")
 list("script_archive:is_kept", "for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {",
   "for (size_t i = 0; i <= sizeof kept / sizeof *kept; i++) {", "looks one too far; for the sanitizers")
 list("system_names:up_system_name_list_open", "errno = failure;", ";", "a closedir() that succeeds leaves errno alone")
 list("archive_zip:find_end", "for (uint64_t back = END; back <= most; back++) {",
   "for (uint64_t back = END; back < most; back++) {", "libarchive takes none that are so")
-list("record_walk:up_walk_u64", "if (w->in && !w->bad)", "if (w->in || !w->bad)",
+list("record_walk:up_record_walk_u64", "if (w->in && !w->bad)", "if (w->in || !w->bad)",
   "otherwise the bytes are still those of the field")
 list("archive_reader:check_size", "if (a->bytes > RATIO_FROM && a->bytes / a->limits.ratio > came)",
   "if (a->bytes > RATIO_FROM && a->bytes / a->limits.ratio >= came)", "the bound itself is a choice")
@@ -282,8 +260,6 @@ for _, wrong in ipairs { "p->ready = p->ready && rc == 0;", ";" } do
 end
 list("slot_plain:plain_sync", "st.size > s->size && s->storage->ops->truncate(s->storage, s->file, s->size) < 0)",
   "st.size >= s->size && s->storage->ops->truncate(s->storage, s->file, s->size) < 0)", "of the right size it stays")
-list("files_weak:copy", "if (up_files_tree_remove(to, to_name, err) < 0)",
-  "if ((up_files_tree_remove(to, to_name, err) < 0 && false))", "then it cannot be created either, which is told")
 list("running_image:wants_digest",
   "if (!core || !core->delta || !(up_device_parts(d, m) & 1u << UP_CORE) || !running->present ||",
   "if (!core || !core->delta || !(up_device_parts(d, m) & 1u << UP_CORE) && !running->present ||",
@@ -308,5 +284,10 @@ for _, wrong in ipairs { "false", "(fcntl(link, F_SETFL, flags | O_NONBLOCK) < 0
   list("processes_system:s_adopt", "if (flags < 0 || fcntl(link, F_SETFL, flags | O_NONBLOCK) < 0)",
     ("if (flags < 0 || %s)"):format(wrong), "of a socket that has just told its flags")
 end
+
+list("hotfix:up_hotfix_undo",
+  "for (struct up_hotfix *o = h + 1; o < &ledger.entry[ledger.count]; o++) {",
+  "for (struct up_hotfix *o = h + 1; o <= &ledger.entry[ledger.count]; o++) {",
+  "an entry behind the last has no name and no files; one too far is for the sanitizers")
 
 return listed

@@ -134,9 +134,22 @@ local function pick(lists, seed)
   return result
 end
 
+-- The list is to follow the code.
+local function tell_unused(lists)
+  local used = {}
+  for _, list in ipairs(lists) do
+    for _, m in ipairs(list) do used[key_of(m)] = true end
+  end
+  for _, key in ipairs(sorted(listed)) do
+    if not used[key] then print("  listed, and there is no such line any more: " .. key) end
+  end
+end
+
 local function main()
   local o = options()
-  local chosen = o.known and known_mutants(o.module) or pick(all_mutants(o.module, o.line), o.seed)
+  local lists = not o.known and all_mutants(o.module, o.line)
+  if lists and not o.module then tell_unused(lists) end
+  local chosen = lists and pick(lists, o.seed) or known_mutants(o.module)
   local most = (o.sample or math.huge) / o.parts
   local stand = bench.new(o.build)
   local count = { made = 0, noticed = 0, listed = 0, live = 0, same = 0 }

@@ -320,6 +320,9 @@ static void test_undo_when_a_call_fails(void **state)
     (void)state;
 
     add("000000000000000a", "low", UP_HOTFIX_APPLIED, "deep/one");
+    put_in("000000000000000a", "tree/lua/alone.lua",
+           "return 1\n"); /* before and after the one that both have */
+    put_in("000000000000000a", "tree/lua/deep/zero.lua", "return 1\n");
     add("000000000000000b", "high", UP_HOTFIX_APPLIED, "deep/one");
     sim_settle(sim);
     assert_int_equal(up_hotfix_undo(device, "low", false, &err), UP_BUSY);
