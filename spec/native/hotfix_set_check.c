@@ -313,6 +313,49 @@ static void test_overlaps(void **state)
     device->storage = sim_storage(sim);
 }
 
+/* A module and a folder of that name are two of one name. */
+static void test_overlaps_of_modules(void **state)
+{
+    static const struct {
+        const char *low, *high;
+        int is;
+    } cases[] = {{"a.lua", "a.lua", 1},
+                 {"a.lua", "b.lua", 0},
+                 {"a/one.lua", "a/one.lua", 1},
+                 {"a/one.lua", "a/two.lua", 0},
+                 {"a/one.lua", "a", 1},
+                 {"a", "a/one.lua", 1},
+                 {"a/b/one.lua", "a/b.lua", 0},
+                 {"a/b/one.lua", "a/b/one.lua", 1},
+                 {"../test.lua", "../test.lua", 0}};
+    const struct up_hotfix low = {.id = "000000000000000a"}, high = {.id = "000000000000000b"};
+    struct sim *whole;
+    (void)state;
+
+    sim_settle(sim);
+    whole = sim;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        for (int more = 0; more < 2; more++) {
+            char path[64];
+
+            sim = sim_clone(whole);
+            device->storage = sim_storage(sim);
+            snprintf(path, sizeof path, "tree/lua/%s", cases[i].low);
+            put_in(low.id, *cases[i].low == '.' ? "tree/test.lua" : path, "");
+            snprintf(path, sizeof path, "tree/lua/%s", cases[i].high);
+            put_in(high.id, *cases[i].high == '.' ? "tree/test.lua" : path, "");
+            if (more) { /* of one alone, before it and after it */
+                put_in(low.id, "tree/lua/0.lua", "");
+                put_in(low.id, "tree/lua/z.lua", "");
+            }
+            if (up_hotfix_overlaps(device, &low, &high, &err) != cases[i].is)
+                fail_msg("case %zu", i);
+            sim_free(sim);
+        }
+    sim = whole;
+    device->storage = sim_storage(sim);
+}
+
 /* Nothing goes from under another one, whichever call fails. */
 static void test_undo_when_a_call_fails(void **state)
 {
@@ -439,6 +482,7 @@ int main(void)
         cmocka_unit_test(test_kept),
         cmocka_unit_test_setup_teardown(test_unsigned, enter_opaque, leave),
         cmocka_unit_test_setup_teardown(test_overlaps, enter_plain, leave),
+        cmocka_unit_test_setup_teardown(test_overlaps_of_modules, enter_plain, leave),
         cmocka_unit_test_setup_teardown(test_undo_when_a_call_fails, enter_plain, leave),
         cmocka_unit_test_setup_teardown(test_clean, enter_plain, leave),
         cmocka_unit_test_setup_teardown(test_clean_when_a_call_fails, enter_plain, leave),

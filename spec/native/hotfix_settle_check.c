@@ -1,0 +1,255 @@
+/*
+ * hotfix_settle_check.c -- hotfixes with files go, at a start and by order, and any one call fails: what is said to
+ * be done is done, for good, and what is not is told and can be done again. Power cuts are spec/crash/hotfixes.c's.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "config.h"
+#include "device.h"
+#include "hotfix.h"
+#include "hotfixes_world.h"
+#include "sim.h"
+#include "world.h"
+#include "world_files.h"
+
+#define STATE "/device/state"
+#define OTHERS 2 /* "clock" 1 and what lies on it */
+
+static struct up_config config;
+static struct up_error err;
+
+/* What is to happen to the first entry, and to the one that lies on it. */
+struct row {
+    const char *name;
+    bool two; /* there is another one on it */
+    void (*edit)(struct sim *sim, struct up_hotfix_ledger *ledger);
+    int (*act)(struct up_device *d);
+    enum up_hotfix_state then[OTHERS];
+    const char *why;
+    bool files_stay; /* and what may only be unreadable is no reason */
+};
+
+static void spend(struct sim *sim, struct up_hotfix_ledger *ledger)
+{
+    (void)sim;
+    ledger->entry[0].state = UP_HOTFIX_FRESH;
+    ledger->entry[0].starts = UP_HOTFIX_STARTS;
+}
+
+static void lose(struct sim *sim, struct up_hotfix_ledger *ledger)
+{
+    struct up_storage *s = sim_storage(sim);
+    char path[100];
+
+    snprintf(path, sizeof path, STATE "/hotfix/%s", ledger->entry[0].id);
+    assert_int_equal(s->ops->rename(s, path, "/device/away"), 0);
+}
+
+static void be_for_another(struct sim *sim, struct up_hotfix_ledger *ledger)
+{
+    (void)sim;
+    strcpy(ledger->entry[0].base[UP_SCRIPT], "9");
+}
+
+static int settle(struct up_device *d)
+{
+    return up_hotfix_settle(d, true, &err);
+}
+
+static int undo(struct up_device *d)
+{
+    int rc = up_hotfix_undo(d, "clock", false, &err);
+
+    return rc == UP_NOTHING ? 0 : rc;
+}
+
+static int undo_all(struct up_device *d)
+{
+    int rc = up_hotfix_undo(d, "clock", true, &err);
+
+    return rc == UP_NOTHING ? 0 : rc;
+}
+
+static const struct row rows[] = {
+    {"spent", false, spend, settle, {UP_HOTFIX_QUARANTINED}, "did not live with it", false},
+    {"lost", false, lose, settle, {UP_HOTFIX_DROPPED}, "its folder is lost: the files", true},
+    {"for another release", false, be_for_another, settle, {UP_HOTFIX_DROPPED}, "not the one", false},
+    {"spent below another",
+     true,
+     spend,
+     settle,
+     {UP_HOTFIX_QUARANTINED, UP_HOTFIX_DROPPED},
+     "did not live with it",
+     false},
+    {"undone", false, NULL, undo, {UP_HOTFIX_UNDONE}, "by order", false},
+    {"undone with another", true, NULL, undo_all, {UP_HOTFIX_UNDONE, UP_HOTFIX_UNDONE}, "by order", false},
+};
+
+static char *without_hotfix; /* the tree */
+
+static void read_ledger(struct sim *sim, struct up_hotfix_ledger *ledger)
+{
+    if (up_hotfix_ledger_read(ledger, sim_storage(sim), STATE, &err) < 0)
+        fail_msg("%s", err.message);
+}
+
+static struct sim *begin(const struct row *row)
+{
+    static const struct hotfixes_flow one = {"one", .end = HOTFIXES_UNDONE, .parts = HOTFIXES_BOTH};
+    static const struct hotfixes_flow higher = {"higher", .end = HOTFIXES_HIGHER, .parts = HOTFIXES_BOTH};
+    static struct up_hotfix_ledger ledger;
+    struct sim *sim = hotfixes_new(row->two ? &higher : &one);
+    struct hotfixes_log log = {0};
+
+    if (row->two)
+        hotfixes_live(sim, &higher, true, &log);
+    if (log.bad[0])
+        fail_msg("%s", log.bad);
+    read_ledger(sim, &ledger);
+    assert_int_equal(ledger.count, row->two ? 2 : 1);
+    if (row->two) { /* one of another name, on top of it */
+        ledger.entry[0].state = UP_HOTFIX_APPLIED;
+        strcpy(ledger.entry[1].name, "other");
+        ledger.entry[1].over[0] = '\0';
+    }
+    if (row->edit)
+        row->edit(sim, &ledger);
+    assert_int_equal(up_hotfix_ledger_write_both(&ledger, sim_storage(sim), STATE, &err), 0);
+    sim_settle(sim);
+    return sim;
+}
+
+struct fault {
+    const struct row *row;
+    enum sim_op op;
+    unsigned n;
+    bool late;
+};
+
+static void wrong(const struct fault *f, const char *what)
+{
+    fail_msg("%s: %s %u failed%s: %s", f->row->name, sim_op_name(f->op), f->n, f->late ? " late" : "", what);
+}
+
+static void must_be_done(const struct fault *f, struct sim *sim, const char *before)
+{
+    static struct up_hotfix_ledger ledger;
+    char *now = world_files_dump(sim, false);
+
+    if (strcmp(now, f->row->files_stay ? before : without_hotfix) != 0)
+        wrong(f, now);
+    free(now);
+    read_ledger(sim, &ledger);
+    for (uint32_t i = 0; i < ledger.count; i++)
+        if (ledger.entry[i].state != f->row->then[i])
+            wrong(f, up_hotfix_ledger_state_name(ledger.entry[i].state));
+    if (!strstr(ledger.entry[0].why, f->row->why))
+        wrong(f, ledger.entry[0].why);
+}
+
+static void must_stay(const struct fault *f, const struct sim *sim, const char *before)
+{
+    struct sim *then = sim_reboot(sim, &(struct sim_choice){SIM_INDEPENDENT, SIM_NONE, 0, SIM_HARMLESS});
+
+    must_be_done(f, then, before);
+    sim_free(then);
+}
+
+/* The device as it is before the call fails, and when nothing fails any more. */
+static struct up_device *start(const struct fault *f, struct sim *sim)
+{
+    enum up_start_action action;
+    struct up_device *d;
+
+    if (up_device_open(&d, sim_storage(sim), &config, UP_DEVICE_LOCK, &err) < 0 ||
+        up_device_start(d, &action, &err) < 0)
+        wrong(f, err.message);
+    return d;
+}
+
+static bool works_out(const struct fault *f, const struct sim *from, const char *before)
+{
+    struct sim *sim = sim_clone(from);
+    struct up_device *d = start(f, sim);
+    bool met;
+    int rc;
+
+    err = (struct up_error){.code = 0};
+    sim_reset_counters(sim);
+    (f->late ? sim_fail_late : sim_fail)(sim, f->op, f->n, EIO, false);
+    rc = f->row->act(d);
+    met = sim_fault_hits(sim) > 0;
+    sim_fail(sim, SIM_OPS, 0, 0, false);
+    if (rc < 0 && (rc != err.code || !strstr(err.message, strerror(EIO))))
+        wrong(f, err.message);
+    if (rc == 0 && !(met && f->row->files_stay))
+        must_stay(f, sim, before);
+    up_device_close(d);
+    d = start(f, sim);
+    if (settle(d) < 0 || f->row->act(d) < 0 || settle(d) < 0)
+        wrong(f, err.message);
+    must_be_done(f, sim, before);
+    up_device_close(d);
+    assert_int_equal(sim_open_files(sim), 0);
+    sim_free(sim);
+    return met;
+}
+
+static void what_goes_goes_whatever_fails(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct sim *sim = begin(&rows[i]);
+        char *before = world_files_dump(sim, false);
+        unsigned failures = 0;
+
+        for (int late = 0; late <= (int)(i % 2); late++)
+            for (int op = SIM_OPEN; op < SIM_OPS; op++) {
+                struct fault f = {&rows[i], (enum sim_op)op, 1, late};
+
+                for (; works_out(&f, sim, before); f.n++)
+                    failures++;
+            }
+        assert_true(failures > 30);
+        free(before);
+        sim_free(sim);
+    }
+}
+
+static int enter(void **state)
+{
+    static const struct hotfixes_flow none = {"none", .end = HOTFIXES_APPLIED, .parts = HOTFIXES_BOTH};
+    struct sim *sim = hotfixes_new(&none);
+
+    (void)state;
+    without_hotfix = world_files_dump(sim, false);
+    sim_free(sim);
+    world_configure(&config);
+    world_files_configure(&config, false);
+    return 0;
+}
+
+static int leave(void **state)
+{
+    (void)state;
+    free(without_hotfix);
+    up_config_free(&config);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_goes_goes_whatever_fails, enter, leave),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
