@@ -21,9 +21,6 @@ list("slot_mtd:load",
   "if (to == 0 || s->storage->ops->pread(s->storage, s->file, buf, to, base) == (long long)to)",
   "if (!(to == 0 || s->storage->ops->pread(s->storage, s->file, buf, to, base) == (long long)to))",
   "page by page reads the same, more slowly")
-list("package_spool:up_package_spool_begin", "if (s->storage->ops->unlink(s->storage, path) < 0 && errno != ENOENT)",
-  "if ((s->storage->ops->unlink(s->storage, path) < 0 && false) && errno != ENOENT)",
-  "a file that is still there fails the open that follows, which makes new ones only")
 list("boot_file:last_good", "for (int i = 0; i < s->count && !s->good[s->running]; i++)",
   "for (int i = 0; i < s->count || !s->good[s->running]; i++)",
   "of two slots only the other one is left, and one of them is good")
@@ -129,8 +126,6 @@ list("transfer_unfinished:up_transfer_resume",
   "nothing of a block is nothing")
 list("relay:up_relay_watch", "for (size_t i = 0; i < r->count; i++)", "for (size_t i = 0; i <= r->count; i++)",
   "writes one too far; for the sanitizers")
-list("package_spool:up_package_spool_manifest", 'rc = up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));', ";",
-  "an index stays that nobody asks for")
 list("program:up_program_start", "posix_spawn_file_actions_destroy(&files);", ";",
   "memory of the C library; for the sanitizers")
 list("program:up_program_start", "posix_spawnattr_destroy(&attributes);", ";", "there it frees nothing")

@@ -462,46 +462,97 @@ static void test_spool_power_cuts(void **state)
     drop_sample(&sample);
 }
 
-/* Each storage call that fails gives its error once; the next try ends well. */
-static void test_spool_faults(void **state)
+/* One call fails while a head takes the place of another one. Whether there was one. */
+static bool spools_in_the_end(const struct sim *from, const struct sample *sample, enum sim_op op, unsigned n,
+                              bool late)
 {
-    static const enum sim_op ops[] = {SIM_OPEN,     SIM_PREAD,  SIM_PWRITE, SIM_SYNC,
-                                      SIM_SYNC_DIR, SIM_RENAME, SIM_UNLINK};
-    struct scratch *s = *state;
-    struct sample sample;
+    struct sim *sim = sim_clone(from), *then;
+    struct up_package_layout layout;
     struct memory source;
     struct up_manifest m;
+    struct up_error err;
+    bool met;
+    int rc;
+
+    sim_reset_counters(sim);
+    (late ? sim_fail_late : sim_fail)(sim, op, n, EIO, false);
+    memory_init(&source, sample->data, sample->size);
+    rc = read_head(sample, sim_storage(sim), &source, "/tx", &m, &layout, &err);
+    met = sim_fault_hits(sim) > 0;
+    if (rc < 0)
+        must_fail(rc, UP_WRITE, strerror(EIO), &err);
+    sim_fail(sim, SIM_OPS, 0, 0, false);
+    if (rc == 0) { /* for good, and nothing else is there */
+        then = sim_reboot(sim, &(struct sim_choice){SIM_INDEPENDENT, SIM_NONE, 0, SIM_HARMLESS});
+        must(up_package_load(&m, &layout, sim_storage(then), sample->ring, "/tx", &err), &err);
+        assert_int_equal(m.sequence, 8);
+        assert_false(sim_exists(then, "/tx/core.idx"));
+        sim_free(then);
+    }
+    memory_init(&source, sample->data, sample->size);
+    must(read_head(sample, sim_storage(sim), &source, "/tx", &m, &layout, &err), &err);
+    must(up_package_load(&m, &layout, sim_storage(sim), sample->ring, "/tx", &err), &err);
+    assert_int_equal(m.sequence, 8);
+    assert_int_equal(sim_open_files(sim), 0);
+    sim_free(sim);
+    return met;
+}
+
+/* What cannot be read is neither missing nor untrusted. */
+static bool loads_or_says(const struct sim *from, const struct sample *sample, enum sim_op op, unsigned n)
+{
+    struct sim *sim = sim_clone(from);
     struct up_package_layout layout;
+    struct up_manifest m;
+    struct up_error err;
+    bool met;
+    int rc;
+
+    sim_reset_counters(sim);
+    sim_fail(sim, op, n, EIO, false);
+    rc = up_package_load(&m, &layout, sim_storage(sim), sample->ring, "/tx", &err);
+    met = sim_fault_hits(sim) > 0;
+    if (met)
+        must_fail(rc, UP_WRITE, strerror(EIO), &err);
+    else
+        must(rc, &err);
+    assert_int_equal(sim_open_files(sim), 0);
+    sim_free(sim);
+    return met;
+}
+
+static void test_spool_faults(void **state)
+{
+    struct up_fixture other = {.script = true, .sequence = 8};
+    struct scratch *s = *state;
+    struct sample sample, second;
+    struct sim *start = sim_new();
+    struct up_package_layout layout;
+    struct memory source;
+    struct up_manifest m;
     struct up_error err;
     unsigned failures = 0;
 
     make_sample(&sample, s, &both);
-    for (size_t o = 0; o < sizeof ops / sizeof ops[0]; o++)
-        for (unsigned n = 1;; n++) {
-            struct sim *sim = sim_new();
-            unsigned calls;
-            int rc;
+    make_sample(&second, s, &other);
+    sim_put_dir(start, "/tx", 0755);
+    memory_init(&source, sample.data, sample.size);
+    must(read_head(&sample, sim_storage(start), &source, "/tx", &m, &layout, &err), &err);
+    assert_true(sim_exists(start, "/tx/core.idx"));
+    sim_settle(start);
+    for (int op = SIM_OPEN; op < SIM_OPS; op++) {
+        unsigned n;
 
-            sim_put_dir(sim, "/tx", 0755);
-            sim_reset_counters(sim);
-            sim_fail(sim, ops[o], n, ENOSPC, false);
-            memory_init(&source, sample.data, sample.size);
-            rc = read_head(&sample, sim_storage(sim), &source, "/tx", &m, &layout, &err);
-            calls = sim_calls(sim, ops[o]);
-            if (rc < 0) {
-                assert_true(rc == UP_NOSPACE || rc == UP_WRITE);
-                failures++;
-            }
-            sim_fail(sim, ops[o], 0, 0, false);
-            memory_init(&source, sample.data, sample.size);
-            must(read_head(&sample, sim_storage(sim), &source, "/tx", &m, &layout, &err), &err);
-            must(up_package_load(&m, &layout, sim_storage(sim), sample.ring, "/tx", &err), &err);
-            assert_int_equal(sim_open_files(sim), 0);
-            sim_free(sim);
-            if (calls < n)
-                break;
-        }
-    assert_true(failures > 10);
+        for (n = 1; spools_in_the_end(start, &second, (enum sim_op)op, n, false); n++)
+            failures++;
+        for (n = 1; spools_in_the_end(start, &second, (enum sim_op)op, n, true); n++)
+            failures++;
+        for (n = 1; loads_or_says(start, &sample, (enum sim_op)op, n); n++)
+            failures++;
+    }
+    assert_true(failures > 40);
+    sim_free(start);
+    drop_sample(&second);
     drop_sample(&sample);
 }
 
