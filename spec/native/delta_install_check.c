@@ -629,6 +629,30 @@ static void update_elsewhere(struct bench *b, unsigned sequence, const uint8_t *
     must(up_device_reload(b->device, &err), &err);
 }
 
+/* What runs already is not asked for again, whatever it was made against. */
+static void a_delta_of_the_core_that_runs_needs_no_source(void **state)
+{
+    struct bench *b = bench_new(DELTA_ONE_BYTE, UP_NODE_FILE);
+    struct up_error err;
+
+    (void)state;
+    update_elsewhere(b, 3, b->images.fresh); /* into slot b */
+    put_package(b, DELTA,
+                (struct up_fixture){.core = true,
+                                    .script = true,
+                                    .version = "2.0.0",
+                                    .sequence = 4,
+                                    .core_version = 3,
+                                    .image = b->images.fresh,
+                                    .image_size = b->images.fresh_size,
+                                    .old = b->images.old,
+                                    .old_size = b->images.old_size});
+    must(world_install(b->device, b->storage, DELTA, &err), &err);
+    assert_int_equal(up_device_state(b->device)->phase, UP_ARMED);
+    assert_int_equal(up_device_state(b->device)->tx.parts, 1u << UP_SCRIPT);
+    bench_free(b);
+}
+
 /* A process that read slot a, and wrote it later, does not go by what it read. */
 static void what_was_read_of_a_slot_is_forgotten_when_it_is_written(void **state)
 {
@@ -666,6 +690,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CHECK(every_pair_of_images_is_installed),
         CHECK(what_is_no_source_is_refused),
+        CHECK(a_delta_of_the_core_that_runs_needs_no_source),
         CHECK(what_was_read_of_a_slot_is_forgotten_when_it_is_written),
         CHECK(what_is_mounted_read_only_is_a_source),
         CHECK(a_device_is_not_provisioned_by_delta),

@@ -17,6 +17,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -628,6 +629,27 @@ static void a_program_starts_without_calls_that_a_filter_refuses(void **state)
     assert_int_equal(status, 0);
 }
 
+/* No number is left for what it would tell the result by. */
+static void a_program_that_could_not_tell_why_is_not_started(void **state)
+{
+    struct up_running_table *t = up_running_system();
+    struct up_running as = somebody();
+    struct rlimit usual, full;
+    int next = open("/dev/null", O_RDONLY | O_CLOEXEC), rc;
+
+    (void)state;
+    snprintf(as.folder, sizeof as.folder, "/");
+    assert_true(next >= 0);
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    full = (struct rlimit){.rlim_cur = (rlim_t)next, .rlim_max = usual.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &full), 0);
+    rc = t->ops->start(t, "/bin/true", &as) == -1 ? errno : 0;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    assert_int_equal(rc, EMFILE);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
 static void a_start_that_hangs_is_given_up(void **state)
 {
     struct up_running_table *t = up_running_system();
@@ -683,6 +705,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_is_waited_for_is_told),
         cmocka_unit_test(our_own_processes_are_not_seen),
         cmocka_unit_test(a_program_starts_without_calls_that_a_filter_refuses),
+        cmocka_unit_test(a_program_that_could_not_tell_why_is_not_started),
         cmocka_unit_test(a_start_that_hangs_is_given_up),
         cmocka_unit_test(the_system_runs_commands),
     };

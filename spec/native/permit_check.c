@@ -328,6 +328,17 @@ static void room_that_cannot_be_asked_for_opens_no_gate(void **state)
     sim_fail(sim, SIM_SPACE, 1, EIO, true);
     assert_int_equal(up_device_gates(d, &m, &report, &err), UP_WRITE);
     assert_string_equal(err.message, "state /device/state: free space: Input/output error");
+    m.part[m.part_count++] = (struct up_part){.kind = UP_FILES};
+    config.files.root_count = 1;
+    config.files.root[0].path = "/keys";
+    assert_int_equal(up_device_gates(d, &m, &report, &err), UP_WRITE);
+    assert_string_equal(err.message, "root /keys: free space: Input/output error");
+    sim_fail(sim, SIM_SPACE, 0, 0, false);
+    config.files.root[0].path = "/nowhere";
+    assert_int_equal(up_device_gates(d, &m, &report, &err), UP_MISSING);
+    assert_string_equal(err.message, "root /nowhere: free space: No such file or directory");
+    config.files.root_count = 0;
+    config.files.root[0].path = NULL;
     close_device(d, &config);
     sim_free(sim);
 }
