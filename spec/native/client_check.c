@@ -495,6 +495,33 @@ static void test_many_events(void **state)
     stop(pid);
 }
 
+/* With the first of them. */
+static void close_it(void *user, const char *event, const char *json)
+{
+    struct moult **m = user;
+
+    (void)json;
+    if (strcmp(event, "progress") == 0 && *m) {
+        close(moult_fd(*m));
+        *m = NULL;
+    }
+}
+
+/* Also when that happens while a call waits. */
+static void test_closed_while_waiting(void **state)
+{
+    pid_t pid = start(chatter);
+    struct moult *m = open_client(), *closes = m;
+    struct moult_status status;
+
+    (void)state;
+    assert_int_equal(moult_watch(m, close_it, &closes), 0);
+    assert_int_equal(moult_status(m, &status, SOON), MOULT_INTERNAL);
+    assert_non_null(strstr(moult_message(m), "epoll: "));
+    moult_close(m);
+    stop(pid);
+}
+
 /* The words are those of the program; see runtime/base/error.h. */
 static void test_words(void **state)
 {
@@ -530,6 +557,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_events, set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_large_facts, set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_many_events, set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(test_closed_while_waiting, set_up, scratch_tear_down),
         cmocka_unit_test(test_words),
         cmocka_unit_test_setup_teardown(test_full, set_up, scratch_tear_down),
     };
