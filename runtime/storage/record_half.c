@@ -186,8 +186,6 @@ int up_record_half_sync(const struct up_record *r, int i)
     if (up_record_half_path(r, i, path, &ignored) < 0)
         return -1;
     file = s->ops->open(s, path, UP_READ, 0);
-    if (file < 0 && errno == ENOENT && i == 1 && r->second && beside(r, i, path, &ignored) == 0)
-        file = s->ops->open(s, path, UP_READ, 0);
     if (file < 0)
         return -1;
     rc = s->ops->sync(s, file);
