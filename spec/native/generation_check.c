@@ -853,9 +853,73 @@ static void a_slot_that_is_another_one_is_not_started(void **state)
     }
 }
 
+/* What a head is kept from, and a generation with a tree that was made again. */
+static struct sim *with_generations(void)
+{
+    static const char *const spool[] = {"manifest.json", "manifest.minisig", "script.idx", "script.tar"};
+    struct sim *sim = sim_new();
+    char path[64];
+
+    sim_put_dir(sim, "/spool", 0755);
+    sim_put_dir(sim, "/script", 0755);
+    for (size_t i = 0; i < sizeof spool / sizeof spool[0]; i++) {
+        snprintf(path, sizeof path, "/spool/%s", spool[i]);
+        sim_put_text(sim, path, spool[i]);
+    }
+    sim_put_dir(sim, "/script/3", 0755);
+    sim_put_text(sim, "/script/3/main.lua", "spoiled");
+    sim_put_dir(sim, "/script/3.mend", 0755);
+    sim_put_text(sim, "/script/3.mend/main.lua", "whole");
+    sim_settle(sim);
+    return sim;
+}
+
+static int keep(struct up_storage *s, struct up_error *why)
+{
+    return up_generation_keep(s, "/spool", "/script", 2, why);
+}
+
+static int exchange(struct up_storage *s, struct up_error *why)
+{
+    return up_generation_exchange(s, "/script", 3, why);
+}
+
+/* Whichever call fails, the flow fails and names what it was about. */
+static void a_call_that_fails_is_told(void **state)
+{
+    static const enum sim_op ops[] = {SIM_OPEN,     SIM_PREAD, SIM_PWRITE, SIM_SYNC,
+                                      SIM_SYNC_DIR, SIM_MKDIR, SIM_RENAME, SIM_DROP_CACHE};
+    static int (*const flows[])(struct up_storage *, struct up_error *) = {keep, exchange};
+    unsigned failed = 0;
+
+    (void)state;
+    for (size_t f = 0; f < sizeof flows / sizeof flows[0]; f++)
+        for (size_t o = 0; o < sizeof ops / sizeof ops[0]; o++)
+            for (unsigned n = 1;; n++) {
+                struct sim *sim = with_generations();
+                struct up_error err = {0};
+                int rc;
+
+                sim_fail(sim, ops[o], n, EIO, false);
+                rc = flows[f](sim_storage(sim), &err);
+                if (sim_calls(sim, ops[o]) < n) {
+                    sim_free(sim);
+                    break;
+                }
+                failed++;
+                if (rc >= 0 || !strchr(err.message, '/') || !strstr(err.message, strerror(EIO)))
+                    fail_msg("flow %zu: %s %u: %d %s", f, sim_op_name(ops[o]), n, rc, err.message);
+                assert_int_equal(sim_open_files(sim), 0);
+                assert_true(sim_exists(sim, "/script/3/main.lua"));
+                sim_free(sim);
+            }
+    assert_true(failed > 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_call_that_fails_is_told),
         cmocka_unit_test(a_flipped_bit_is_never_started),
         cmocka_unit_test(what_is_kept_needs_no_hard_links),
         cmocka_unit_test(the_newest_that_is_proved_is_found),
