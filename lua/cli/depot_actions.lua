@@ -71,7 +71,7 @@ local function fault_of(action, args)
     return action .. " takes no --filter; status, batch, retry, cancel, rollout and device do"
   end
   local other = given(rollout, opts)
-  if other == "zone" and action == "product" then return nil end
+  if other == "zone" and (action == "product" or action == "device") then return nil end
   return other and ("%s takes no --%s; rollout does"):format(action, other) or nil
 end
 

@@ -186,7 +186,7 @@ describe("depot actions", function()
     assert.same({ { cloud = "aliyun", product = ALIYUN, device = "dev1", release = "2.0.0", target = "2.0.0",
       state = "succeeded", step = 100, code = natives.json.null, text = natives.json.null,
       listening = natives.json.null, reason = natives.json.null, unordered = false,
-      admitted = false, core = natives.json.null,
+      admitted = false, core = natives.json.null, zone = natives.json.null,
       hardware = natives.json.null } }, { all.devices[1] })
     assert.equal("new.upd", all.rollouts[1].package)
   end)

@@ -1,7 +1,7 @@
 -- Who is admitted where a product's rollouts are for admitted devices only.
 
+local admission = require "depot.acts.admission"
 local depot_world = require "spec.support.depot_world"
-local devices = require "depot.acts.devices"
 local fake_mqtt = require "spec.support.fake_mqtt"
 local filters = require "depot.filter"
 local fleet = require "depot.fleet"
@@ -108,12 +108,12 @@ describe("admission", function()
     assert.equal(2, s:unadmitted(PK))
     local found = assert(s:select(s:where(assert(filters.parse "-admitted:yes"), now)))
     assert.same({ 2, "other" }, { #found, found[1].device })
-    assert.equal(1, devices.admit(world(), function() return { row "stranger" } end, true))
-    assert.equal(0, devices.admit(world(), function() return { row "stranger" } end, true))
+    assert.equal(1, admission.admit(world(), function() return { row "stranger" } end, true))
+    assert.equal(0, admission.admit(world(), function() return { row "stranger" } end, true))
     look()
     assert.equal("stranger", offers())
     -- A delivery's list has one that has reported already.
-    assert.equal(1, devices.register(world(), { cloud = "aliyun", product = "pk", hash = PK }, { "new", "other" }))
+    assert.equal(1, admission.register(world(), { cloud = "aliyun", product = "pk", hash = PK }, { "new", "other" }))
     look()
     assert.equal("other", offers())
     report "new"
@@ -128,7 +128,7 @@ describe("admission", function()
     roll_out()
     look()
     assert.equal("known", offers())
-    assert.equal(1, devices.admit(world(), function() return { row "known" } end, false))
+    assert.equal(1, admission.admit(world(), function() return { row "known" } end, false))
     look()
     assert.equal("cancelled", row("known").state)
     assert.is_true(depot.board:refuses "aliyun/pk/known")

@@ -2,6 +2,7 @@
 
 local acts = require "depot.acts.products"
 local catalog = require "depot.catalog"
+local device_acts = require "depot.acts.devices"
 local depot_world = require "spec.support.depot_world"
 local fake_mqtt = require "spec.support.fake_mqtt"
 local fleet = require "depot.fleet"
@@ -228,6 +229,44 @@ describe("a product", function()
       depot.board:take_back()
       step(600)
       assert.equal(250, report_many(251, 260))
+    end)
+
+    it("has the windows of its rollouts where each device is, unless they name a zone", function()
+      packages = { entry("2.0.0", 2) }
+      open(false)
+      for _, name in ipairs { "kolkata", "shanghai", "here" } do report(name) end
+      for name, zone in pairs { kolkata = "Asia/Kolkata", shanghai = "Asia/Shanghai" } do
+        assert(device_acts.set_zone(world(), function() return row(name) end, zone))
+      end
+      assert.same({ nil, "usage" }, { device_acts.set_zone(world(), function() return row "here" end, "Mars/Base"),
+        (select(3, device_acts.set_zone(world(), function() return row "here" end, "Mars/Base"))) })
+      now = (now // 86400000 + 1) * 86400000 -- midnight by UTC, 08:00 in Shanghai
+      local plan = { waves = { 100 }, soak = 0, advance = "time", limit = {}, done = 90, least = 1, retries = 0,
+        backoff = 60, members = "open", window = { from = 450, to = 510 } } -- 07:30 to 08:30
+      local id = assert(s:roll_out({ package = packages[1].manifest.digest, target = "2.0.0", hash = PK, plan = plan },
+        now))
+      assert(s:make_due(packages[1], now))
+      local function offered()
+        depot.board:take_back()
+        for _ = 1, 4 do step(600) end
+        local names = {}
+        for _, message in ipairs(mqtt.sent) do names[#names + 1] = message.topic:match "[^/]+$" end
+        mqtt.sent = {}
+        return table.concat(names, " ")
+      end
+      assert.equal("shanghai", offered())
+      now = now + 2 * 3600000 -- 07:30 in Kolkata
+      assert.equal("kolkata", offered())
+      now = (now // 86400000) * 86400000 + 8 * 3600000
+      assert.equal("here", offered())
+      -- A rollout that names a zone has it for all.
+      assert(s.db:execute "UPDATE device SET state = NULL, package = NULL, rollout = NULL, due = 1")
+      local rollout = s:rollout(id)
+      rollout.plan.zone = "Asia/Shanghai"
+      assert(s:save_rollout(rollout))
+      assert.equal("", offered())
+      now = now + 16 * 3600000 -- 08:00 in Shanghai
+      assert.equal("here kolkata shanghai", offered())
     end)
 
     it("has the windows of its rollouts in its zone, unless they name one", function()

@@ -67,7 +67,7 @@ are served there, too, with the certificate of --tls-cert.
   depot device list|show|add|set|tag|note|forget DIR [NAME]
       show the devices, or one; register those that have not reported yet, of a
       --product and a --cloud; give them --tag or take --untag, by name, --device,
-      --filter or the file --devices; write a --note about one; set its --hardware;
+      --filter or the file --devices; write a --note about one; set its --hardware or --zone;
       admit them, or not, with set --admitted;
       remove all that is known of it
   depot status DIR

@@ -2,6 +2,7 @@
 --
 -- @module depot.actions.device
 
+local admission = require "depot.acts.admission"
 local base = require "depot.actions.base"
 local devices = require "depot.acts.devices"
 local device_list = require "depot.device_list"
@@ -80,8 +81,8 @@ function verbs.list(context)
   return 0
 end
 
-local SHOWN = { "cloud", "product", "hardware", "core", "release", "target", "state", "reason", "text", "rollout",
-  "wave", "offers", "failures" }
+local SHOWN = { "cloud", "product", "hardware", "zone", "core", "release", "target", "state", "reason", "text",
+  "rollout", "wave", "offers", "failures" }
 
 function verbs.show(context)
   local env = context.env
@@ -148,7 +149,7 @@ function verbs.add(context)
   if #names == 0 then return nil, "say which devices: a name, --device or --devices LIST", "usage" end
   table.sort(names)
   local count
-  count, message, code = devices.register(context, place, names)
+  count, message, code = admission.register(context, place, names)
   if not count then return nil, message, code end
   context.env.out(context.env.json and natives.json.encode { added = count }
     or ("%d of %d devices are new"):format(count, #names))
@@ -204,7 +205,7 @@ local function admit(context, word)
   if not (context.name or opts.device or opts.devices or opts.filter) then
     return nil, "say which devices: a name, --device, --devices LIST or --filter", "usage"
   end
-  local count, message, code = devices.admit(context, function() return chosen(context) end, word == "yes")
+  local count, message, code = admission.admit(context, function() return chosen(context) end, word == "yes")
   if not count then return nil, message, code end
   context.env.out(context.env.json and natives.json.encode { changed = count }
     or ("%d device%s changed"):format(count, count == 1 and "" or "s"))
@@ -212,15 +213,17 @@ local function admit(context, word)
 end
 
 function verbs.set(context)
-  local hardware, admitted = context.opts.hardware, context.opts.admitted
-  if (hardware == nil) == (admitted == nil) then
-    return nil, 'give --hardware NAME ("" removes it), or --admitted yes|no', "usage"
+  local opts = context.opts
+  local count = (opts.hardware and 1 or 0) + (opts.admitted and 1 or 0) + (opts.zone and 1 or 0)
+  if count ~= 1 then
+    return nil, 'give one of --hardware NAME and --zone NAME ("" removes it), and --admitted yes|no', "usage"
   end
-  if admitted then return admit(context, admitted) end
-  local done, message, code = devices.set_hardware(context, function() return one(context) end, hardware)
+  if opts.admitted then return admit(context, opts.admitted) end
+  local name = opts.hardware and "hardware" or "zone"
+  local done, message, code = devices["set_" .. name](context, function() return one(context) end, opts[name])
   if not done then return nil, message, code end
-  context.env.out(context.env.json and "{}" or ("%s: hardware %s"):format(context.name,
-    hardware == "" and "unknown" or natives.printable.text(hardware)))
+  context.env.out(context.env.json and "{}" or ("%s: %s %s"):format(context.name, name,
+    opts[name] == "" and "unknown" or natives.printable.text(opts[name])))
   return 0
 end
 

@@ -84,7 +84,7 @@ M.kinds = {
     name = function(row) return "device " .. row.device end,
     etag = function(world, row)
       return tag_of(world, { tags = world.natives.json.array(row.tags), note = row.note, hardware = row.hardware,
-        admitted = row.admitted })
+        admitted = row.admitted, zone = row.zone })
     end,
   },
   R = {

@@ -11,17 +11,17 @@
 local acts = require "depot.rollout.acts"
 local choice = require "depot.choice"
 local grants = require "depot.grants"
+local hours = require "depot.rollout.hours"
 local jobs = require "depot.jobs"
 local life = require "depot.rollout.life"
 local links = require "depot.links"
 local modes = require "depot.modes"
 local releases = require "depot.releases"
-local windows = require "depot.rollout.window"
-local zones = require "depot.rollout.zone"
 
 local M = {}
 
 local Board = {}
+for name, method in pairs(hours) do Board[name] = method end
 Board.__index = Board
 
 -- Milliseconds.
@@ -39,7 +39,7 @@ local VERDICTS = { succeeded = true, failed = true, reverted = true }
 function M.new(parts)
   return setmetatable({ store = parts.store, registry = parts.registry, by_digest = parts.by_digest,
     packages = parts.packages, tell = parts.tell, withdrawn = {},
-    list = {}, by_id = {}, counted = {}, empty = {}, next_look = 0 }, Board)
+    list = {}, by_id = {}, counted = {}, empty = {}, zones = {}, next_look = 0 }, Board)
 end
 
 local function first(a, b)
@@ -60,7 +60,7 @@ function Board:refresh()
   read, message, code = self.registry:read()
   if not read then return nil, message, code end
   self:mark()
-  self.list, self.by_id, self.version, self.counted = list, {}, version, {}
+  self.list, self.by_id, self.version, self.counted, self.zones = list, {}, version, {}, {}
   for _, rollout in ipairs(list) do self.by_id[rollout.id] = rollout end
   return true
 end
@@ -103,19 +103,13 @@ local function is_in_flight(row, now)
   return row.state == "upgrading" or row.ends ~= nil and row.ends + GRACE > now
 end
 
--- Whether the window of a rollout is open: in its zone, else its product's.
-function Board:_is_open(rollout, now)
-  local plan = rollout.plan
-  return windows.is_open(plan.window, zones.load(plan.zone or self.registry:zone(rollout.hash)) or zones.UTC, now)
-end
-
 --- Why the open job of a device must not be offered now; nil: it may.
 function Board:holds(row, now)
   local stopped = self:stops(row)
   if stopped or not row.rollout then return stopped end
   local rollout = self.by_id[row.rollout]
   if is_in_flight(row, now) then return nil end
-  if not self:_is_open(rollout, now) then return "window" end
+  if not self:_is_open(rollout, now, row.zone) then return "window" end
   local most = rollout.plan.in_flight
   if most and (self.store:in_flight(rollout, now - GRACE) or most) >= most then return "in flight" end
   return nil
@@ -202,9 +196,10 @@ end
 
 -- Make as many waiting jobs due as may be in flight.
 function Board:_feed(rollout, now)
-  if not life.is_offering(rollout) or self.registry:mode(rollout.hash) == "off" or not self:_is_open(rollout, now) then
-    return true
-  end
+  if not life.is_offering(rollout) or self.registry:mode(rollout.hash) == "off" then return true end
+  local open_in, why, word = self:_open_zones(rollout, now)
+  if open_in == false then return nil, why, word end
+  if open_in and #open_in == 0 then return true end
   local room, most = AT_ONCE, rollout.plan.in_flight
   if most then
     local open, message, code = self.store:in_flight(rollout, now - GRACE)
@@ -214,9 +209,11 @@ function Board:_feed(rollout, now)
     if not due then return nil, message, code end
     room = most - open - due
   end
-  if room <= 0 or not self.store:has_waiting(rollout, most and now - GRACE or 0) then return true end
+  if room <= 0 or not self.store:has_waiting(rollout, most and now - GRACE or 0, open_in) then
+    return true
+  end
   local ok, message, code = self.store:change()
-  if ok then ok, message, code = self.store:feed(rollout, now, most and now - GRACE or 0, room) end
+  if ok then ok, message, code = self.store:feed(rollout, now, most and now - GRACE or 0, room, open_in) end
   return ok and true, message, code
 end
 

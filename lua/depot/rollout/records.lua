@@ -21,6 +21,12 @@ local function all(first, second)
 end
 local COLUMNS = all(MADE, LIFE)
 
+--- Since form 20: where a device is, if not where its product is; for windows.
+M.zones = [[
+  ALTER TABLE device ADD COLUMN zone TEXT;
+  CREATE INDEX device_zone ON device (hash, zone) WHERE zone IS NOT NULL;
+]]
+
 --- For depot.store_tables.
 M.statements = {
   rollouts = "SELECT * FROM rollout WHERE ended IS NULL ORDER BY id DESC",
@@ -56,10 +62,12 @@ M.statements = {
     + (SELECT count(*) FROM device WHERE rollout = ?1 AND state = 'pending' AND ends > ?2) AS n]],
   due_of_rollout = "SELECT count(*) AS n FROM device WHERE due <= ?2 AND rollout = ?1 AND state = 'pending'",
   waiting = [[SELECT 1 AS yes FROM device WHERE rollout = ?1 AND state = 'pending' AND due IS NULL
-    AND ends <= ?2 AND cloud <> 'luat' LIMIT 1]],
+    AND ends <= ?2 AND cloud <> 'luat' AND (?3 IS NULL OR coalesce(zone, '') IN (SELECT value FROM json_each(?3)))
+    LIMIT 1]],
   feed = [[UPDATE device SET due = ?2 WHERE (cloud, product, device) IN (SELECT cloud, product, device FROM device
     WHERE rollout = ?1 AND state = 'pending' AND due IS NULL AND ends <= ?3 AND cloud <> 'luat'
-    ORDER BY ends LIMIT ?4)]],
+    AND (?5 IS NULL OR coalesce(zone, '') IN (SELECT value FROM json_each(?5))) ORDER BY ends LIMIT ?4)]],
+  zones_of = "SELECT DISTINCT zone FROM device WHERE hash = ? AND zone IS NOT NULL ORDER BY zone",
   cancel_jobs = [[UPDATE device SET state = 'cancelled', changed = ?2, due = NULL, renewing = NULL, again = NULL
     WHERE rollout = ?1 AND state IN ('pending', 'upgrading')]],
   supersede_jobs = [[UPDATE device SET state = 'superseded', changed = ?2, due = NULL,
@@ -202,15 +210,25 @@ function Methods:due_of_rollout(rollout, now)
   return row and row.n, message, code
 end
 
+--- The time zones that devices of a product have of their own.
+-- @treturn {string,...}|nil nil, message, code
+function Methods:zones_of(hash)
+  local rows, message, code = self.statements.zones_of:all(hash)
+  if not rows then return nil, message, code end
+  for i, row in ipairs(rows) do rows[i] = row.zone end
+  return rows
+end
+
 --- Whether feed() would find a job.
-function Methods:has_waiting(rollout, ended)
-  return self.statements.waiting:first(rollout.id, ended)
+function Methods:has_waiting(rollout, ended, zones)
+  return self.statements.waiting:first(rollout.id, ended, zones and self.json.encode(zones))
 end
 
 --- Make up to `most` waiting jobs of a rollout due: those that wait for it (depot.jobs), then those whose link ended
 -- before `ended` (ms).
-function Methods:feed(rollout, now, ended, most)
-  return self.statements.feed:run(rollout.id, now, ended, most)
+-- @tparam[opt] {string,...} zones only of devices that have one of these; "": none of their own
+function Methods:feed(rollout, now, ended, most, zones)
+  return self.statements.feed:run(rollout.id, now, ended, most, zones and self.json.encode(zones))
 end
 
 --- End its open jobs. A download that has begun cannot be called back.

@@ -95,7 +95,7 @@ local function window_of(context, rollout)
   if not w then return nil end
   local product = not zone and context.store:product(rollout.hash)
   return ("%02d:%02d-%02d:%02d %s"):format(w.from // 60, w.from % 60, w.to // 60, w.to % 60,
-    zone or product and product.zone or "UTC")
+    zone or (product and product.zone or "UTC") .. ", or where a device is")
 end
 
 -- The devices that the rollout is for, as its filter says.

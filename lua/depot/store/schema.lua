@@ -7,6 +7,7 @@ local audit = require "depot.audit"
 local events = require "depot.store.events"
 local groups = require "depot.store.groups"
 local products = require "depot.store.products"
+local records = require "depot.rollout.records"
 local releases = require "depot.releases"
 local secrets = require "depot.store.secrets"
 local standings = require "depot.store.standings"
@@ -20,7 +21,7 @@ M.columns = {
   "cloud", "product", "device", "hash", "release", "other", "module", "package", "target", "kind", "state", "step",
   "code", "text", "finished", "tries", "renewing", "renewals", "due", "heard", "changed", "offers",
   "ends", "dead", "not_listening", "rollout", "wave", "failures", "again", "reason", "core", "hardware",
-  "source", "admitted",
+  "source", "admitted", "zone",
 }
 
 -- Patches for devices of the Qinglian cloud, and how far each device is with one (depot.patch_store).
@@ -88,7 +89,8 @@ M.whole = [[
 ]] .. PATCHES .. ROLLOUTS .. tags.schema .. audit.schema .. accounts.schema .. events.schema
   .. groups.schema .. tags.index .. groups.index .. uploads.schema .. products.schema .. products.zone
   .. standings.schema .. secrets.schema .. releases.notes
-  .. products.unsigned .. products.admission .. "PRAGMA user_version = 19;"
+  .. products.unsigned .. products.admission .. records.zones .. "PRAGMA user_version = 20;"
+
 
 --- The step from each earlier version to the next.
 M.later = {
@@ -125,6 +127,7 @@ M.later = {
   [16] = releases.notes .. "PRAGMA user_version = 17;",
   [17] = products.unsigned .. "PRAGMA user_version = 18;",
   [18] = products.admission .. "PRAGMA user_version = 19;",
+  [19] = records.zones .. "PRAGMA user_version = 20;",
 }
 
 return M

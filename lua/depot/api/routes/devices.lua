@@ -3,6 +3,7 @@
 -- @module depot.api.routes.devices
 
 local acts = require "depot.acts"
+local admission = require "depot.acts.admission"
 local devices = require "depot.acts.devices"
 local filters = require "depot.filter"
 local ids = require "depot.api.ids"
@@ -127,8 +128,14 @@ local function change(call)
     end, args.hardware)
     if not done then return nil, message, code, "hardware" end
   end
+  if args.zone then
+    local done, message, code = devices.set_zone(call.world, function()
+      return call.world.store:get(row.cloud, row.product, row.device)
+    end, args.zone)
+    if not done then return nil, message, code, "zone" end
+  end
   if args.admitted ~= nil then
-    local done, message, code = devices.admit(call.world, function()
+    local done, message, code = admission.admit(call.world, function()
       local fresh, why, word = call.world.store:get(row.cloud, row.product, row.device)
       if not fresh then return nil, why or "the device is forgotten", word or "missing" end
       return { fresh }
@@ -182,6 +189,7 @@ M.routes = {
   { "PATCH", "/devices/{D}", "operator", change, verb = "tag", about = "What people say of a device", body = {
     tags = { type = "strings", most = 100, about = "all tags that it is to have" },
     note = { type = "string", about = "what to remember of it; empty removes it" },
+    zone = { type = "string", most = 64, about = "where it is, as Asia/Shanghai; empty: where its product is" },
     admitted = { type = "boolean", about = "whether rollouts of a product that admits only listed devices are for it" },
     hardware = { type = "string", most = 64, about = "what the device is; empty: unknown" } } },
   { "DELETE", "/devices/{D}", "admin", forget, verb = "forget",

@@ -3,7 +3,7 @@
 -- @module depot.api.routes.products
 
 local acts = require "depot.acts.products"
-local devices = require "depot.acts.devices"
+local admission = require "depot.acts.admission"
 local may = require "depot.api.may"
 local objects = require "depot.api.objects"
 
@@ -54,7 +54,7 @@ local function change(call)
 end
 
 local function register(call)
-  local count, message, code, field = devices.register(call.world, { cloud = call.args.cloud,
+  local count, message, code, field = admission.register(call.world, { cloud = call.args.cloud,
     product = call.args.product, hash = call.product }, call.args.devices)
   if not count then return nil, message, code, field end
   call.world.top.known = nil
