@@ -33,7 +33,9 @@ static int take_away(const struct up_files_work *w, const struct up_files_target
     return up_files_foreign_set_aside(w, &t->place, n, err);
 }
 
-static int take_dir_away(const struct up_files_target *t, struct up_error *err)
+/* A directory with all that is in it; what is none is not ours. */
+static int take_dir_away(const struct up_files_work *w, const struct up_files_target *t, uint32_t n,
+                         struct up_error *err)
 {
     struct up_stat st;
     int there = up_files_tree_look(&t->place, t->name[UP_FILES_NEW], &st, err);
@@ -41,6 +43,8 @@ static int take_dir_away(const struct up_files_target *t, struct up_error *err)
     if (there != 0)
         return there < 0 ? there : 0;
     there = up_files_tree_look(&t->place, t->op->name, &st, err);
+    if (there > 0 && st.kind != UP_NODE_DIR)
+        return up_files_foreign_set_aside(w, &t->place, n, err);
     return there > 0 ? up_files_tree_rename(&t->place, t->op->name, t->name[UP_FILES_NEW], err) : there;
 }
 
@@ -94,7 +98,7 @@ static int go_back(const struct up_files_work *w, const struct up_files_target *
         return put_back(w, t, n, err);
     if (t->op->kind == UP_FILES_PUT)
         return take_away(w, t, n, err);
-    return t->op->kind == UP_FILES_MAKE_DIR ? take_dir_away(t, err) : 0;
+    return t->op->kind == UP_FILES_MAKE_DIR ? take_dir_away(w, t, n, err) : 0;
 }
 
 int up_files_op_back(const struct up_files_work *w, uint32_t n, struct up_error *err)

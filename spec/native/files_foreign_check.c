@@ -96,6 +96,31 @@ static void directories_of_others_are_set_aside(void **state)
     free(kept);
 }
 
+/* Or it puts something else where an update has made a directory. */
+static void what_took_the_place_of_a_new_directory_is_set_aside(void **state)
+{
+    struct up_files_op op[] = {{.kind = UP_FILES_MAKE_DIR, .dir = "", .name = "made", .mode = 0755},
+                               {.kind = UP_FILES_MAKE_DIR, .dir = "", .name = "also", .mode = 0755}};
+    struct world *w = *state;
+    struct up_storage *s = w->storage;
+    char *kept, target[16] = "";
+
+    assert_int_equal(stage(w, op, 2), 0);
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    assert_int_equal(s->ops->rmdir(s, "/app/made") | s->ops->rmdir(s, "/app/also"), 0);
+    assert_int_equal(s->ops->symlink(s, "elsewhere", "/app/also"), 0);
+    sim_settle(w->sim);
+    sim_put_text(w->sim, "/app/made", "theirs");
+    assert_int_equal(up_files_undo(&w->files, &w->err), 0);
+    assert_int_equal(up_files_sweep(&w->files, false, &w->err), 0);
+    kept = sim_get(w->sim, STATE "/files/foreign/0100000000000000-0", NULL);
+    assert_non_null(kept);
+    assert_string_equal(kept, "theirs");
+    free(kept);
+    assert_true(s->ops->readlink(s, "/app/.moult-0100000000000000-1.foreign", target, sizeof target) > 0);
+    assert_string_equal(target, "elsewhere");
+}
+
 static void a_folder_of_a_new_file_may_go(void **state)
 {
     struct up_files_op op[] = {{.kind = UP_FILES_PUT, .dir = "emptied", .name = "one"}};
@@ -361,6 +386,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_WORLD(directories_of_others_are_set_aside),
+        IN_WORLD(what_took_the_place_of_a_new_directory_is_set_aside),
         IN_WORLD(a_folder_of_a_new_file_may_go),
         IN_WORLD(what_finds_no_room_stays_in_its_folder),
         IN_WORLD(files_of_others_stay_whatever_fails),
