@@ -221,7 +221,7 @@ static int m_release_of(lua_State *L)
     return 1;
 }
 
-/* device:gates(package) -> { open, permitted, code, message, lines = { { gate, open, text }, ... } } */
+/* device:gates(package) -> { open, permitted, repairs, code, message, lines = { { gate, open, text }, ... } } */
 static int m_gates(lua_State *L)
 {
     struct up_device *d = check_open(L);

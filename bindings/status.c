@@ -223,6 +223,7 @@ int up_push_gates(lua_State *L, struct up_device *d, const struct up_manifest *m
     lua_createtable(L, 0, 4);
     up_set_boolean(L, "open", rc == 0);
     up_set_boolean(L, "permitted", report.permitted);
+    up_set_boolean(L, "repairs", report.repairs);
     if (rc < 0) {
         up_set_string(L, "code", up_code_word(rc));
         up_set_string(L, "message", err->message);

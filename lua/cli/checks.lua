@@ -73,7 +73,7 @@ function checks.state(s, report)
     math.max(status.floor.script or 0, status.floor.core or 0)))
   if status.script and status.script.damage then
     report("warn", "script", status.script.damage,
-      "it runs as it is; check the medium, and install a release if the damage is not repaired "
+      "it runs as it is; check the medium, and install the same release or a newer one if it is not repaired "
         .. "automatically", "corrupt")
   end
   if status.last and status.last.code ~= "ok" then

@@ -134,6 +134,8 @@ function rules.higher(offer, device)
     return "ok", core and "the script is newer, the core is the one that runs" or "the script is new"
   elseif news(core) then
     return "ok", script and "the core is newer, the script is the one that runs" or "the core is new"
+  elseif offer.repair then
+    return "ok", "the script that runs is damaged, and this is the same release"
   elseif offer.permit then
     return "skip", "a permit allows what runs already to be installed again"
   end

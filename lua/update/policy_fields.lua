@@ -89,6 +89,7 @@ M.offer = {
   field("meta", "table", "`meta` of the recipe: `security` (true: it fixes a vulnerability), `advisories`, `text` by "
     .. "language, `notes_url`, `sbom`, `support_until`, and fields of your own; nil without any"),
   field("permit", "boolean", "true if a signed permit allows an older version"),
+  field("repair", "boolean", "true if it is the release that runs, whose script is damaged"),
   field("manifest", "table", "the verified manifest", manifest),
 }
 

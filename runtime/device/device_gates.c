@@ -64,6 +64,18 @@ static int find_room(const struct up_device *d, struct up_gate_facts *facts, str
     return 0;
 }
 
+/* Whether it is the release that runs, and its script is damaged. */
+static bool is_damaged(const struct up_device *d, const struct up_manifest *m)
+{
+    const struct up_pair *pair = up_device_pair(d);
+    char damage[2];
+
+    if (!pair->present || memcmp(pair->digest, m->digest, sizeof m->digest) != 0)
+        return false;
+    up_device_damage(d, damage, sizeof damage);
+    return damage[0] != '\0';
+}
+
 int up_device_gates(const struct up_device *d, const struct up_manifest *m, struct up_gate_report *report,
                     struct up_error *err)
 {
@@ -91,6 +103,7 @@ int up_device_gates(const struct up_device *d, const struct up_manifest *m, stru
         facts.source_mounted = up_device_source_mounted(d);
         facts.source_digest = up_device_source_digest(d, core->source_size);
     }
+    facts.damaged = is_damaged(d, m);
     facts.same_open =
         d->state.phase != UP_IDLE && memcmp(d->state.tx.pair.digest, m->digest, sizeof m->digest) == 0;
     if (d->storage->ops->space(d->storage, d->config->state, &facts.free_bytes) < 0)

@@ -276,7 +276,10 @@ static void ask_floor(struct up_gate_report *r, const struct up_manifest *m, con
 
         if (m->sequence > floor)
             continue;
-        if (r->permitted)
+        r->repairs = f->damaged && m->sequence == floor;
+        if (r->repairs)
+            add(r, "floor", UP_OK, "the script of this release is damaged, so it may be installed again");
+        else if (r->permitted)
             add(r, "floor", UP_OK, "a permit allows sequence %" PRIu64 " under the %s floor %" PRIu64,
                 m->sequence, up_manifest_part_name(kind), floor);
         else

@@ -29,6 +29,7 @@ struct up_gate_line {
 struct up_gate_report {
     unsigned count;
     bool permitted;                 /* a permit holds: policy skips its rule `version` */
+    bool repairs;                   /* it is the release that runs, whose script is damaged */
     const struct up_permit *permit; /* the one that applies; else NULL */
     struct up_gate_line line[UP_GATES_MAX];
 };
@@ -51,6 +52,7 @@ struct up_gate_facts {
     const uint8_t *source_digest;   /* of as many bytes of it as the source has; NULL: not known */
     const struct up_hotfix_ledger *ledger; /* for a hotfix; NULL: it cannot be read ... */
     struct up_error ledger_why;            /* ... because of this */
+    bool damaged;   /* it is the release that runs, and files of its script are not as signed */
     bool same_open; /* the open transaction is for this manifest: it does not block itself */
 };
 

@@ -88,6 +88,19 @@ static void at_the_floor(struct up_manifest *m, struct up_journal_state *s, stru
     s->floor[UP_SCRIPT] = 2;
 }
 
+static void damaged_at_the_floor(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    at_the_floor(m, s, f);
+    f->damaged = true;
+}
+
+static void damaged_under_the_floor(struct up_manifest *m, struct up_journal_state *s,
+                                    struct up_gate_facts *f)
+{
+    damaged_at_the_floor(m, s, f);
+    s->floor[UP_SCRIPT] = 3;
+}
+
 static void floor_of_another_part(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
 {
     (void)m, (void)f;
@@ -421,6 +434,8 @@ static const struct gate_case gate_cases[] = {
     {"refuses other hardware", other_hardware, "hardware", UP_INCOMPATIBLE},
     {"accepts hardware named second", our_hardware_second, NULL, UP_OK},
     {"refuses a sequence at the floor", at_the_floor, "floor", UP_INCOMPATIBLE},
+    {"its script is damaged", damaged_at_the_floor, NULL, 0},
+    {"its script is damaged, and it is older", damaged_under_the_floor, "floor", UP_INCOMPATIBLE},
     {"does not look at the floor of a part that is not there", floor_of_another_part, NULL, UP_OK},
     {"refuses when the core is older than required", older_core, "requires", UP_INCOMPATIBLE},
     {"accepts the required core", core_new_enough, NULL, UP_OK},

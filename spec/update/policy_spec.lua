@@ -94,6 +94,8 @@ describe("policy.decide", function()
       {}, {}, "refuse", "same" },
     { "installs what runs once more by permit", merge(core("Luat", 17), { version = "1.0.0", permit = true }),
       {}, {}, "install", "newer" },
+    { "installs what runs once more when its script is damaged",
+      merge(core("Luat", 17), { version = "1.0.0", repair = true }), {}, {}, "install", "newer" },
     { "takes files whose script runs already", merge(script_only, { version = "1.0.0", files = { version = "1" } }),
       {}, {}, "install", "newer" },
     { "refuses files with a lower script", merge(script_only, { version = "0.9", files = { version = "1" } }), {}, {},

@@ -44,7 +44,7 @@ end
 -- @tparam table manifest verified, from update.native.package
 -- @tparam table facts cloud (name), size (bytes of the package), transaction
 --   (the open one or nil), parts (names of those that the device installs; nil:
---   all), permit (boolean), fallback (boolean: a full package, because no delta
+--   all), permit and repair (boolean), fallback (boolean: a full package, because no delta
 --   fits)
 -- @treturn table the offer; this function does not fail
 function M.of(manifest, facts)
@@ -60,7 +60,7 @@ function M.of(manifest, facts)
     to_fetch = manifest.unsigned and 0 or M.to_fetch(manifest, facts.size, facts.transaction, facts.parts),
     unsigned = manifest.unsigned and true or nil,
     trigger = facts.trigger,
-    permit = facts.permit or false,
+    permit = facts.permit or false, repair = facts.repair or false,
     meta = manifest.meta,
     fallback = facts.fallback or nil,
     manifest = manifest,

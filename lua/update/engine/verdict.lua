@@ -96,6 +96,7 @@ function M.judge(engine, head)
   end
   if not ask_medium(engine, head, verdict) then return verdict end
   head.offer.permit = gates.permitted == true
+  head.offer.repair = gates.repairs == true
   verdict.facts = device_facts(engine)
   local decision, tree, by = engine.ask(head.offer, verdict.facts, head.left_out)
   if not decision then
