@@ -227,14 +227,17 @@ static void put_garbage_sector(struct replay *r, struct inode *file, uint64_t se
 {
     uint64_t each = SIM_PAGE / SIM_SECTOR;
     uint8_t *data = file_page(file, (size_t)(sector / each))->data + (size_t)(sector % each) * SIM_SECTOR;
+    uint64_t word;
 
     if (kind == 0)
         memset(data, 0xff, SIM_SECTOR);
     else if (kind == 1)
         memset(data + SIM_SECTOR / 2, 0xff, SIM_SECTOR / 2);
     else
-        for (size_t i = 0; i < SIM_SECTOR; i++)
-            data[i] = (uint8_t)sim_mix(&r->random);
+        for (size_t i = 0; i < SIM_SECTOR; i += sizeof word) {
+            word = sim_mix(&r->random);
+            memcpy(data + i, &word, sizeof word);
+        }
 }
 
 /* The whole unit of the medium in which the sector lies, as far as it is this
