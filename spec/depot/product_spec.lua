@@ -1,6 +1,7 @@
 -- Products: registered by whom, automatic or staged, switched off, and known without the database.
 
 local acts = require "depot.acts.products"
+local acts_of_rollouts = require "depot.rollout.acts"
 local catalog = require "depot.catalog"
 local device_acts = require "depot.acts.devices"
 local depot_world = require "spec.support.depot_world"
@@ -9,6 +10,7 @@ local fleet = require "depot.fleet"
 local folders = require "spec.support.folder"
 local modes = require "depot.modes"
 local natives = require "update.natives"
+local plans = require "depot.rollout.plan"
 local site = require "depot.site"
 local store = require "depot.store"
 
@@ -314,6 +316,54 @@ describe("a product", function()
       assert.same({ "auto", "running" }, { s:rollouts()[1].kind, s:rollouts()[1].state })
       assert.equal("pending", row("d2").state)
       assert.equal(1, offers())
+    end)
+
+    it("is paused by the limit of its automatic mode, for the release that reached it alone", function()
+      packages = { entry("2.0.0", 2) }
+      open(true)
+      local function fail(name)
+        table.insert(mqtt.events, { kind = "message", qos = 1, retain = false,
+          topic = "/ota/device/progress/pk/" .. name, payload = '{"id":1,"params":{"step":"-1","desc":"x"}}' })
+        for _ = 1, 3 do step(600) end
+      end
+      for i = 1, 4 do report("d" .. i) end
+      assert.equal(4, offers())
+      assert(s:change())
+      local rollout = s:rollouts()[1]
+      rollout.plan = plans.read_auto({ limit = "2" }, plans.BATCH)
+      assert(s:save_rollout(rollout))
+      assert(s:commit())
+      depot.board:take_back()
+      for i = 1, 2 do
+        fail("d" .. i)
+        report("new" .. i)
+        assert.equal(i == 1 and 1 or 0, offers(), i)
+      end
+      assert.same({ "paused", "limit", { { release = "2.0.0", verdicts = 2, failed = 2, reached = true } } },
+        { s:rollouts()[1].state, s:rollouts()[1].reason, s:rollouts()[1].judged })
+      assert.is_nil(plans.BATCH.limit.count)
+      packages = { entry("2.0.0", 2), entry("1.9.0", 1) }
+      depot:look()
+      step(600)
+      assert.equal("paused", s:rollouts()[1].state)
+      packages = { entry("2.0.0", 2), entry("3.0.0", 3) }
+      depot:look()
+      for _ = 1, 4 do step(600) end
+      assert.same({ "running", nil, nil }, { s:rollouts()[1].state, s:rollouts()[1].reason, s:rollouts()[1].judged })
+      assert.equal(3, offers()) -- those that failed, and the one that got nothing
+      step(60000)
+      for _ = 1, 4 do step(600) end
+      assert.equal(6, offers()) -- and the others; the broker has acknowledged none
+      fail "d3"
+      assert.same({ "running", { { release = "3.0.0", verdicts = 1, failed = 1 } } }, { s:rollouts()[1].state,
+        s:rollouts()[1].judged })
+      assert(acts_of_rollouts.apply({ store = s, by_digest = depot.offers.by_digest, now = now }, s:rollouts()[1],
+        "pause"))
+      assert(s:commit())
+      packages[3] = entry("4.0.0", 4)
+      depot:look()
+      for _ = 1, 4 do step(600) end
+      assert.same({ "paused", "person" }, { s:rollouts()[1].state, s:rollouts()[1].reason })
     end)
 
     it("is offered nothing while it is off, its links are refused, and it goes on when it is on", function()

@@ -228,6 +228,22 @@ describe("depot.rollout.life", function()
       assert.same({ 1, 1, "paused" }, { r.verdicts, r.failed, r.state })
     end)
 
+    it("counts each release of the automatic mode by itself, the last sixteen", function()
+      local r = rollout { kind = "auto", state = "running", wave = 1, plan = plans.read_auto({ limit = "50%",
+        sample = "4" }, plans.BATCH) }
+      for i = 1, 3 do assert.is_false(life.judge(r, "failed", NOW, nil, "1." .. i)) end
+      for _ = 1, 3 do assert.is_false(life.judge(r, "succeeded", NOW, nil, "1.2")) end
+      assert.same({ { release = "1.1", verdicts = 1, failed = 1 }, { release = "1.3", verdicts = 1, failed = 1 },
+        { release = "1.2", verdicts = 4, failed = 1 } }, r.judged)
+      assert.is_false(life.judge(r, "failed", NOW, nil, "1.2"))
+      assert.is_true(life.judge(r, "reverted", NOW, nil, "1.2"))
+      assert.same({ release = "1.2", verdicts = 5, failed = 3, reached = true }, r.judged[3])
+      life.apply(r, "resume", NOW)
+      assert.is_nil(r.judged)
+      for i = 1, 20 do life.judge(r, "failed", NOW, nil, "2." .. i) end
+      assert.same({ 16, "2.5", "2.20" }, { #r.judged, r.judged[1].release, r.judged[16].release })
+    end)
+
     it("forgives what was before a resume", function()
       local r = rollout { state = "running", wave = 1 }
       life.judge(r, "failed", NOW)

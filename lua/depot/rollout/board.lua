@@ -9,6 +9,7 @@
 -- @module depot.rollout.board
 
 local acts = require "depot.rollout.acts"
+local automatic = require "depot.rollout.automatic"
 local choice = require "depot.choice"
 local grants = require "depot.grants"
 local hours = require "depot.rollout.hours"
@@ -21,7 +22,9 @@ local releases = require "depot.releases"
 local M = {}
 
 local Board = {}
-for name, method in pairs(hours) do Board[name] = method end
+for _, module in ipairs { hours, automatic } do
+  for name, method in pairs(module) do Board[name] = method end
+end
 Board.__index = Board
 
 -- Milliseconds.
@@ -129,8 +132,10 @@ function Board:went(row, what, now)
     jobs.try_again(row, now + rollout.plan.backoff * 1000)
   end
   local ok, message, code = true, nil, nil
-  if life.judge(rollout, what, now, row.reason) then
-    self:_say(rollout, ("paused: %d of %d verdicts are failures"):format(rollout.failed, rollout.verdicts))
+  if life.judge(rollout, what, now, row.reason, row.target) then
+    local counts = rollout.judged and rollout.judged[#rollout.judged] or rollout
+    self:_say(rollout, ("paused: %d of %d verdicts%s are failures"):format(counts.failed, counts.verdicts,
+      counts.release and " of " .. counts.release or ""))
     ok, message, code = self.store:note_rollout(rollout, now)
   end
   if ok then ok, message, code = self.store:save_rollout(rollout) end
@@ -217,28 +222,6 @@ function Board:_feed(rollout, now)
   return ok and true, message, code
 end
 
--- The automatic mode is a rollout of each product, so that it is seen and can be paused.
-function Board:_automate(now)
-  local ok, message, code = self.registry:register(now)
-  local has, missing = {}, {}
-  for _, rollout in ipairs(self.list) do
-    if rollout.kind == "auto" then has[rollout.hash] = true end
-  end
-  for _, entry in pairs(self.by_digest()) do
-    local hash = entry.manifest.product_key
-    if not has[hash] and self.registry:mode(hash) == "auto" then missing[hash] = true end
-  end
-  if not ok or not next(missing) then return ok, message, code end
-  ok, message, code = self.store:change()
-  for hash in pairs(missing) do
-    if ok then
-      ok, message, code = self.store:roll_out({ kind = "auto", package = "", target = "newest", hash = hash }, now)
-    end
-  end
-  self.version = nil
-  return ok and self:refresh(), message, code
-end
-
 --- Do what is due.
 -- @tparam integer now ms
 -- @treturn true|nil nil, message, code
@@ -248,6 +231,7 @@ function Board:step(now)
   local ok, message, code = self:refresh()
   if ok then ok, message, code = self:_automate(now) end
   for _, rollout in ipairs(self.list) do
+    if ok then ok, message, code = self:_go_on(rollout, now) end
     if ok then ok, message, code = self:_advance(rollout, now) end
     if ok and self.by_id[rollout.id] == rollout then ok, message, code = self:_feed(rollout, now) end
   end

@@ -8,7 +8,9 @@
 --
 -- A rollout: state; before (the state that a pause interrupted), reason (why it
 -- paused or ended); plan (depot.rollout.plan); wave (the last open one, 0: none);
--- verdicts, failed (since limits_from); and times in ms: wave_at (when the wave
+-- verdicts, failed (since limits_from); judged (of the automatic mode: an array of
+-- {release, verdicts, failed, reached (its limit paused it)}, those judged last at
+-- the end); and times in ms: wave_at (when the wave
 -- opened), soak_at, starts_at (for scheduled), limits_from.
 --
 -- @module depot.rollout.life
@@ -16,6 +18,8 @@
 local M = {}
 
 local EMPTY = 60000 -- ms for which an empty wave is open at least: its devices may be about to get their jobs
+
+local JUDGED = 16 -- releases of the automatic mode whose verdicts are kept
 
 local ENDED = { finished = true, cancelled = true }
 local OFFERING = { running = true, soaking = true, waiting = true }
@@ -82,7 +86,7 @@ end
 local function resume(rollout, now)
   local state = rollout.before
   rollout.before, rollout.reason = nil, nil
-  rollout.limits_from, rollout.verdicts, rollout.failed = now, 0, 0
+  rollout.limits_from, rollout.verdicts, rollout.failed, rollout.judged = now, 0, 0, nil
   if state == "soaking" then rollout.soak_at = now end
   return state
 end
@@ -146,26 +150,52 @@ function M.apply(rollout, event, now, facts)
   return rollout.state
 end
 
-local function is_reached(rollout)
-  local limits = rollout.plan.limit
-  if limits.count and rollout.failed >= limits.count then return true end
-  return limits.percent ~= nil and rollout.verdicts >= limits.sample
-    and rollout.failed * 100 >= limits.percent * rollout.verdicts
+local function is_reached(limits, counts)
+  if limits.count and counts.failed >= limits.count then return true end
+  return limits.percent ~= nil and counts.verdicts >= limits.sample
+    and counts.failed * 100 >= limits.percent * counts.verdicts
 end
 
---- A job of the rollout has a verdict. A device that falls back had one, so only its failure is new. A late success had
+-- The counts of one release, which are those judged last from now on.
+local function counts_of(rollout, release)
+  local judged = rollout.judged or {}
+  rollout.judged = judged
+  for i, counts in ipairs(judged) do
+    if counts.release == release then
+      table.insert(judged, (table.remove(judged, i)))
+      return counts
+    end
+  end
+  if #judged == JUDGED then table.remove(judged, 1) end
+  judged[#judged + 1] = { release = release, verdicts = 0, failed = 0 }
+  return judged[#judged]
+end
+
+local function count(counts, verdict)
+  if verdict ~= "reverted" then counts.verdicts = counts.verdicts + 1 end
+  if verdict ~= "succeeded" then counts.failed = counts.failed + 1 end
+  counts.verdicts = math.max(counts.verdicts, counts.failed)
+end
+
+--- A job of the rollout has a verdict. The automatic mode gives one release after the other, and each is judged by
+-- itself. A device that falls back had one, so only its failure is new. A late success had
 -- one before, or is none of the rollout's.
 -- @tparam table rollout changed in place
 -- @tparam string verdict succeeded, failed or reverted
 -- @tparam integer now ms
 -- @tparam[opt] string reason of depot.jobs
+-- @tparam[opt] string release of the job
 -- @treturn boolean whether that has paused the rollout
-function M.judge(rollout, verdict, now, reason)
+function M.judge(rollout, verdict, now, reason, release)
   if reason == "late" or reason == "silent" and not rollout.plan.count_silent then return false end
-  if verdict ~= "reverted" then rollout.verdicts = rollout.verdicts + 1 end
-  if verdict ~= "succeeded" then rollout.failed = rollout.failed + 1 end
-  rollout.verdicts = math.max(rollout.verdicts, rollout.failed)
-  if not M.is_offering(rollout) or not is_reached(rollout) then return false end
+  count(rollout, verdict)
+  local counts, limits = rollout, rollout.plan.limit
+  if rollout.kind == "auto" and next(limits) then
+    counts = counts_of(rollout, release)
+    count(counts, verdict)
+  end
+  if not M.is_offering(rollout) or not is_reached(limits, counts) then return false end
+  counts.reached = rollout.kind == "auto" or nil
   return M.apply(rollout, "limit", now) == "paused"
 end
 

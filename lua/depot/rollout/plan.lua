@@ -151,8 +151,9 @@ function M.read(texts, before)
   return plan
 end
 
--- Fields that the automatic mode can have: it has no release of its own, so neither waves nor a limit.
-local AUTO = { in_flight = true, window = true, zone = true, retries = true, backoff = true }
+-- Fields that the automatic mode can have: it has no release of its own, so no waves. Its limit is for each release.
+local AUTO = { in_flight = true, window = true, zone = true, retries = true, backoff = true, limit = true,
+  sample = true, count_silent = true }
 
 --- Read the change of the automatic mode's plan.
 -- @treturn table|nil a new plan; nil, message, "usage"

@@ -12,7 +12,7 @@ local M = { methods = {} }
 
 -- What changes in the life of a rollout.
 local LIFE = { "state", "before", "reason", "priority", "plan", "wave", "wave_at", "soak_at", "starts_at",
-  "limits_from", "verdicts", "failed", "ended" }
+  "limits_from", "verdicts", "failed", "ended", "judged" }
 local MADE = { "kind", "package", "target", "hash", "cloud", "product", "source", "filter", "made" }
 
 local function all(first, second)
@@ -26,6 +26,9 @@ M.zones = [[
   ALTER TABLE device ADD COLUMN zone TEXT;
   CREATE INDEX device_zone ON device (hash, zone) WHERE zone IS NOT NULL;
 ]]
+
+--- Since form 21: the verdicts of each release that the automatic mode gives (depot.rollout.life).
+M.judged = "ALTER TABLE rollout ADD COLUMN judged TEXT;"
 
 --- For depot.store_tables.
 M.statements = {
@@ -78,6 +81,7 @@ M.statements = {
 local function read(store, row)
   row.means = row.filter and filters.parse(row.filter)
   row.plan = row.plan and store.json.decode(row.plan) or plans.BATCH
+  row.judged = row.judged and store.json.decode(row.judged)
   return row
 end
 

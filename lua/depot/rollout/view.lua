@@ -39,7 +39,8 @@ function M.object(context, rollout)
     release = rollout.target, cloud = rollout.cloud or null, product = rollout.product or null,
     product_key = rollout.hash,
     from = rollout.source or null, filter = rollout.filter or null, wave = rollout.wave, waves = list, jobs = all,
-    verdicts = rollout.verdicts, failed = rollout.failed, priority = rollout.priority, members = plan.members,
+    verdicts = rollout.verdicts, failed = rollout.failed,
+    judged = json.array(rollout.judged or {}), priority = rollout.priority, members = plan.members,
     soak = plan.soak, advance = plan.advance, limit = plan.limit,
     count_silent = plan.count_silent or false, in_flight = plan.in_flight or null,
     window = plan.window or null, zone = plan.zone or null, retries = plan.retries,
@@ -127,6 +128,10 @@ function M.show(context, rollout)
   end
   line("for", whom(rollout))
   line("limit", ("%s; %d of %d verdicts are failures"):format(limit_of(plan), rollout.failed, rollout.verdicts))
+  for _, counts in ipairs(rollout.judged or {}) do
+    line("release", ("%s: %d of %d verdicts are failures%s"):format(counts.release, counts.failed, counts.verdicts,
+      counts.reached and ", the limit" or ""))
+  end
   line("in flight", plan.in_flight and ("at most %d"):format(plan.in_flight))
   line("window", window_of(context, rollout))
   line("soak", life.has_ended(rollout) and nil or ("%g h, then %s"):format(plan.soak / 3600,

@@ -89,7 +89,8 @@ M.whole = [[
 ]] .. PATCHES .. ROLLOUTS .. tags.schema .. audit.schema .. accounts.schema .. events.schema
   .. groups.schema .. tags.index .. groups.index .. uploads.schema .. products.schema .. products.zone
   .. standings.schema .. secrets.schema .. releases.notes
-  .. products.unsigned .. products.admission .. records.zones .. "PRAGMA user_version = 20;"
+  .. products.unsigned .. products.admission .. records.zones .. records.judged
+  .. "PRAGMA user_version = 21;"
 
 
 --- The step from each earlier version to the next.
@@ -128,6 +129,7 @@ M.later = {
   [17] = products.unsigned .. "PRAGMA user_version = 18;",
   [18] = products.admission .. "PRAGMA user_version = 19;",
   [19] = records.zones .. "PRAGMA user_version = 20;",
+  [20] = records.judged .. "PRAGMA user_version = 21;",
 }
 
 return M
