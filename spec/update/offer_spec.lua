@@ -15,7 +15,7 @@ describe("update.engine.offer", function()
     local m = manifest()
     assert.same({
       cloud = "luat", release = "1.0.1-V22", version = "1.0.1", core = { name = "Luat_RDA8910", version = 22 },
-      sequence = 18, size = 5000, to_fetch = 5000, permit = false, manifest = m,
+      sequence = 18, size = 5000, to_fetch = 5000, permit = false, repair = false, manifest = m,
     }, offer.of(m, { cloud = "luat", size = 5000 }))
   end)
 
