@@ -443,6 +443,50 @@ static void a_tree_that_did_not_go_back_is_put_back_while_idle(void **state)
     assert_tree(WORLD_TREE_OLD);
 }
 
+/* The same by `moult settle`, which says that it is old when it is. */
+static void a_tree_that_did_not_go_back_is_settled_while_idle(void **state)
+{
+    enum up_start_action action;
+
+    (void)state;
+    arm(false);
+    assert_int_equal(run(1), 0);
+    open_device();
+    sim_fail(sim, SIM_RENAME, 1, EIO, true);
+    sim_fail_below(sim, "/app");
+    assert_int_equal(up_device_rollback(device, false, "by hand", &action, &err), UP_WRITE);
+    up_device_close(device);
+    for (int i = 0; i < 2; i++)
+        assert_string_equal(settle(), "write");
+    sim_fail(sim, SIM_RENAME, 0, 0, false);
+    assert_string_equal(settle(), "old");
+    assert_tree(WORLD_TREE_OLD);
+    assert_int_equal(phase(), UP_IDLE);
+    assert_string_equal(settle(), "whole");
+}
+
+/* Names that cannot be removed keep no program from starting. */
+static void what_is_confirmed_stays_with_its_leftovers(void **state)
+{
+    enum up_start_action action;
+
+    (void)state;
+    arm(false);
+    open_device();
+    assert_int_equal(up_device_begin_trial(device, &err), 0);
+    assert_int_equal(up_device_trial_start(device, &action, &err), 0);
+    sim_fail(sim, SIM_UNLINK, 1, EIO, true);
+    sim_fail_below(sim, "/app");
+    assert_int_equal(up_device_confirm(device, &err), 0);
+    up_device_close(device);
+    for (int i = 0; i < 2; i++)
+        assert_string_equal(settle(), "new");
+    sim_fail(sim, SIM_UNLINK, 0, 0, false);
+    assert_string_equal(settle(), "new");
+    assert_string_equal(settle(), "whole");
+    assert_tree(WORLD_TREE_NEW);
+}
+
 static void without_a_journal_the_plan_tells(void **state)
 {
     (void)state;
@@ -657,6 +701,8 @@ int main(void)
         IN_WORLD(what_cannot_be_read_now_is_not_accepted),
         IN_WORLD(what_cannot_be_put_back_is_told),
         IN_WORLD(a_tree_that_did_not_go_back_is_put_back_while_idle),
+        IN_WORLD(a_tree_that_did_not_go_back_is_settled_while_idle),
+        IN_WORLD(what_is_confirmed_stays_with_its_leftovers),
         IN_WORLD(without_a_journal_the_plan_tells),
         IN_WORLD(without_a_journal_run_puts_the_tree_back),
         IN_WORLD(without_a_journal_nothing_runs_on_a_mixture),
