@@ -181,13 +181,16 @@ static int r_start(struct up_running_table *t, const char *path, const struct up
         be_program(path, as, report[1]);
     why = errno;
     close(report[1]);
-    if (pid > 0) {
-        up_waits_begin();
-        why = hear_why(report[0]);
-        if (why != 0)
-            up_program_kill(pid, false, &status);
-        up_waits_end();
+    if (pid < 0) {
+        close(report[0]);
+        errno = why;
+        return -1;
     }
+    up_waits_begin();
+    why = hear_why(report[0]);
+    if (why != 0)
+        up_program_kill(pid, false, &status);
+    up_waits_end();
     close(report[0]);
     errno = why;
     return why == 0 ? 0 : -1;

@@ -592,12 +592,32 @@ int __wrap_execve(const char *path, char *const argv[], char *const environment[
     return __real_execve(path, argv, environment);
 }
 
+/* A child that waits so is alive; see waits.h. */
+static int waits;
+
+void __real_up_waits_begin(void);
+void __wrap_up_waits_begin(void);
+void __wrap_up_waits_begin(void)
+{
+    __real_up_waits_begin();
+    waits++;
+}
+
+void __real_up_waits_end(void);
+void __wrap_up_waits_end(void);
+void __wrap_up_waits_end(void)
+{
+    waits--;
+    __real_up_waits_end();
+}
+
 int __real_poll(struct pollfd *fds, nfds_t count, int timeout);
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout);
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout)
 {
     if (hangs) {
         assert_int_equal(timeout, UP_COMMAND_SECONDS * 1000);
+        assert_int_equal(waits, 1);
         return 0;
     }
     return __real_poll(fds, count, timeout);
@@ -627,6 +647,33 @@ static void a_program_starts_without_calls_that_a_filter_refuses(void **state)
     filtered = false;
     assert_true(waitpid(-1, &status, 0) > 0);
     assert_int_equal(status, 0);
+}
+
+static bool no_fork;
+
+pid_t __real_fork(void);
+pid_t __wrap_fork(void);
+pid_t __wrap_fork(void)
+{
+    errno = EAGAIN;
+    return no_fork ? -1 : __real_fork();
+}
+
+static void a_process_that_cannot_be_is_told(void **state)
+{
+    struct up_running_table *t = up_running_system();
+    struct up_running as = somebody();
+    int next = open("/dev/null", O_RDONLY | O_CLOEXEC), rc;
+
+    (void)state;
+    snprintf(as.folder, sizeof as.folder, "/");
+    close(next);
+    no_fork = true;
+    rc = t->ops->start(t, "/bin/true", &as) == -1 ? errno : 0;
+    no_fork = false;
+    assert_int_equal(rc, EAGAIN);
+    assert_int_equal(open("/dev/null", O_RDONLY | O_CLOEXEC), next); /* nothing stays open */
+    close(next);
 }
 
 /* No number is left for what it would tell the result by. */
@@ -661,6 +708,7 @@ static void a_start_that_hangs_is_given_up(void **state)
     assert_int_equal(t->ops->start(t, "/bin/true", &as), -1);
     hangs = false;
     assert_int_equal(errno, ETIMEDOUT);
+    assert_int_equal(waits, 0);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* nothing is left of it */
 }
 
@@ -706,6 +754,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(our_own_processes_are_not_seen),
         cmocka_unit_test(a_program_starts_without_calls_that_a_filter_refuses),
         cmocka_unit_test(a_program_that_could_not_tell_why_is_not_started),
+        cmocka_unit_test(a_process_that_cannot_be_is_told),
         cmocka_unit_test(a_start_that_hangs_is_given_up),
         cmocka_unit_test(the_system_runs_commands),
     };
