@@ -54,8 +54,9 @@ struct hotfixes_log {
 };
 
 struct sim *hotfixes_new(const struct hotfixes_flow *flow);
-/* As an agent beside a supervisor: the package "/packages/fix1.upd" or "fix2.upd" becomes the folder `id`. */
-void hotfixes_bring(struct sim *sim, const char *path, char id[UP_HOTFIX_ID_SIZE]);
+/* As an agent beside a supervisor: the package "/packages/fix1.upd" or "fix2.upd" becomes the folder `id`;
+ * `opaque`: as one that nobody signed. */
+void hotfixes_bring(struct sim *sim, const char *path, bool opaque, char id[UP_HOTFIX_ID_SIZE]);
 /* Power on until nothing is left to do. Without `online` nothing is brought, tested or ordered. */
 void hotfixes_live(struct sim *sim, const struct hotfixes_flow *flow, bool online, struct hotfixes_log *log);
 /* What must hold now. `online`: it was, until the end. */

@@ -39,7 +39,7 @@ static int set_up(void **state)
     world_configure(&config);
     config.restart = UP_RESTART_EXIT;
     config.path = strdup("/device/config.lua");
-    hotfixes_bring(play_sim, "/packages/fix1.upd", id);
+    hotfixes_bring(play_sim, "/packages/fix1.upd", false, id);
     snprintf(apply, sizeof apply, "hotfix apply %s plain", id);
     snprintf(apply_live, sizeof apply_live, "hotfix apply %s live", id);
     return 0;
@@ -859,7 +859,7 @@ static void bring_second(void)
 {
     char id[UP_HOTFIX_ID_SIZE];
 
-    hotfixes_bring(play_sim, "/packages/fix2.upd", id);
+    hotfixes_bring(play_sim, "/packages/fix2.upd", false, id);
 }
 
 /* One after the other: the script that has the first is another one than that of the second, and so are the starts. */
@@ -893,7 +893,7 @@ static void test_two(void **state)
     struct sim *with = sim_clone(play_sim);
     (void)state;
 
-    hotfixes_bring(with, "/packages/fix2.upd", id);
+    hotfixes_bring(with, "/packages/fix2.upd", false, id);
     sim_free(with);
     snprintf(second, sizeof second, "hotfix apply %s plain", id);
     run(plain);
@@ -912,6 +912,37 @@ static void test_two(void **state)
     assert_int_equal(starts(), 4); /* the one that has it does not leave it, and is started without it */
 }
 
+/* Only a handler can take one that is opaque. Where that is gone with its script, nothing is under way any more. */
+static void test_opaque(void **state)
+{
+    char order[64], id[UP_HOTFIX_ID_SIZE];
+    const struct play_step plain[] = {BEGIN(order), WAIT(3000), OVER};
+    const struct play_step ends[] = {
+        BEGIN(order), SAY("hotfix handled yes"),         WAIT(1000), END(SCRIPT, 3),
+        WAIT(5000),   SAY("hotfix undo one plain none"), WAIT(1000), OVER};
+    const struct play_step takes[] = {BEGIN(order), SAY("hotfix handled yes"), WAIT(12000), OVER};
+    (void)state;
+
+    for (int i = 0; i < 3; i++) {
+        tear_down(NULL);
+        set_up(NULL);
+        hotfixes_bring(play_sim, "/packages/fix1.upd", true, id);
+        snprintf(order, sizeof order, "hotfix apply %s %s", id, i ? "live" : "plain");
+        run(i == 0 ? plain : i == 1 ? ends : takes);
+        if (i == 0) {
+            must_do("agent < answer hotfix incompatible hotfix clock 1: only a handler of the script can "
+                    "take it");
+            must_be(UP_HOTFIX_DROPPED, "there is no handler for it");
+        } else if (i == 1) {
+            must_be(UP_HOTFIX_QUARANTINED, "the script exited with code 3");
+            must_do("agent < answer hotfix nothing");
+        } else {
+            must_be(UP_HOTFIX_APPLIED, "");
+        }
+        assert_int_equal(starts(), i == 1 ? 2 : 1);
+    }
+}
+
 static void test_one_at_a_time(void **state)
 {
     char id[UP_HOTFIX_ID_SIZE];
@@ -924,7 +955,7 @@ static void test_one_at_a_time(void **state)
     struct sim *with = sim_clone(play_sim);
     (void)state;
 
-    hotfixes_bring(with, "/packages/fix2.upd", id);
+    hotfixes_bring(with, "/packages/fix2.upd", false, id);
     sim_free(with);
     snprintf(apply_second, sizeof apply_second, "hotfix apply %s plain", id);
     run(steps);
@@ -1099,6 +1130,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_troubles, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_again_without_test, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_two, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_opaque, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stuck, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_script, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_lived, set_up, tear_down),
