@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "error.h"
+#include "printable.h"
 #include "processes.h"
 #include "supervisor_private.h"
 
@@ -171,7 +172,7 @@ void up_supervisor_fix_failed(struct up_supervisor *s, const char *what, const c
 void up_supervisor_fix_called_failed(struct up_supervisor *s, const char *why)
 {
     if (s->fix.turn == UP_FIX_TAKEN)
-        snprintf(s->fix.called_failed, sizeof s->fix.called_failed, "%.*s", UP_HOTFIX_WHY_SIZE - 1, why);
+        up_printable_copy(s->fix.called_failed, sizeof s->fix.called_failed, why);
     else if (is_tested(s))
         fail(s, why);
 }

@@ -330,11 +330,15 @@ static void test_again(void **state)
 
     assert_int_equal(sscanf(apply, "hotfix apply %16s", id), 1);
     snprintf(again, sizeof again, "hotfix again %s", id);
-    run(steps);
+    if (play(&config, UP_NORMAL, steps, &err) < 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(play_count(play_said(), "hotfix clock 1: tested again: "), 3);
     must_do("agent < answer hotfix nothing");
     must_do("agent < answer hotfix busy");
     assert_int_equal(play_count(play_done(), "answer hotfix ok passed"), 1);
     assert_int_equal(play_count(play_done(), "answer hotfix ok failed"), 2);
+    assert_int_equal(play_when("test ended", 4), play_when("answer hotfix ok failed", 2));
+    assert_int_equal(play_when("test ended", 4) - play_when("test started", 4), 45000);
     assert_int_equal(starts(), 2);
     must_be(UP_HOTFIX_APPLIED, "");
 }
@@ -787,10 +791,21 @@ bool __wrap_up_supervisor_has_script(const struct up_supervisor *s)
     return !comes(on_test_at) && __real_up_supervisor_has_script(s);
 }
 
+static unsigned forgotten; /* how often what was known of the programs was */
+
+void __real_up_supervisor_alone_forget(struct up_supervisor *s);
+void __wrap_up_supervisor_alone_forget(struct up_supervisor *s);
+void __wrap_up_supervisor_alone_forget(struct up_supervisor *s)
+{
+    forgotten++;
+    __real_up_supervisor_alone_forget(s);
+}
+
 int __wrap_up_supervisor_alone_look(struct up_supervisor *s, struct up_error *why);
 int __wrap_up_supervisor_alone_look(struct up_supervisor *s, struct up_error *why)
 {
     (void)s;
+    assert_true(forgotten > 0);
     return comes(program_ends_at) ? up_fail(why, UP_DEFERRED, "meterd ended") : 0;
 }
 
@@ -804,6 +819,7 @@ static void test_without_script(void **state)
     on_test_at = 3500;
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         program_ends_at = ends[i];
+        forgotten = 0;
         run(steps);
         if (i < 2) {
             must_be(UP_HOTFIX_QUARANTINED, "meterd ended");
@@ -880,6 +896,7 @@ static void test_two(void **state)
                                      WAIT(1000),
                                      END(TESTER, 0),
                                      WAIT(11000),
+                                     {.what = PLAY_CALL, .call = look_at_ledger},
                                      OVER};
     const struct play_step undone[] = {BEGIN(apply),
                                        END(TESTER, 0),
@@ -891,6 +908,17 @@ static void test_two(void **state)
                                        WAIT(3000),
                                        OVER};
     struct sim *with = sim_clone(play_sim);
+    const struct play_step gone[] = {BEGIN(apply_live),
+                                     SAY("hotfix handled yes"),
+                                     WAIT(1000),
+                                     END(TESTER, 0),
+                                     WAIT(11000),
+                                     SAY("hotfix undo one live clock"),
+                                     END(SCRIPT, 1),
+                                     WAIT(3000),
+                                     SAY("hotfix handled no"),
+                                     WAIT(3000),
+                                     OVER};
     (void)state;
 
     hotfixes_bring(with, "/packages/fix2.upd", false, id);
@@ -905,11 +933,16 @@ static void test_two(void **state)
     run(live);
     assert_int_equal(play_count(play_done(), "answer hotfix ok fresh"), 2);
     assert_int_equal(starts(), 2);
-    assert_int_equal(starts_of_last(), 0);
+    assert_int_equal(counted.entry[counted.count - 1].starts, 0);
+    assert_non_null(strstr(play_words(TESTER), id));
     tear_down(NULL);
     set_up(NULL);
     run(undone);
     assert_int_equal(starts(), 4); /* the one that has it does not leave it, and is started without it */
+    tear_down(NULL);
+    set_up(NULL);
+    run(gone);
+    assert_int_equal(starts(), 2); /* the one that answers never had it */
 }
 
 /* Only a handler can take one that is opaque. Where that is gone with its script, nothing is under way any more. */
@@ -921,6 +954,7 @@ static void test_opaque(void **state)
         BEGIN(order), SAY("hotfix handled yes"),         WAIT(1000), END(SCRIPT, 3),
         WAIT(5000),   SAY("hotfix undo one plain none"), WAIT(1000), OVER};
     const struct play_step takes[] = {BEGIN(order), SAY("hotfix handled yes"), WAIT(12000), OVER};
+    const struct play_step *const flows[] = {plain, ends, takes};
     (void)state;
 
     for (int i = 0; i < 3; i++) {
@@ -928,7 +962,7 @@ static void test_opaque(void **state)
         set_up(NULL);
         hotfixes_bring(play_sim, "/packages/fix1.upd", true, id);
         snprintf(order, sizeof order, "hotfix apply %s %s", id, i ? "live" : "plain");
-        run(i == 0 ? plain : i == 1 ? ends : takes);
+        run(flows[i]);
         if (i == 0) {
             must_do("agent < answer hotfix incompatible hotfix clock 1: only a handler of the script can "
                     "take it");
