@@ -34,13 +34,80 @@ static const char *below(const char *path, const char *folder)
     return path + len + (path[len] == '/');
 }
 
+/* How much of a path below the folder lies before the last mount on it, that one included; 0: there is none. */
+static size_t upto_mount(struct up_storage *s, const char *folder, const char *dir)
+{
+    int at = s->ops->open_dir(s, UP_NO_DIR, folder, false), next;
+    size_t found = 0, begin = 0;
+
+    while (at >= 0 && dir[begin]) {
+        char name[UP_ENTRY_SIZE];
+        size_t len = strcspn(dir + begin, "/");
+        struct up_stat st;
+
+        if (len >= sizeof name)
+            break;
+        memcpy(name, dir + begin, len);
+        name[len] = '\0';
+        if (s->ops->stat_at(s, at, name, &st) < 0)
+            break;
+        next = s->ops->open_dir(s, at, name, false);
+        s->ops->close(s, at);
+        at = next;
+        begin += len;
+        found = st.mount_point ? begin : found;
+        begin += dir[begin] == '/';
+    }
+    if (at >= 0)
+        s->ops->close(s, at);
+    return found;
+}
+
+/* The root whose path is the first `len` bytes of `dir` below this one; it becomes one of the plan. */
+static int add_root(const struct make *m, uint32_t *root, const char *dir, size_t len)
+{
+    struct up_files_plan *plan = m->plan;
+    const struct up_files_root *above = &plan->root[*root];
+    struct up_storage *s = m->storage;
+    uint32_t i = 0;
+    char *path;
+
+    if (!plan->text)
+        plan->text = calloc(UP_FILES_ROOTS, UP_PATH_SIZE);
+    if (!plan->text)
+        return refuse(m, UP_INTERNAL, "out of memory");
+    if (plan->root_count == UP_FILES_ROOTS)
+        return refuse(m, UP_INCOMPATIBLE, "more roots, with the mounts below them, than a plan holds");
+    path = plan->text + (size_t)plan->root_count * UP_PATH_SIZE;
+    if (snprintf(path, UP_PATH_SIZE, "%s/%.*s", above->path, (int)len, dir) >= UP_PATH_SIZE)
+        return refuse(m, UP_INCOMPATIBLE, "path too long");
+    while (i < plan->root_count && strcmp(plan->root[i].path, path) != 0)
+        i++;
+    if (i == plan->root_count) {
+        plan->root[i] = (struct up_files_root){.path = path, .weak = above->weak, .plain = above->plain};
+        if (s->ops->random(s, plan->root[i].here, UP_FILES_HERE_SIZE) < 0)
+            return refuse(m, UP_INTERNAL, "no random numbers");
+        plan->root_count++;
+    }
+    *root = i;
+    return 0;
+}
+
+/* What is mounted below a root is a root of the plan: it may be mounted late, too. */
 static int find_root(const struct make *m, uint32_t *root, const char **dir)
 {
+    size_t mount;
+
     for (uint32_t i = 0; i < m->plan->root_count; i++) {
         *dir = below(m->entry->directory, m->plan->root[i].path);
         *root = i;
-        if (*dir)
-            return 0;
+        if (!*dir)
+            continue;
+        mount = upto_mount(m->storage, m->plan->root[i].path, *dir);
+        if (mount > 0 && add_root(m, root, *dir, mount) < 0)
+            return m->err->code;
+        *dir += mount + (mount > 0 && (*dir)[mount] == '/');
+        return 0;
     }
     return refuse(m, UP_INCOMPATIBLE, "lies below none of the roots that the configuration names");
 }

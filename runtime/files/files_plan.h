@@ -72,7 +72,7 @@ struct up_files_plan {
     struct up_files_root root[UP_FILES_ROOTS];
     struct up_files_op *op;
     struct up_files_program *program;
-    char *text; /* of a plan that was read: what its strings point into */
+    char *text; /* what strings point into, of a plan that was read or made */
 };
 
 /* Whether the old content stays. */

@@ -1034,6 +1034,37 @@ static void assert_op(const struct up_files_op *op, enum up_files_kind kind, uin
     assert_int_equal(op->mode, mode);
 }
 
+/* What is mounted below a root may come late, as the root. */
+static void a_mount_below_a_root_is_a_root(void **state)
+{
+    struct world *w = *state;
+    struct up_files_plan plan;
+    struct up_update_ini ini;
+
+    sim_put_mount(w->sim, "/card/part", 2, false);
+    sim_put_mount(w->sim, "/card/part/deep/other", 3, false);
+    sim_put_dir(w->sim, "/card/part/etc", 0755);
+    assert_int_equal(make(w, &plan, &ini,
+                          "x\t/card/part\t1\t4\n"
+                          "y\t/card/part/etc\t1\t4\n"
+                          "main\t/card/part/deep/other\t28\t2\n"
+                          "new\t/card\t1\t1\n"),
+                     0);
+    assert_int_equal(plan.root_count, 4);
+    assert_string_equal(plan.root[2].path, "/card/part");
+    assert_string_equal(plan.root[3].path, "/card/part/deep/other");
+    assert_true(plan.root[2].weak && plan.root[3].weak);
+    assert_memory_not_equal(plan.root[2].here, plan.root[1].here, UP_FILES_HERE_SIZE);
+    assert_op(&plan.op[0], UP_FILES_PUT, 2, "", "x", 0644);
+    assert_op(&plan.op[1], UP_FILES_PUT, 2, "etc", "y", 0644);
+    assert_op(&plan.op[2], UP_FILES_PUT, 3, "", "main", 0755);
+    assert_op(&plan.op[3], UP_FILES_MAKE_DIR, 1, "", "new", 0755);
+    assert_int_equal(plan.program[0].root, 3);
+    assert_string_equal(plan.program[0].dir, "");
+    up_files_plan_free(&plan);
+    up_update_ini_free(&ini);
+}
+
 static void a_plan_is_made_of_the_lines(void **state)
 {
     struct world *w = *state;
@@ -1334,6 +1365,7 @@ int main(void)
         IN_WORLD(a_tree_without_weak_roots_is_not_switched_again),
         IN_WORLD(a_plan_begins_in_a_tidy_folder),
         IN_WORLD(a_plan_goes_after_the_record_says_none_twice),
+        IN_WORLD(a_mount_below_a_root_is_a_root),
         IN_WORLD(a_plan_is_made_of_the_lines),
         IN_WORLD(a_line_that_cannot_be_done_is_named),
         IN_WORLD(a_part_becomes_the_tree),

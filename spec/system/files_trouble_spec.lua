@@ -12,7 +12,7 @@ describe("an update of files", function()
     if not w then return end
     w:stop("device", "KILL")
     w:end_programs()
-    w:shell "umount -l app/etc/conf app/data/below 2>/dev/null; umount -l app 2>/dev/null"
+    w:shell "umount -l app/etc/conf app/data/below app/etc inner 2>/dev/null; umount -l app 2>/dev/null"
     w:close()
     w = nil
   end)
@@ -185,5 +185,34 @@ describe("an update of files", function()
     assert.matches("app/data", w:status().last.message)
     w:shell "umount app/data/below && rmdir app/data/below"
     assert_tree "new"
+  end)
+
+  it("waits for a partition below its root, as for the root", function()
+    w = files_world.new()
+    w:shell "mkdir -p app/etc inner && mount -t tmpfs tmpfs app && mkdir app/etc"
+    if not w:shell "mount -t tmpfs tmpfs inner && mount --bind inner app/etc 2>/dev/null" then
+      return pending("no mounts here")
+    end
+    w:factory { fields = "confirm = 'script'" }
+    w:run()
+    arm(release(2))
+    w:wait_log("device", "on trial\n.*working 1.0.1")
+    w:stop("device", "KILL")
+    for _ = 1, 4 do -- in as many boots, it would have gone back
+      w:shell "umount app/etc"
+      local code, _, err = w:moult "settle"
+      assert.equal(17, code)
+      assert.matches("app/etc is not there: mount it", err, 1, true)
+      w:shell "mount --bind inner app/etc"
+    end
+    assert.equal(0, (w:moult "settle"))
+    assert.equal("new", w:tree())
+    w:run()
+    w:wait_log("device", "on trial\n.*on trial\n.*working 1.0.1")
+    assert.equal(0, (w:moult "rollback"))
+    w:wait_status { phase = "idle", release = "1.0.0" }
+    assert_tree "old"
+    assert.equal("", w:traces())
+    then_updates(3)
   end)
 end)
