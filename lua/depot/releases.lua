@@ -1,7 +1,7 @@
 --- The releases in the store: those that are withdrawn, and what is known of the others.
 --
 -- `methods` are those of depot.store. A release is a product's: its full package
--- and its deltas share name and sequence. A withdrawn one is offered no more,
+-- and its deltas share name, sequence and list of hardware. A withdrawn one is offered no more,
 -- and there is no way back: the good content is packed under a higher sequence.
 --
 -- @module depot.releases
@@ -10,7 +10,7 @@ local withdrawn = require "depot.withdrawn"
 
 local M = { methods = {} }
 
---- For depot.store_tables.
+--- For depot.store_tables. The release of one that is withdrawn is its depot.withdrawn.variant().
 M.schema = [[
   CREATE TABLE withdrawn (
     hash TEXT NOT NULL, release TEXT NOT NULL, sequence INTEGER NOT NULL, at INTEGER NOT NULL,
@@ -40,7 +40,7 @@ local Methods = M.methods
 --- Withdraw a release.
 -- @treturn true|nil nil, message, code
 function Methods:withdraw(manifest, now)
-  return self.statements.withdraw:run(manifest.product_key, manifest.release, manifest.sequence, now)
+  return self.statements.withdraw:run(manifest.product_key, withdrawn.variant(manifest), manifest.sequence, now)
 end
 
 --- End the open jobs of a package, and forget that a device has verified it. What has begun cannot be called back.
@@ -104,6 +104,13 @@ function Methods:running(manifest)
   return row and row.n, message, code
 end
 
+local function is_in(set, manifest)
+  for _, name in ipairs { manifest.release, withdrawn.variant(manifest) } do
+    if set[withdrawn.key(manifest.product_key, name, manifest.sequence)] then return true end
+  end
+  return false
+end
+
 --- Set `withdrawn` of the entries of a catalog. There is no way back.
 -- @tparam {table,...} packages
 -- @tparam table set of withdrawn()
@@ -111,9 +118,7 @@ end
 function M.mark(packages, set, untold)
   for _, entry in ipairs(packages) do
     local manifest = entry.manifest
-    if manifest and set[withdrawn.key(manifest.product_key, manifest.release, manifest.sequence)] then
-      entry.ended = true
-    end
+    if manifest and is_in(set, manifest) then entry.ended = true end
     if untold ~= nil then entry.untold = untold end
     entry.withdrawn = entry.ended or entry.untold or nil
   end

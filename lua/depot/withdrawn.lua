@@ -3,9 +3,13 @@
 -- A depot without --mqtt opens no database, and one that cannot be opened must
 -- not bring a release back. So the file is written in the transaction that
 -- withdraws a release, and read with the packages. If it is there and cannot be
--- read, no package is offered. One line a release: product_key, sequence, name.
+-- read, no package is offered. One line a release: product_key, sequence, name,
+-- and after tabs the hardware that it is for. Without any it stands for all of
+-- that name and sequence.
 --
 -- @module depot.withdrawn
+
+local products = require "depot.products"
 
 local M = {}
 
@@ -13,7 +17,14 @@ M.NAME = ".withdrawn"
 
 local MODE = 420 -- 0644: another user may withdraw a release than the one who serves the folder
 
---- A release as the file and depot.releases know it.
+--- The name of a release, with the hardware that it is for: a product may have it for each of several.
+-- @tparam table manifest
+function M.variant(manifest)
+  local hardware = products.hardware(manifest):gsub("%z", "\t")
+  return hardware ~= "" and manifest.release .. "\t" .. hardware or manifest.release
+end
+
+--- A release as the file and depot.releases know it; `release`: its name, or its variant().
 function M.key(hash, release, sequence) return ("%s %d %s"):format(hash, sequence, release) end
 
 --- @tparam table natives storage

@@ -3,6 +3,7 @@
 local catalog = require "depot.catalog"
 local depot_world = require "spec.support.depot_world"
 local natives = require "update.natives"
+local releases = require "depot.releases"
 local site = require "depot.site"
 local store = require "depot.store"
 local withdrawn = require "depot.withdrawn"
@@ -47,6 +48,37 @@ describe("a withdrawn release", function()
     os.execute("rm " .. dir .. "/packages/depot.db*")
     local list = entries()
     assert.same({ nil, true }, { list[1].withdrawn, list[2].withdrawn })
+  end)
+
+  it("is that of one hardware, if its product has one for each of several", function()
+    local s = assert(store.open(natives, dir .. "/packages"))
+    local function of(...)
+      return { manifest = { product_key = manifest.product_key, release = "3.0.0", sequence = 3, hardware = { ... } } }
+    end
+    local function marks()
+      local list = { of "B", of("A", "C"), of("C", "A"), of(), { manifest = manifest } }
+      releases.mark(list, assert(s:withdrawn()))
+      local found = {}
+      for i, entry in ipairs(list) do found[i] = entry.withdrawn or false end
+      return found
+    end
+    assert(s:change())
+    assert(s:withdraw(of("C", "A").manifest, 1))
+    assert(s:settle_withdrawn(dir .. "/packages", 1))
+    assert(s:commit())
+    assert.same({ false, true, true, false, false }, marks())
+    s:close()
+    os.execute("rm " .. dir .. "/packages/depot.db*") -- the file has it, too
+    s = assert(store.open(natives, dir .. "/packages"))
+    assert(s:change())
+    assert(s:settle_withdrawn(dir .. "/packages", 2))
+    assert(s:commit())
+    assert.same({ false, true, true, false, false }, marks())
+    assert(s:change())
+    assert(s:withdraw(of().manifest, 3)) -- as earlier versions wrote all of them
+    assert.same({ true, true, true, true, false }, marks())
+    s:abandon()
+    s:close()
   end)
 
   it("becomes known while the folder is served", function()
