@@ -133,7 +133,13 @@ int up_files_here_check_root(struct up_storage *s, const struct up_files_plan *p
         return up_fail(
             err, UP_MISSING,
             "root %s is not there: mount it, or, if it was made anew, order `moult settle --accept`", p.root);
-    return here < 0 ? here : 0;
+    if (here < 0) {
+        struct up_error why = *err;
+
+        return up_fail(err, here, "%s; if it stays unreadable, remove it, then order `moult settle --accept`",
+                       why.message);
+    }
+    return 0;
 }
 
 int up_files_here_check(struct up_storage *s, const struct up_files_plan *plan, struct up_error *err)
