@@ -14,6 +14,7 @@ local restart_check = require "cli.restart_check"
 local rights_check = require "cli.rights_check"
 local session = require "cli.session"
 local slot_check = require "cli.slot_check"
+local times = require "cli.times"
 
 local M = {}
 
@@ -182,7 +183,7 @@ end
 
 function checks.clock(s, report)
   if not s.facts then return end
-  local now = os.date("!%Y-%m-%d %H:%M:%S UTC", s.facts.time)
+  local now = times.shown(s.facts.time)
   if not s.facts.time_set then
     return report("warn", "clock", ("the system clock is too far back; %s is used instead"):format(now),
       "set the clock (NTP); until then time windows do not work")

@@ -3,25 +3,22 @@
 -- @module cli.warnings
 
 local plausible = require "update.engine.plausible"
+local times = require "cli.times"
 
 local M = {}
-
-local function date(seconds)
-  return os.date("!%Y-%m-%d %H:%M:%S UTC", seconds)
-end
 
 --- Warn about a recipe before it is signed.
 -- @tparam table recipe of cli.recipe
 -- @tparam table env of the dispatcher
 function M.of_recipe(recipe, env)
-  for _, text in ipairs(plausible.recipe(recipe, os.time(), date)) do env.note("warning: " .. text) end
+  for _, text in ipairs(plausible.recipe(recipe, os.time(), times.shown)) do env.note("warning: " .. text) end
 end
 
 --- Warn about an object that is signed by itself.
 -- @tparam table object decoded
 -- @tparam table env
 function M.of_signed(object, env)
-  local text = object.format == "moult-permit-1" and plausible.permit(object, os.time(), date)
+  local text = object.format == "moult-permit-1" and plausible.permit(object, os.time(), times.shown)
   if text then env.note("warning: " .. text) end
 end
 

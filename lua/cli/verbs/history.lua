@@ -5,6 +5,7 @@
 local natives = require "update.natives"
 local offers = require "update.engine.offer"
 local session = require "cli.session"
+local times = require "cli.times"
 
 local M = {}
 
@@ -20,8 +21,7 @@ M.verb = {
 }
 
 local function line_of(e)
-  local time = os.date("!%Y-%m-%d %H:%M:%S UTC", e.time)
-  local line = ("%s  %-12s %s (%s)"):format(time, e.event, e.release, offers.number_of(e))
+  local line = ("%s  %-12s %s (%s)"):format(times.shown(e.time), e.event, e.release, offers.number_of(e))
   if e.code and e.code ~= "ok" then line = ("%s  %s"):format(line, e.code) end
   if e.message and e.message ~= "" then line = ("%s: %s"):format(line, e.message) end
   return line

@@ -5,6 +5,7 @@
 local natives = require "update.natives"
 local offers = require "update.engine.offer"
 local session = require "cli.session"
+local times = require "cli.times"
 
 local M = {}
 
@@ -27,10 +28,6 @@ M.verb = {
   example = "moult hotfix list\nmoult hotfix undo clock",
 }
 
-local function when(time)
-  return time > 0 and os.date("!%Y-%m-%d %H:%M:%S UTC", time) or "at an unknown time"
-end
-
 local function ledger(s)
   local agent = s:awake(session.ANSWER_WITHIN)
   if agent then return agent:call("hotfixes") end
@@ -48,7 +45,7 @@ local function list(s, env)
   end
   for _, row in ipairs(rows) do
     env.out(("%-16s %-16s %-11s %s%s, %s%s"):format(row.name, row.version, row.state, offers.number_of(row),
-      row.opaque and ", opaque" or "", when(row.time), row.message and ": " .. row.message or ""))
+      row.opaque and ", opaque" or "", times.when(row.time), row.message and ": " .. row.message or ""))
   end
   if #rows == 0 then env.note "no hotfixes" end
   return 0

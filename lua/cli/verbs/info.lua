@@ -6,6 +6,7 @@ local files_list = require "cli.files_list"
 local natives = require "update.natives"
 local package_check = require "cli.package_check"
 local signed = require "cli.signed"
+local times = require "cli.times"
 
 local M = {}
 
@@ -39,7 +40,7 @@ local function clean(value)
 end
 
 local function date(seconds)
-  return math.type(seconds) == "integer" and os.date("!%Y-%m-%d %H:%M:%S UTC", seconds) or clean(seconds)
+  return math.type(seconds) == "integer" and times.shown(seconds) or clean(seconds)
 end
 
 local function list(values)

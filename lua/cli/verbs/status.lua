@@ -7,6 +7,7 @@ local ledgers = require "update.engine.ledger"
 local offers = require "update.engine.offer"
 local progress = require "cli.progress"
 local session = require "cli.session"
+local times = require "cli.times"
 local unsigned = require "update.cloud.unsigned"
 
 local M = {}
@@ -79,10 +80,6 @@ local function hotfix_lines(add, rows)
   end
 end
 
-local function when(time)
-  return time and time > 0 and os.date("!%Y-%m-%d %H:%M:%S UTC", time) or "at an unknown time"
-end
-
 local function transaction_line(t, phase)
   local line = ("%s %s (%s)"):format(phase, t.release, offers.number_of(t))
   if t.total and t.total > 0 and (phase == "fetching" or phase == "installing") then
@@ -98,7 +95,7 @@ end
 function M.restarts(script)
   return ("it ended %s; the last time it %s; %s"):format(script.restarts == 1 and "once"
     or script.restarts .. " times", script.reason,
-    script.next_start and "the next start is at " .. when(script.next_start) or "it runs again")
+    script.next_start and "the next start is at " .. times.when(script.next_start) or "it runs again")
 end
 
 --- One screen for people.
@@ -131,7 +128,7 @@ function M.lines(status, running, policy_days, slots, trusted)
   add("phase", "%s", status.phase)
   if status.transaction then add("transaction", "%s", transaction_line(status.transaction, status.phase)) end
   if status.retry then
-    add("next try", "%s: %s (%s)", when(status.retry.time), status.retry.message, status.retry.code)
+    add("next try", "%s: %s (%s)", times.when(status.retry.time), status.retry.message, status.retry.code)
   end
   if status.phase == "trial" then
     add("trial", "start %d of 3, %d failed", status.transaction.starts, status.transaction.failures)
@@ -139,15 +136,15 @@ function M.lines(status, running, policy_days, slots, trusted)
   add("floor", "script %d, core %d%s", status.floor.script, status.floor.core,
     status.files and (", files %d"):format(status.floor.files) or "")
   if status.time then
-    add("time", "%s, %s", when(status.time.now), status.time.trusted and "trusted" or status.time.set and "not trusted"
-      or "the clock was never set")
+    add("time", "%s, %s", times.when(status.time.now),
+      status.time.trusted and "trusted" or status.time.set and "not trusted" or "the clock was never set")
   end
   if (status.kept_out or 0) > 0 then
     add("policy", "the release's policy kept packages out: day %d of %d%s", status.kept_out, policy_days,
       status.kept_out < policy_days and "" or "; the default policy is used instead")
   end
   if status.last then
-    add("last", "%s %s: %s%s", when(status.last.time), status.last.code, status.last.message,
+    add("last", "%s %s: %s%s", times.when(status.last.time), status.last.code, status.last.message,
       (status.last.unsigned or (status.last.sequence or 0) > 0) and (" (%s)"):format(offers.number_of(status.last))
       or "")
   end
