@@ -65,40 +65,36 @@ static struct up_seal check_seal(lua_State *L)
     return seal;
 }
 
-/* seal(key, nonce, name, text) -> bytes | nil, message, code */
-static int f_seal(lua_State *L)
+typedef int gcm(const struct up_seal *, const void *, size_t, void *, struct up_error *);
+
+/* The text or bytes at 4 through `work`, whose result is longer by UP_SEAL_TAG, or shorter. */
+static int push_gcm(lua_State *L, gcm *work, bool longer)
 {
     struct up_seal seal = check_seal(L);
     size_t len;
-    const char *text = luaL_checklstring(L, 4, &len);
+    const char *in = luaL_checklstring(L, 4, &len);
     struct up_error err;
     luaL_Buffer b;
     char *out = luaL_buffinitsize(L, &b, len + UP_SEAL_TAG);
 
-    if (up_cipher_seal(&seal, text, len, out, &err) < 0) {
+    if (work(&seal, in, len, out, &err) < 0) {
         luaL_pushresultsize(&b, 0);
         return up_push_fail(L, &err);
     }
-    luaL_pushresultsize(&b, len + UP_SEAL_TAG);
+    luaL_pushresultsize(&b, longer ? len + UP_SEAL_TAG : len - UP_SEAL_TAG);
     return 1;
+}
+
+/* seal(key, nonce, name, text) -> bytes | nil, message, code */
+static int f_seal(lua_State *L)
+{
+    return push_gcm(L, up_cipher_seal, true);
 }
 
 /* unseal(key, nonce, name, bytes) -> text | nil, message, code ("untrusted": another key, or it was changed) */
 static int f_unseal(lua_State *L)
 {
-    struct up_seal seal = check_seal(L);
-    size_t len;
-    const char *bytes = luaL_checklstring(L, 4, &len);
-    struct up_error err;
-    luaL_Buffer b;
-    char *out = luaL_buffinitsize(L, &b, len);
-
-    if (up_cipher_unseal(&seal, bytes, len, out, &err) < 0) {
-        luaL_pushresultsize(&b, 0);
-        return up_push_fail(L, &err);
-    }
-    luaL_pushresultsize(&b, len - UP_SEAL_TAG);
-    return 1;
+    return push_gcm(L, up_cipher_unseal, false);
 }
 
 static const luaL_Reg functions[] = {
