@@ -18,6 +18,9 @@ function M.new()
   return setmetatable({ w = world.new(), broker = brokers.start(), port = brokers.free_port() }, World)
 end
 
+--- A module that says a word.
+function M.says(word) return ("return function() return %q end"):format(word) end
+
 --- Start the depot. `o`: options (of the depot)
 function World:serve(o)
   o = o or {}
@@ -57,8 +60,23 @@ function World:device(more, files, body, config)
   assert(code == 0, err)
 end
 
+--- Provision and run a device whose script says every moment what its module `clock` says, which is "old".
+-- @tparam table o more, config (as device() takes them), files (of the script, besides), program (Lua before it)
+function World:run_clock(o)
+  local files = o.files or {}
+  files["clock.lua"] = M.says "old"
+  self:device(o.more, files, (o.program or "") .. [[
+sys.taskInit(function() while true do print("clock " .. require("clock")()) sys.wait(500) end end)]], o.config)
+  self.w:run()
+  self.w:wait_log("device", "clock old", 40)
+end
+
 --- The device, as the depot knows it.
 function World:known() return self.w:depot_device() end
+
+function World:wait_known()
+  self.w:wait("the device at the depot", function() return self:known().release == "01.00" end, 40)
+end
 
 function World:wait_state(state, release) return self.w:wait_depot(state, release, 90) end
 

@@ -10,9 +10,7 @@ end
 local clouds = require "spec.support.qinglian_world"
 local zip = require "spec.support.zip"
 
-local MAC = clouds.MAC
-local SAYS = [[
-sys.taskInit(function() while true do print("clock " .. require("clock")()) sys.wait(500) end end)]]
+local MAC, says = clouds.MAC, clouds.says
 
 -- A script whose handler takes what is no archive, and says what it got.
 local TAKES = [[
@@ -25,8 +23,6 @@ update.on("hotfix", function(fix)
   return text ~= "bad"
 end)
 ]]
-
-local function says(word) return ('return function() return %q end'):format(word) end
 
 describe("Bare hotfixes", function()
   local c, w
@@ -44,10 +40,7 @@ describe("Bare hotfixes", function()
 
   -- entry: of trust.unsigned, Lua
   local function device(entry, program)
-    c:device(nil, { ["clock.lua"] = says "old" }, (program or "") .. SAYS,
-      ("hotfix_time = 6, trust = { unsigned = { %s } },"):format(entry))
-    w:run()
-    w:wait_log("device", "clock old", 40)
+    c:run_clock { program = program, config = ("hotfix_time = 6, trust = { unsigned = { %s } },"):format(entry) }
   end
 
   -- The cloud has these bytes as clock VERSION.
@@ -65,10 +58,6 @@ describe("Bare hotfixes", function()
     return out .. err
   end
 
-  local function wait_known()
-    w:wait("the device at the depot", function() return c:known().release == "01.00" end, 40)
-  end
-
   local function fresh_says(word)
     w:write("device.log", "")
     w:wait_log("device", word)
@@ -81,7 +70,7 @@ describe("Bare hotfixes", function()
       put("v2", zip.of { { "lua/clock.lua", says "v2" }, { "test.lua", "return function() return false end" } })
       c:serve()
       device '{ from = "cloud:qinglian", lua = true }'
-      wait_known()
+      c:wait_known()
       assert.match("is verified", verify "v1")
       fresh_says "clock v1"
       assert.match("its test failed", verify("v2", 19))
@@ -103,7 +92,7 @@ describe("Bare hotfixes", function()
     put("v1", zip.of { { "lua/clock.lua", says "v1" } })
     c:serve()
     device ""
-    wait_known()
+    c:wait_known()
     verify("v1", 19)
     w:wait_log("device", "nobody signed it, and trust.unsigned of the configuration has no \"cloud:qinglian\"")
     assert.same({}, w:ledger())
@@ -114,7 +103,7 @@ describe("Bare hotfixes", function()
     put("v2", "bad")
     c:serve()
     device('"cloud:qinglian"', TAKES)
-    wait_known()
+    c:wait_known()
     assert.match("is verified", verify "v1")
     w:wait_log("device", "bytes apply good")
     assert.match("its test failed", verify("v2", 19))

@@ -10,13 +10,7 @@ local clouds = require "spec.support.qinglian_world"
 local json = require "update.native.json"
 local world = require "spec.support.world"
 
-local MAC = clouds.MAC
-
--- A script that says every moment what its module says.
-local SCRIPT = [[
-sys.taskInit(function() while true do print("clock " .. require("clock")()) sys.wait(1000) end end)]]
-
-local function says(word) return ('return function() return %q end'):format(word) end
+local MAC, says = clouds.MAC, clouds.says
 
 describe("Qinglian's patches", function()
   local c, w
@@ -30,13 +24,8 @@ describe("Qinglian's patches", function()
 
   -- `more`: fields of the cloud; `program`: Lua before the script
   local function device(more, files, program)
-    files = files or {}
-    files["clock.lua"] = says "old"
-    c:device(more, files, (program or "") .. SCRIPT, "hotfix_time = 15,")
-    w:run()
-    w:wait_log("device", "clock old")
-    w:wait("the device at the depot", function() return c:known().release == "01.00" end, 40)
-    w:wait_log("device", "clock old", 40)
+    c:run_clock { more = more, files = files, program = program, config = "hotfix_time = 15," }
+    c:wait_known()
   end
 
   -- Take a patch in. o: text (of clock.lua), test (text of test.lua), size (of ballast)
