@@ -14,18 +14,17 @@ int up_files_executable_is_script(const struct up_files_place *p, const char *na
                                   struct up_error *err)
 {
     struct up_storage *s = p->storage;
-    int file = s->ops->open_at(s, p->dir, name, UP_READ, 0);
+    int file = s->ops->open_at(s, p->dir, name, UP_READ, 0), rc;
     char head[2];
     long long got;
 
     if (file < 0)
         return up_files_tree_failed(p, name, "open", err);
     got = s->ops->pread(s, file, head, sizeof head, 0);
+    rc = got < 0 ? up_files_tree_failed(p, name, "read", err) : 0;
     s->ops->close(s, file);
-    if (got < 0)
-        return up_files_tree_failed(p, name, "read", err);
     *out = got == 2 && head[0] == '#' && head[1] == '!';
-    return 0;
+    return rc;
 }
 
 int up_files_executable(struct up_files_executable *e, const struct up_files *f, uint32_t n,

@@ -125,9 +125,7 @@ static bool covers(const struct up_files_op *a, const struct up_files_op *b)
     if (a->root != b->root || strncmp(rest, a->dir, dir) != 0)
         return false;
     rest += dir;
-    if (dir > 0 && *rest == '/')
-        rest++;
-    else if (dir > 0 && *rest)
+    if (dir > 0 && *rest && *rest++ != '/')
         return false;
     if (!*rest)
         return strcmp(a->name, b->name) == 0;

@@ -649,10 +649,11 @@ void hotfixes_check(const struct sim *from, const struct hotfixes_flow *flow, bo
 void hotfixes_bring(struct sim *sim, const char *path, bool opaque, char id[UP_HOTFIX_ID_SIZE])
 {
     static const struct hotfixes_flow flow = {"brought", .end = HOTFIXES_APPLIED};
+    static const struct hotfixes_flow with_files = {.parts = HOTFIXES_BOTH};
     struct hotfixes_log log = {0};
     struct life l = {.sim = sim, .storage = sim_storage(sim), .flow = &flow, .log = &log};
 
-    configure(&l.config, NULL);
+    configure(&l.config, sim_exists(sim, "/app") ? &with_files : NULL);
     if (up_device_open(&l.device, l.storage, &l.config, UP_DEVICE_CHILD, &l.err) < 0 ||
         (opaque ? bring_opaque(&l, path, id) : bring(&l, path, true, id)) < 0) {
         fprintf(stderr, "%s: %s\n", path, l.err.message);

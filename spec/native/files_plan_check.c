@@ -199,8 +199,10 @@ static void names_that_only_begin_alike_do_not_meet(void **state)
 {
     struct up_files_op op[] = {{.kind = UP_FILES_DELETE, .dir = "", .name = "a"},
                                {.kind = UP_FILES_PUT, .dir = "ab", .name = "c"},
-                               {.kind = UP_FILES_PUT, .dir = "b", .name = "a"}};
-    const struct up_files_plan plan = {.root_count = 1, .root = {{.path = "/app"}}, .op = op, .op_count = 3};
+                               {.kind = UP_FILES_PUT, .dir = "b", .name = "a"},
+                               {.kind = UP_FILES_DELETE, .root = 1, .dir = "", .name = "a"}};
+    const struct up_files_plan plan = {
+        .root_count = 2, .root = {{.path = "/app"}, {.path = "/card"}}, .op = op, .op_count = 4};
     struct up_error err;
     uint8_t *bytes;
     size_t len;
@@ -222,7 +224,7 @@ static struct up_files_plan counted(uint32_t roots, uint32_t op_count, uint32_t 
     struct up_files_plan plan = {.root_count = roots, .op_count = op_count, .program_count = program_count};
 
     for (int i = 0; i < UP_FILES_ROOTS; i++)
-        plan.root[i].path = paths[i];
+        plan.root[i] = (struct up_files_root){.path = paths[i], .weak = i & 1, .plain = i & 2};
     for (unsigned i = 0; i <= UP_FILES_OPS; i++) {
         snprintf(names[i], sizeof names[i], "%u", i);
         ops[i] = (struct up_files_op){.kind = UP_FILES_DELETE, .dir = "", .name = names[i]};
@@ -264,6 +266,8 @@ static void it_may_have_so_many_of_each(void **state)
             continue;
         assert_int_equal(up_files_plan_decode(&again, bytes, len, &err), 0);
         assert_int_equal(again.root_count, cases[i].roots);
+        for (uint32_t n = 0; n < again.root_count; n++)
+            assert_true(again.root[n].weak == plan.root[n].weak && again.root[n].plain == plan.root[n].plain);
         assert_int_equal(again.op_count, cases[i].ops);
         assert_int_equal(again.program_count, cases[i].programs);
         up_files_plan_free(&again);
@@ -352,7 +356,9 @@ static void it_may_be_so_large(void **state)
     assert_int_equal(len, UP_FILES_PLAN_LIMIT);
     assert_int_equal(up_files_plan_decode(&again, bytes, len, &err), 0);
     up_files_plan_free(&again);
+    memset(&again, 0xff, sizeof again);
     assert_int_equal(up_files_plan_decode(&again, bytes, len + 1, &err), UP_INCOMPATIBLE);
+    assert_null(again.op);
     assert_non_null(strstr(err.message, "too large"));
     free(bytes);
     plan.root[0].path = "/ab";

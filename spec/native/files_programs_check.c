@@ -438,6 +438,70 @@ static void whoever_was_killed_nothing_stays_stopped(void **state)
     print_message("killed at %u operations\n", cuts);
 }
 
+/* What is left to do after a call of it has failed, and that nothing stays stopped. */
+static void must_end_well(struct world *w, enum up_files_outcome outcome, const char *what, unsigned n)
+{
+    if (outcome == UP_FILES_NOT_STOPPED && (play_count(&play, MAIN) != 1 || play.count != 1))
+        fail_msg("%s %u failed: main does not run again", what, n);
+    if (outcome == UP_FILES_NOT_STOPPED)
+        assert_tree(w, false);
+    if (outcome == UP_FILES_NOT_STARTED)
+        assert_tree(w, true);
+    if (n % 2) { /* or back at once */
+        assert_int_equal(go_on(w, UP_FILES_DONE), 0);
+        assert_tree(w, true);
+        if (play_count(&play, MAIN) != 1 || play_count(&play, FRESH) != 1 || play.count != 2)
+            fail_msg("%s %u failed: %u run", what, n, play.count);
+    }
+    assert_int_equal(up_files_program_go_back(&w->files, &hands, &w->err), 0);
+    assert_tree(w, false);
+    if (play_count(&play, MAIN) != 1 || play.count != 1)
+        fail_msg("%s %u failed: %u run in the end", what, n, play.count);
+    assert_int_equal(play.process[0].p.owner, 7);
+}
+
+/* A call fails once on the way to the new tree. Whether there was one. */
+static bool failed_at(const struct world *w, enum sim_op op, unsigned n)
+{
+    const struct play before = play;
+    struct sim *sim = sim_clone(w->sim);
+    struct world there = {.sim = sim, .storage = sim_storage(sim)};
+    enum up_files_outcome outcome;
+    bool met;
+    int rc;
+
+    play.storage = there.storage;
+    assert_int_equal(up_files_open(&there.files, there.storage, STATE, &there.err), 0);
+    sim_reset_counters(sim);
+    sim_fail(sim, op, n, EIO, false);
+    rc = up_files_program_go_on(&there.files, &hands, &outcome, &there.err);
+    met = sim_fault_hits(sim) > 0;
+    sim_fail(sim, SIM_OPS, 0, 0, false);
+    if (rc < 0 ? outcome == UP_FILES_DONE || !strstr(there.err.message, strerror(EIO))
+               : outcome != UP_FILES_DONE)
+        fail_msg("%s %u failed: outcome %d, %s", sim_op_name(op), n, (int)outcome, there.err.message);
+    if (rc == 0)
+        assert_tree(&there, true);
+    must_end_well(&there, outcome, sim_op_name(op), n);
+    up_files_close(&there.files);
+    assert_int_equal(sim_open_files(sim), 0);
+    sim_free(sim);
+    play = before;
+    return met;
+}
+
+static void whatever_fails_nothing_stays_stopped(void **state)
+{
+    struct world *w = *state;
+    unsigned failures = 0;
+
+    play_run(&play, MAIN, &user7);
+    for (int op = SIM_OPEN; op < SIM_OPS; op++)
+        for (unsigned n = 1; failed_at(w, (enum sim_op)op, n); n++)
+            failures++;
+    assert_true(failures > 100);
+}
+
 static void a_record_of_what_ran_reads_as_it_was_written(void **state)
 {
     const struct up_files_ran ran[] = {{1, user7}, {0, {.folder = ""}}};
@@ -748,6 +812,7 @@ int main(int argc, char **argv)
         IN_WORLD(a_script_needs_commands),
         IN_WORLD(a_script_that_is_staged_needs_commands),
         IN_WORLD(whoever_was_killed_nothing_stays_stopped),
+        IN_WORLD(whatever_fails_nothing_stays_stopped),
         cmocka_unit_test(a_record_of_what_ran_reads_as_it_was_written),
         cmocka_unit_test(the_system_starts_sees_and_ends),
         cmocka_unit_test(what_is_waited_for_is_told),

@@ -26,15 +26,22 @@
 static struct up_config config;
 static struct up_error err;
 
+enum begins {
+    APPLIED, /* one is */
+    TWO,     /* the second one lies on it */
+    ON_TEST  /* its files are in place, and then the power went */
+};
+
 /* What is to happen to the first entry, and to the one that lies on it. */
 struct row {
     const char *name;
-    bool two; /* there is another one on it */
+    enum begins begins;
     void (*edit)(struct sim *sim, struct up_hotfix_ledger *ledger);
     int (*act)(struct up_device *d);
     enum up_hotfix_state then[OTHERS];
     const char *why;
-    bool files_stay; /* and what may only be unreadable is no reason */
+    bool files_stay;
+    bool may_wait; /* what may only be unreadable is no reason */
 };
 
 static void spend(struct sim *sim, struct up_hotfix_ledger *ledger)
@@ -59,6 +66,12 @@ static void be_for_another(struct sim *sim, struct up_hotfix_ledger *ledger)
     strcpy(ledger->entry[0].base[UP_SCRIPT], "9");
 }
 
+static void be_ending(struct sim *sim, struct up_hotfix_ledger *ledger)
+{
+    (void)sim;
+    ledger->entry[0].ending = true;
+}
+
 static int settle(struct up_device *d)
 {
     return up_hotfix_settle(d, true, &err);
@@ -79,18 +92,42 @@ static int undo_all(struct up_device *d)
 }
 
 static const struct row rows[] = {
-    {"spent", false, spend, settle, {UP_HOTFIX_QUARANTINED}, "did not live with it", false},
-    {"lost", false, lose, settle, {UP_HOTFIX_DROPPED}, "its folder is lost: the files", true},
-    {"for another release", false, be_for_another, settle, {UP_HOTFIX_DROPPED}, "not the one", false},
+    {"spent", APPLIED, spend, settle, {UP_HOTFIX_QUARANTINED}, "did not live with it", false, false},
+    {"lost", APPLIED, lose, settle, {UP_HOTFIX_DROPPED}, "its folder is lost: the files", true, true},
+    {"for another release",
+     APPLIED,
+     be_for_another,
+     settle,
+     {UP_HOTFIX_DROPPED},
+     "not the one",
+     false,
+     false},
     {"spent below another",
-     true,
+     TWO,
      spend,
      settle,
      {UP_HOTFIX_QUARANTINED, UP_HOTFIX_DROPPED},
-     "did not live with it",
+     "did not live",
+     false,
      false},
-    {"undone", false, NULL, undo, {UP_HOTFIX_UNDONE}, "by order", false},
-    {"undone with another", true, NULL, undo_all, {UP_HOTFIX_UNDONE, UP_HOTFIX_UNDONE}, "by order", false},
+    {"undone", APPLIED, NULL, undo, {UP_HOTFIX_UNDONE}, "by order", false, false},
+    {"undone with another",
+     TWO,
+     NULL,
+     undo_all,
+     {UP_HOTFIX_UNDONE, UP_HOTFIX_UNDONE},
+     "by order",
+     false,
+     false},
+    {"cut on test",
+     ON_TEST,
+     NULL,
+     settle,
+     {UP_HOTFIX_UNDONE},
+     "the power failed during its test",
+     false,
+     false},
+    {"cut before it was undone", APPLIED, be_ending, settle, {UP_HOTFIX_APPLIED}, "", true, false},
 };
 
 static char *without_hotfix; /* the tree */
@@ -101,21 +138,38 @@ static void read_ledger(struct sim *sim, struct up_hotfix_ledger *ledger)
         fail_msg("%s", err.message);
 }
 
+static void put_on_test(struct sim *sim)
+{
+    char id[UP_HOTFIX_ID_SIZE];
+    struct up_device *d;
+    bool failed;
+
+    hotfixes_bring(sim, "/packages/fix1.upd", false, id);
+    if (up_device_open(&d, sim_storage(sim), &config, UP_DEVICE_LOCK, &err) < 0 ||
+        up_hotfix_test(d, id, &err) < 0 || up_hotfix_switch(d, &failed, &err) < 0)
+        fail_msg("%s", err.message);
+    up_device_close(d);
+}
+
 static struct sim *begin(const struct row *row)
 {
-    static const struct hotfixes_flow one = {"one", .end = HOTFIXES_UNDONE, .parts = HOTFIXES_BOTH};
-    static const struct hotfixes_flow higher = {"higher", .end = HOTFIXES_HIGHER, .parts = HOTFIXES_BOTH};
+    static const struct hotfixes_flow flows[] = {
+        [APPLIED] = {"one", .end = HOTFIXES_UNDONE, .parts = HOTFIXES_BOTH},
+        [TWO] = {"higher", .end = HOTFIXES_HIGHER, .parts = HOTFIXES_BOTH},
+        [ON_TEST] = {"none", .end = HOTFIXES_APPLIED, .parts = HOTFIXES_BOTH}};
     static struct up_hotfix_ledger ledger;
-    struct sim *sim = hotfixes_new(row->two ? &higher : &one);
+    struct sim *sim = hotfixes_new(&flows[row->begins]);
     struct hotfixes_log log = {0};
 
-    if (row->two)
-        hotfixes_live(sim, &higher, true, &log);
+    if (row->begins == TWO)
+        hotfixes_live(sim, &flows[TWO], true, &log);
+    else if (row->begins == ON_TEST)
+        put_on_test(sim);
     if (log.bad[0])
         fail_msg("%s", log.bad);
     read_ledger(sim, &ledger);
-    assert_int_equal(ledger.count, row->two ? 2 : 1);
-    if (row->two) { /* one of another name, on top of it */
+    assert_int_equal(ledger.count, row->begins == TWO ? 2 : 1);
+    if (row->begins == TWO) { /* one of another name, on top of it */
         ledger.entry[0].state = UP_HOTFIX_APPLIED;
         strcpy(ledger.entry[1].name, "other");
         ledger.entry[1].over[0] = '\0';
@@ -149,7 +203,7 @@ static void must_be_done(const struct fault *f, struct sim *sim, const char *bef
     free(now);
     read_ledger(sim, &ledger);
     for (uint32_t i = 0; i < ledger.count; i++)
-        if (ledger.entry[i].state != f->row->then[i])
+        if (ledger.entry[i].state != f->row->then[i] || ledger.entry[i].ending)
             wrong(f, up_hotfix_ledger_state_name(ledger.entry[i].state));
     if (!strstr(ledger.entry[0].why, f->row->why))
         wrong(f, ledger.entry[0].why);
@@ -190,7 +244,8 @@ static bool works_out(const struct fault *f, const struct sim *from, const char 
     sim_fail(sim, SIM_OPS, 0, 0, false);
     if (rc < 0 && (rc != err.code || !strstr(err.message, strerror(EIO))))
         wrong(f, err.message);
-    if (rc == 0 && !(met && f->row->files_stay))
+    /* On a mixture nothing starts, and it may wait for a package that replaces it. */
+    if (rc == 0 && !(met && f->row->may_wait) && !up_device_mixed(d))
         must_stay(f, sim, before);
     up_device_close(d);
     d = start(f, sim);
