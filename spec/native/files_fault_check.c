@@ -161,6 +161,53 @@ static void lose_old(struct world *w)
     assert_int_equal(s->ops->unlink(s, "/app/.moult-1122334455667788-2.old/sub/b"), 0);
 }
 
+static void remove_in_new(struct sim *sim)
+{
+    struct up_storage *s = sim_storage(sim);
+    int file = s->ops->open(s, "/app/bin/main", UP_UPDATE, 0);
+
+    assert_true(file >= 0);
+    assert_int_equal(s->ops->truncate(s, file, 0), 0);
+    s->ops->close(s, file);
+    assert_int_equal(s->ops->unlink(s, "/app/new/x"), 0);
+    assert_int_equal(s->ops->unlink(s, "/app/new/deep/y"), 0);
+    assert_int_equal(s->ops->rmdir(s, "/app/new/deep"), 0);
+}
+
+/* The device was started anew, and the file system lost some of the new tree. */
+static void try_lost(const struct files_flow *of, const struct sim *switched)
+{
+    struct sim *sim = sim_reboot(switched, &(struct sim_choice){SIM_ORDERED, SIM_ALL, 0, SIM_HARMLESS});
+
+    remove_in_new(sim);
+    sim_settle(sim);
+    try_each(of, &switching, sim, false);
+    try_each(of, &keeping, sim, false);
+    sim_free(sim);
+}
+
+/* A rename in two steps was cut: the new directory has both names, and is empty under its own. */
+static void try_cut(const struct files_flow *of, const struct sim *staged)
+{
+    struct sim *sim = sim_clone(staged);
+    struct world w = {.sim = sim, .storage = sim_storage(sim)};
+
+    assert_int_equal(up_files_open(&w.files, w.storage, STATE, &w.err), 0);
+    for (unsigned n = 1; w.files.stage.step != UP_FILES_SWITCHING; n++) {
+        sim_reset_counters(sim);
+        sim_fail(sim, SIM_RENAME, n, EIO, false);
+        assert_true(up_files_switch(&w.files, &w.err) < 0);
+    }
+    up_files_close(&w.files);
+    sim_fail(sim, SIM_OPS, 0, 0, false);
+    assert_false(sim_exists(sim, "/app/new"));
+    sim_settle(sim);
+    sim_put_dir(sim, "/app/new", 0755);
+    try_each(of, &switching, sim, false);
+    try_each(of, &going_back, sim, false);
+    sim_free(sim);
+}
+
 static void try_all(const struct files_flow *of)
 {
     void *room = NULL;
@@ -172,10 +219,14 @@ static void try_all(const struct files_flow *of)
     must_work(&(struct fault){of, &staging, .op = SIM_OPS}, &staging, w);
     sim_settle(w->sim);
     try_each(of, &switching, w->sim, false);
+    if (of->no_links)
+        try_cut(of, w->sim);
     must_work(&(struct fault){of, &switching, .op = SIM_OPS}, &switching, w);
     sim_settle(w->sim);
     try_each(of, &going_back, w->sim, false);
     try_each(of, &keeping, w->sim, false);
+    if (of->no_links)
+        try_lost(of, w->sim);
     assert_int_equal(tree_disturb(w->storage), 0);
     if (of->no_links)
         lose_old(w);

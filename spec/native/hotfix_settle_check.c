@@ -279,6 +279,99 @@ static void what_goes_goes_whatever_fails(void **state)
     }
 }
 
+/* The end of a test. */
+static int pass(struct up_device *d)
+{
+    return up_hotfix_passed(d, false, &err);
+}
+
+static int refuse(struct up_device *d)
+{
+    return up_hotfix_failed(d, "it says no", &err);
+}
+
+static int put_off(struct up_device *d)
+{
+    return up_hotfix_not_switched(d, "it says no", &err);
+}
+
+static int cancel(struct up_device *d)
+{
+    return up_hotfix_cancel(d, &err);
+}
+
+static const struct row ends[] = {
+    {"passes", ON_TEST, NULL, pass, {UP_HOTFIX_FRESH}, "", true, false},
+    {"fails", ON_TEST, NULL, refuse, {UP_HOTFIX_QUARANTINED}, "it says no", false, false},
+    {"is put off", ON_TEST, NULL, put_off, {UP_HOTFIX_DROPPED}, "it says no", false, false},
+    {"is cancelled", ON_TEST, NULL, cancel, {UP_HOTFIX_UNDONE}, "stopped during", false, false},
+};
+
+/* After a start: the files are in place if it is in force, and else they are not. */
+static void must_agree(const struct fault *f, struct sim *sim, const char *before)
+{
+    static struct up_hotfix_ledger ledger;
+    struct up_device *d = start(f, sim);
+    char *now;
+
+    if (settle(d) < 0)
+        wrong(f, err.message);
+    up_device_close(d);
+    now = world_files_dump(sim, false);
+    read_ledger(sim, &ledger);
+    if (strcmp(now, up_hotfix_ledger_is_in_force(&ledger.entry[0]) ? before : without_hotfix) != 0)
+        wrong(f, up_hotfix_ledger_state_name(ledger.entry[0].state));
+    free(now);
+}
+
+static bool ends_well(const struct fault *f, const struct sim *from, const char *before)
+{
+    struct sim *sim = sim_clone(from), *then;
+    struct up_device *d = start(f, sim);
+    bool met;
+    int rc;
+
+    sim_reset_counters(sim);
+    (f->late ? sim_fail_late : sim_fail)(sim, f->op, f->n, EIO, false);
+    rc = f->row->act(d);
+    met = sim_fault_hits(sim) > 0;
+    sim_fail(sim, SIM_OPS, 0, 0, false);
+    if (rc < 0 && (rc != err.code || !strstr(err.message, strerror(EIO))))
+        wrong(f, err.message);
+    if (rc == 0 && !up_device_mixed(d)) {
+        then = sim_reboot(sim, &(struct sim_choice){SIM_INDEPENDENT, SIM_NONE, 0, SIM_HARMLESS});
+        must_be_done(f, then, before);
+        must_agree(f, then, before);
+        must_be_done(f, then, before);
+        sim_free(then);
+    }
+    up_device_close(d);
+    must_agree(f, sim, before);
+    assert_int_equal(sim_open_files(sim), 0);
+    sim_free(sim);
+    return met;
+}
+
+static void a_test_ends_whatever_fails(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        struct sim *sim = begin(&ends[i]);
+        char *before = world_files_dump(sim, false);
+        unsigned failures = 0;
+
+        for (int op = SIM_OPEN; op < SIM_OPS; op++) {
+            struct fault f = {&ends[i], (enum sim_op)op, 1, false};
+
+            for (; ends_well(&f, sim, before); f.n++)
+                failures++;
+        }
+        assert_true(failures > 30);
+        free(before);
+        sim_free(sim);
+    }
+}
+
 static int enter(void **state)
 {
     static const struct hotfixes_flow none = {"none", .end = HOTFIXES_APPLIED, .parts = HOTFIXES_BOTH};
@@ -304,6 +397,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_goes_goes_whatever_fails, enter, leave),
+        cmocka_unit_test_setup_teardown(a_test_ends_whatever_fails, enter, leave),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
