@@ -372,6 +372,53 @@ static void a_test_ends_whatever_fails(void **state)
     }
 }
 
+static struct up_storage_ops blind;
+static int (*open_all)(struct up_storage *s, const char *path, unsigned flags, unsigned mode);
+
+static int open_but_stages(struct up_storage *s, const char *path, unsigned flags, unsigned mode)
+{
+    if (!strstr(path, STATE "/files/stage"))
+        return open_all(s, path, flags, mode);
+    errno = EIO;
+    return -1;
+}
+
+/* How far a plan is cannot be read, for longer: that is not taken for none. */
+static void a_plan_that_cannot_be_read_is_not_taken_for_none(void **state)
+{
+    const size_t count = sizeof rows / sizeof rows[0] + sizeof ends / sizeof ends[0];
+    (void)state;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct row *row =
+            i < sizeof rows / sizeof rows[0] ? &rows[i] : &ends[i - sizeof rows / sizeof rows[0]];
+        const struct fault f = {row, SIM_OPEN, 0, false};
+        struct sim *sim = begin(row);
+        char *before = world_files_dump(sim, false), *now;
+        struct up_storage *s = sim_storage(sim);
+        const struct up_storage_ops *ops = s->ops;
+        struct up_device *d = start(&f, sim);
+
+        blind = *ops;
+        open_all = blind.open;
+        blind.open = open_but_stages;
+        s->ops = &blind;
+        if (!row->files_stay && row->act(d) == 0)
+            wrong(&f, "it says that it is done");
+        if (row->act == pass && row->act(d) == 0)
+            wrong(&f, "it says that it passed");
+        now = world_files_dump(sim, false);
+        assert_string_equal(now, before);
+        free(now);
+        s->ops = ops;
+        up_device_close(d);
+        if (row->begins != TWO && !row->may_wait)
+            must_agree(&f, sim, before);
+        free(before);
+        sim_free(sim);
+    }
+}
+
 static int enter(void **state)
 {
     static const struct hotfixes_flow none = {"none", .end = HOTFIXES_APPLIED, .parts = HOTFIXES_BOTH};
@@ -398,6 +445,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_goes_goes_whatever_fails, enter, leave),
         cmocka_unit_test_setup_teardown(a_test_ends_whatever_fails, enter, leave),
+        cmocka_unit_test_setup_teardown(a_plan_that_cannot_be_read_is_not_taken_for_none, enter, leave),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
