@@ -19,12 +19,19 @@ M.ORDER_WITHIN = 4
 local Session = {}
 Session.__index = Session
 
+--- Where the configuration is, by the options or the environment.
+-- @treturn string path
+-- @treturn boolean whether somebody named it
+function M.path_of(opts)
+  local path = opts.config or os.getenv "MOULT_CONFIG"
+  if not path or path == "" then return "/etc/moult/config.lua", false end
+  return path, true
+end
+
 --- The configuration that the options or the environment name.
 -- @treturn table|nil nil, message, "usage"
 function M.config(opts)
-  local path, from = opts.config, "-c"
-  if not path then path, from = os.getenv("MOULT_CONFIG"), "MOULT_CONFIG" end
-  if not path or path == "" then path, from = "/etc/moult/config.lua", nil end
+  local path, from = M.path_of(opts)
   local config, message, code = require("update.config").load(path)
   if config then return config end
   local kept = io.open(path .. ".good")
@@ -37,13 +44,24 @@ function M.config(opts)
   return nil, message, code
 end
 
+-- For what has to work at every start: else the copy with which the device came up.
+local function config_or_kept(opts, env)
+  local config, message, code = M.config(opts)
+  if config then return config end
+  local kept = M.config { config = M.path_of(opts) .. ".good" }
+  if not kept then return nil, message, code end
+  env.note(message .. "; that one is used")
+  return kept
+end
+
 --- Run fn(session) in a task, and run the loop until it ends.
 -- @tparam table parsed positional and opts
 -- @tparam table env of the dispatcher
 -- @tparam function fn -> exit code | nil, message, code
+-- @tparam[opt] boolean kept go on with the kept copy of a broken configuration
 -- @return what fn returned
-function M.run(parsed, env, fn)
-  local config, message, code = M.config(parsed.opts)
+function M.run(parsed, env, fn, kept)
+  local config, message, code = (kept and config_or_kept or M.config)(parsed.opts, env)
   if not config then return nil, message, code end
   local loop
   loop, message, code = natives.loop.new()

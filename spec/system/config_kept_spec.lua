@@ -143,6 +143,18 @@ describe("a device whose configuration", function()
     assert(w:shell "[ $(stat -c %a config.lua.good) = 600 ]")
   end)
 
+  it("is broken settles all the same before programs start", function()
+    device()
+    local code, _, err = w:moult "settle"
+    assert.equal(0, code, err)
+    w:write("config.lua", "return {")
+    code, _, err = w:moult "settle"
+    assert.equal(0, code, err)
+    assert.is_truthy(err:find "config%.lua:1: .- config%.lua%.good")
+    w:write("config.lua.good", "return {")
+    assert.equal(2, (w:moult "settle"))
+  end)
+
   it("is broken says at a verb which one the device runs with", function()
     device()
     w:write("config.lua", "return {")

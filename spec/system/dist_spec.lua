@@ -272,6 +272,17 @@ describe("the unit for devices with files", function()
   end)
 end)
 
+describe("the service of a device", function()
+  it("may keep a copy of the configuration, and starts with that alone", function()
+    assert.truthy(read("scripts/dist/moult.service"):find "\nReadWritePaths=[^\n]*%-/etc/moult\n")
+    for _, unit in ipairs { "moult.service", "moult-settle.service" } do
+      local text = read("scripts/dist/" .. unit)
+      assert.truthy(text:find("\nConditionPathExists=|/etc/moult/config.lua\n", 1, true), unit)
+      assert.truthy(text:find("\nConditionPathExists=|/etc/moult/config.lua.good\n", 1, true), unit)
+    end
+  end)
+end)
+
 describe("the fields of policy", function()
   it("are those of the manifest that Lua is given", function()
     local source = read("bindings/manifest.c")

@@ -67,7 +67,7 @@ function M.run(parsed, env)
     end
     env.out(SAID[what])
     return 0
-  end)
+  end, true)
 end
 
 return M
