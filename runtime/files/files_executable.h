@@ -15,6 +15,7 @@ struct up_files_executable {
     char path[UP_PATH_SIZE];
     const char *name;
     bool there, script; /* the file exists; it begins with #! */
+    bool link;          /* a link has its name, which is not followed */
     struct up_stat st;
 };
 

@@ -363,6 +363,12 @@ int up_files_programs_fit(const struct up_files *f, const struct up_files_hands 
                 "%s: begins with #!, so its processes cannot be found; it needs the commands files.stop "
                 "and files.start",
                 e.path);
+        if (e.link && f->plan.program[n].stop)
+            return up_fail(
+                err, UP_INCOMPATIBLE,
+                "%s: is a link, so what runs is another file; its stop needs the commands files.stop "
+                "and files.start",
+                e.path);
     }
     return 0;
 }

@@ -374,6 +374,21 @@ static void a_script_needs_commands(void **state)
     assert_int_equal(go_on(w, UP_FILES_DONE), 0);
 }
 
+/* What runs has another name, which may lie anywhere. */
+static void a_program_that_is_a_link_needs_commands(void **state)
+{
+    struct world *w = *state;
+    struct up_storage *s = w->storage;
+
+    assert_int_equal(s->ops->unlink(s, MAIN), 0);
+    assert_int_equal(s->ops->symlink(s, "elsewhere", MAIN), 0);
+    assert_int_equal(up_files_programs_fit(&w->files, &hands, &w->err), UP_INCOMPATIBLE);
+    assert_non_null(strstr(w->err.message, MAIN ": is a link"));
+    hands.stop = stop;
+    hands.start = start;
+    assert_int_equal(up_files_programs_fit(&w->files, &hands, &w->err), 0);
+}
+
 /* One that becomes a script, too. */
 static void a_script_that_is_staged_needs_commands(void **state)
 {
@@ -810,6 +825,7 @@ int main(int argc, char **argv)
         IN_WORLD(a_command_that_stops_nothing_is_no_stop),
         IN_WORLD(a_command_has_so_many_words),
         IN_WORLD(a_script_needs_commands),
+        IN_WORLD(a_program_that_is_a_link_needs_commands),
         IN_WORLD(a_script_that_is_staged_needs_commands),
         IN_WORLD(whoever_was_killed_nothing_stays_stopped),
         IN_WORLD(whatever_fails_nothing_stays_stopped),
