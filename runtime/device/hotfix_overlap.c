@@ -77,7 +77,7 @@ static int compare_files(const struct up_device *d, const struct up_hotfix *a, c
         return rc == UP_NOTHING ? 0 : rc;
     rc = up_hotfix_set_open_kept(&other, d->storage, state, b, err);
     if (rc == 0) {
-        rc = up_files_kept_touches(&one.plan, &other.plan);
+        rc = up_files_kept_touches(d->storage, &one.plan, &other.plan);
         up_files_kept_close(&other);
     }
     up_files_kept_close(&one);

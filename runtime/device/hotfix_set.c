@@ -148,7 +148,8 @@ bool up_hotfix_set_has(const struct up_hotfix_set *set, uint32_t i)
 static bool lies_on_one_that_goes(const struct up_hotfix_set *set, uint32_t i)
 {
     for (uint32_t k = 0; k < i; k++)
-        if (set->goes[k] && set->kept[k] && up_files_kept_touches(&set->kept[k]->plan, &set->kept[i]->plan))
+        if (set->goes[k] && set->kept[k] &&
+            up_files_kept_touches(set->kept[i]->storage, &set->kept[k]->plan, &set->kept[i]->plan))
             return true;
     return false;
 }
@@ -157,7 +158,8 @@ void up_hotfix_set_close_over(struct up_hotfix_set *set, const struct up_files_p
 {
     for (uint32_t i = 0; i < set->ledger.count; i++)
         if (up_hotfix_set_has(set, i) &&
-            ((plan && up_files_kept_touches(plan, &set->kept[i]->plan)) || lies_on_one_that_goes(set, i)))
+            ((plan && up_files_kept_touches(set->kept[i]->storage, plan, &set->kept[i]->plan)) ||
+             lies_on_one_that_goes(set, i)))
             set->goes[i] = true;
 }
 
@@ -336,7 +338,8 @@ static bool mark(struct up_hotfix_set *set, const struct up_files_plan *plan, co
     for (uint32_t i = 0; i < set->ledger.count; i++) {
         struct up_hotfix *h = &set->ledger.entry[i];
 
-        if (!up_hotfix_set_has(set, i) || !up_files_kept_touches(plan, &set->kept[i]->plan))
+        if (!up_hotfix_set_has(set, i) ||
+            !up_files_kept_touches(set->kept[i]->storage, plan, &set->kept[i]->plan))
             continue;
         h->ends = true;
         memcpy(h->ends_with, digest, sizeof h->ends_with);

@@ -151,21 +151,29 @@ int up_files_kept_file(const struct up_files_kept *k, uint32_t n)
     return k->storage->ops->open(k->storage, path, UP_READ, 0);
 }
 
-/* Of what an operation changes; false: it is a part of what another one makes. */
-static bool path_of(const struct up_files_plan *plan, uint32_t n, char out[TARGET_SIZE])
+/* Of what an operation changes, with `root` for the path of its root; false: it is a part of what another one makes. */
+static bool path_of(const struct up_files_op *op, const char *root, char out[TARGET_SIZE])
 {
-    return up_files_plan_is_step(&plan->op[n]) && up_files_named_path(plan, n, out, TARGET_SIZE);
+    return up_files_plan_is_step(op) &&
+           snprintf(out, TARGET_SIZE, "%s/%s%s%s", strcmp(root, "/") == 0 ? "" : root, op->dir,
+                    *op->dir ? "/" : "", op->name) < TARGET_SIZE;
 }
 
-bool up_files_kept_touches(const struct up_files_plan *a, const struct up_files_plan *b)
+bool up_files_kept_touches(struct up_storage *s, const struct up_files_plan *a, const struct up_files_plan *b)
 {
     char one[TARGET_SIZE], other[TARGET_SIZE];
+    const char *root[UP_FILES_ROOTS]; /* of b, as a calls them */
 
+    for (uint32_t n = 0; n < b->root_count; n++) {
+        uint32_t i = up_files_named_root(s, a, b->root[n].path);
+
+        root[n] = i < a->root_count ? a->root[i].path : b->root[n].path;
+    }
     for (uint32_t i = 0; i < a->op_count; i++) {
-        if (!path_of(a, i, one))
+        if (!path_of(&a->op[i], a->root[a->op[i].root].path, one))
             continue;
         for (uint32_t n = 0; n < b->op_count; n++)
-            if (path_of(b, n, other) &&
+            if (path_of(&b->op[n], root[b->op[n].root], other) &&
                 (up_files_named_is_below(one, other) || up_files_named_is_below(other, one)))
                 return true;
     }

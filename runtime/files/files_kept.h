@@ -33,7 +33,8 @@ void up_files_kept_close(struct up_files_kept *k);
 /* The old file of operation n: an open handle, or -1. */
 int up_files_kept_file(const struct up_files_kept *k, uint32_t n);
 
-/* Whether both change one name, or one changes what lies below a name of the other. */
-bool up_files_kept_touches(const struct up_files_plan *a, const struct up_files_plan *b);
+/* Whether both change one name, or one changes what lies below a name of the other. Roots are told by identity. */
+bool up_files_kept_touches(struct up_storage *s, const struct up_files_plan *a,
+                           const struct up_files_plan *b);
 
 #endif

@@ -18,6 +18,33 @@ bool up_files_named_path(const struct up_files_plan *plan, uint32_t n, char *out
     return snprintf(out, len, "%s/%s%s%s", above, op->dir, *op->dir ? "/" : "", op->name) < (int)len;
 }
 
+static bool look(struct up_storage *s, const char *path, struct up_stat *out)
+{
+    int dir = s->ops->open_dir(s, UP_NO_DIR, path, false), rc;
+
+    if (dir < 0)
+        return false;
+    rc = s->ops->stat_file(s, dir, out);
+    s->ops->close(s, dir);
+    return rc == 0;
+}
+
+uint32_t up_files_named_root(struct up_storage *s, const struct up_files_plan *plan, const char *path)
+{
+    struct up_stat it, other;
+    uint32_t i = 0;
+
+    while (i < plan->root_count && strcmp(plan->root[i].path, path) != 0)
+        i++;
+    if (i < plan->root_count || !look(s, path, &it))
+        return i;
+    i = 0;
+    while (i < plan->root_count &&
+           !(look(s, plan->root[i].path, &other) && other.device == it.device && other.inode == it.inode))
+        i++;
+    return i;
+}
+
 bool up_files_named_is_below(const char *path, const char *top)
 {
     size_t len = strlen(top);

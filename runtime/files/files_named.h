@@ -15,6 +15,12 @@
 /* The path of the target of operation `n`, also of what lies in a new directory. False: too long. */
 bool up_files_named_path(const struct up_files_plan *plan, uint32_t n, char *out, size_t len);
 
+struct up_storage;
+
+/* Which root of a plan the directory at `path` is, also by its identity: a link or a mount may give it another path.
+ * The number of its roots: none. */
+uint32_t up_files_named_root(struct up_storage *s, const struct up_files_plan *plan, const char *path);
+
 /* Whether a path is `top`, or lies below it. */
 bool up_files_named_is_below(const char *path, const char *top);
 

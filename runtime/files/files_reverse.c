@@ -1,55 +1,51 @@
 #include "files_reverse.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "error.h"
+#include "files_named.h"
 #include "files_tree.h"
 
 #define KEPT 0x80000000u /* of a content: 1 bit, number of the kept one, number of its operation */
 
-static bool is_at(const struct up_files_op *op, uint32_t root, const struct up_files_op *other)
+#define TARGET_SIZE (2 * UP_PATH_SIZE + UP_FILES_NAME_SIZE)
+
+/* The target of a step; what is mounted below a root may be a root by itself in another plan. */
+static void path_of(const struct up_files_plan *plan, const struct up_files_op *op, char out[TARGET_SIZE])
 {
-    return up_files_plan_is_step(op) && op->root == root && strcmp(op->name, other->name) == 0 &&
-           strcmp(op->dir, other->dir) == 0;
+    snprintf(out, TARGET_SIZE, "%s/%s%s%s", plan->root[op->root].path, op->dir, *op->dir ? "/" : "",
+             op->name);
 }
 
-/* Whether `op` makes or deletes a folder above the other. */
-static bool is_above(const struct up_files_op *op, uint32_t root, const struct up_files_op *other)
+static int find_root(struct up_files_plan *plan, struct up_storage *s, const struct up_files_root *root,
+                     uint32_t *out, struct up_error *err)
 {
-    size_t dir = strlen(op->dir), name = strlen(op->name);
-    const char *rest = other->dir;
-
-    if (!up_files_plan_is_step(op) || op->root != root || strncmp(rest, op->dir, dir) != 0)
-        return false;
-    rest += dir;
-    if (dir > 0 && *rest++ != '/')
-        return false;
-    return strncmp(rest, op->name, name) == 0 && (rest[name] == '/' || !rest[name]);
-}
-
-static int find_root(struct up_files_plan *plan, const struct up_files_root *root, uint32_t *out,
-                     struct up_error *err)
-{
-    for (*out = 0; *out < plan->root_count; ++*out)
-        if (strcmp(plan->root[*out].path, root->path) == 0)
-            return 0;
+    *out = up_files_named_root(s, plan, root->path);
+    if (*out < plan->root_count)
+        return 0;
     if (plan->root_count == UP_FILES_ROOTS)
         return up_fail(err, UP_NOSPACE, "plan of files: more than %d roots", UP_FILES_ROOTS);
     plan->root[plan->root_count++] = *root;
     return 0;
 }
 
-/* What an earlier one reversed at that name; `own` are the plan's. NULL: nothing does; *left: nothing is to be done. */
-static struct up_files_op *find(struct up_files_plan *plan, uint32_t own, uint32_t root,
-                                const struct up_files_op *op, bool *left)
+/* What an earlier one reversed at the name of `it`; `own` are the plan's. NULL: nothing does; *left: nothing is to be
+ * done, since the plan changes that name, or makes or deletes a folder above it. */
+static struct up_files_op *find(struct up_files_plan *plan, uint32_t own, const struct up_files_op *it,
+                                bool *left)
 {
-    *left = false;
-    for (uint32_t i = 0; i < plan->op_count; i++) {
-        bool same = is_at(&plan->op[i], root, op);
+    char path[TARGET_SIZE], other[TARGET_SIZE];
 
-        *left = i < own && (same || is_above(&plan->op[i], root, op));
-        if (same || *left)
+    *left = false;
+    path_of(plan, it, path);
+    for (uint32_t i = 0; i < plan->op_count; i++) {
+        if (!up_files_plan_is_step(&plan->op[i]))
+            continue;
+        path_of(plan, &plan->op[i], other);
+        *left = i < own && up_files_named_is_below(path, other);
+        if (*left || strcmp(path, other) == 0)
             return &plan->op[i];
     }
     return NULL;
@@ -72,30 +68,30 @@ static int reverse_op(struct up_files_plan *plan, uint32_t own, const struct up_
 {
     const struct up_files_op *op = &k->plan.op[n];
     const struct up_files_found *was = &k->found[n];
+    struct up_files_op it = {
+        .kind = was->there ? UP_FILES_PUT : UP_FILES_DELETE, .dir = op->dir, .name = op->name};
     struct up_files_op *at;
-    uint32_t root;
     bool left;
     int there = up_files_plan_is_step(op) ? has_folder(k, op, err) : 0;
 
     if (there <= 0)
         return there;
-    if (find_root(plan, &k->plan.root[op->root], &root, err) < 0)
+    if (find_root(plan, k->storage, &k->plan.root[op->root], &it.root, err) < 0)
         return err->code;
-    at = find(plan, own, root, op, &left);
+    at = find(plan, own, &it, &left);
     if (left)
         return 0;
     if (!at && plan->op_count == UP_FILES_OPS)
         return up_fail(err, UP_NOSPACE, "plan of files: more than %d operations", UP_FILES_OPS);
     if (!at)
         at = &plan->op[plan->op_count++];
-    *at = (struct up_files_op){
-        .kind = was->there ? UP_FILES_PUT : UP_FILES_DELETE, .root = root, .dir = op->dir, .name = op->name};
-    if (!was->there)
-        return 0;
-    at->mode = was->st.mode & 07777;
-    at->content = KEPT | number * UP_FILES_OPS | n;
-    at->size = was->st.size;
-    memcpy(at->digest, was->digest, sizeof at->digest);
+    if (was->there) {
+        it.mode = was->st.mode & 07777;
+        it.content = KEPT | number * UP_FILES_OPS | n;
+        it.size = was->st.size;
+        memcpy(it.digest, was->digest, sizeof it.digest);
+    }
+    *at = it;
     return 0;
 }
 
@@ -114,7 +110,7 @@ static int reverse_program(struct up_files_plan *plan, const struct up_files_kep
 {
     uint32_t root;
 
-    if (find_root(plan, &k->plan.root[p->root], &root, err) < 0)
+    if (find_root(plan, k->storage, &k->plan.root[p->root], &root, err) < 0)
         return err->code;
     if (has_program(plan, root, p))
         return 0;

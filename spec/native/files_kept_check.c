@@ -1,6 +1,6 @@
 /*
- * files_kept_check.c -- whether two plans of files touch each other, whether a package names all of one, and what
- * a plan replaced is kept, whichever call fails.
+ * files_kept_check.c -- whether two plans of files touch each other, whether a package names all of one, what
+ * a plan replaced is kept, whichever call fails, and goes back as a part of another plan.
  */
 #include "files_stand.h"
 
@@ -16,6 +16,8 @@
 #include "digest.h"
 #include "files_kept.h"
 #include "files_named.h"
+#include "files_reverse.h"
+#include "sim.h"
 
 struct row {
     struct up_files_op one;
@@ -40,6 +42,10 @@ static const struct row rows[] = {
     {PUT("a", "b"), "/app", PUT("a", "c"), false},
     {PUT("a", "b"), "/app/a", PUT("", "b"), true},
     {PUT("", "a"), "/card", PUT("", "a"), false},
+    {PUT("", "a"), "/alias", PUT("", "a"), true},
+    {PUT("a", "b"), "/alias", PUT("", "a"), true},
+    {PUT("", "a"), "/alias", PUT("", "b"), false},
+    {PUT("", "a"), "/gone", PUT("", "a"), false},
     {PUT("", "a"), "/", PUT("app", "a"), true},
     {PUT("", "a"), "/", PUT("", "app"), true},
     {{.kind = UP_FILES_DELETE, .dir = "", .name = "a"}, "/app", PUT("a", "b"), true},
@@ -48,7 +54,13 @@ static const struct row rows[] = {
 
 static void plans_touch_by_name_and_by_folder(void **state)
 {
+    struct sim *sim = sim_new();
+    struct up_storage *s = sim_storage(sim);
+
     (void)state;
+    sim_put_dir(sim, "/app", 0755);
+    sim_put_dir(sim, "/card", 0755);
+    assert_int_equal(s->ops->symlink(s, "/app", "/alias"), 0);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct row row = rows[i];
         struct up_files_plan one = {
@@ -56,10 +68,53 @@ static void plans_touch_by_name_and_by_folder(void **state)
         struct up_files_plan other = {
             .root_count = 1, .root = {{.path = row.root}}, .op_count = 1, .op = &row.other};
 
-        if (up_files_kept_touches(&one, &other) != row.touch ||
-            up_files_kept_touches(&other, &one) != row.touch)
+        if (up_files_kept_touches(s, &one, &other) != row.touch ||
+            up_files_kept_touches(s, &other, &one) != row.touch)
             fail_msg("row %zu: %s/%s and %s/%s", i, row.one.dir, row.one.name, row.other.dir, row.other.name);
     }
+    sim_free(sim);
+}
+
+/* The plan changes `own` below these roots; what another one put at /app/etc/conf and /app/other goes back with it. */
+static void assert_reversed(struct sim *sim, const char *first, const char *second, struct up_files_op own)
+{
+    struct up_files_op kept_ops[] = {PUT("etc", "conf"), PUT("", "other")}, ops[UP_FILES_OPS] = {own};
+    struct up_files_found found[2] = {{.there = true}, {.there = false}};
+    struct up_files_kept kept = {
+        .storage = sim_storage(sim),
+        .plan = {.root_count = 1, .root = {{.path = "/app"}}, .op_count = 2, .op = kept_ops},
+        .found = found};
+    const struct up_files_reverse reverse = {.kept = &kept, .count = 1};
+    struct up_files_plan plan = {
+        .root_count = second ? 2 : 1, .root = {{.path = first}, {.path = second}}, .op_count = 1, .op = ops};
+    uint32_t roots = plan.root_count;
+    struct up_error err;
+
+    assert_int_equal(up_files_reverse(&plan, &reverse, &err), 0);
+    assert_int_equal(plan.root_count, roots);
+    assert_int_equal(plan.op_count, 2);
+    assert_int_equal(ops[0].kind, UP_FILES_PUT);
+    assert_int_equal(ops[1].kind, UP_FILES_DELETE);
+    assert_int_equal(ops[1].root, 0);
+    assert_string_equal(ops[1].name, "other");
+}
+
+static void a_name_is_reversed_once_whatever_its_root_is_called(void **state)
+{
+    struct sim *sim = sim_new();
+    struct up_files_op etc = PUT("etc", "conf"), conf = PUT("", "conf"),
+                       data = {.kind = UP_FILES_DELETE, .dir = "", .name = "etc"};
+
+    (void)state;
+    sim_put_dir(sim, "/app/etc", 0755);
+    assert_int_equal(sim_storage(sim)->ops->symlink(sim_storage(sim), "/app", "/alias"), 0);
+    assert_reversed(sim, "/app", NULL, etc);
+    assert_reversed(sim, "/alias", NULL, etc);
+    conf.root = 1;
+    assert_reversed(sim, "/app", "/app/etc", conf);
+    data.kind = UP_FILES_PUT; /* a link may take the folder's place */
+    assert_reversed(sim, "/alias", NULL, data);
+    sim_free(sim);
 }
 
 static void a_plan_is_named_by_its_paths_and_by_folders_that_are_deleted(void **state)
@@ -256,6 +311,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plans_touch_by_name_and_by_folder),
+        cmocka_unit_test(a_name_is_reversed_once_whatever_its_root_is_called),
         cmocka_unit_test(a_plan_is_named_by_its_paths_and_by_folders_that_are_deleted),
         cmocka_unit_test(what_was_replaced_is_kept_whatever_fails),
         cmocka_unit_test(a_hotfix_changes_files_alone),
