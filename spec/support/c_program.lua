@@ -20,10 +20,11 @@ M.include = ("-I%s/runtime/client"):format(top)
 --- Compile examples/c/NAME.c to NAME in the directory of a world.
 -- @tparam table world of spec.support.world
 -- @tparam string name
-function M.compile(world, name)
+-- @tparam[opt] string source another file
+function M.compile(world, name, source)
   local sanitizer = os.getenv "MOULT_SANITIZED" and "-fsanitize=address,undefined" or ""
-  assert(world:shell(("cc -Wall -Wextra -Werror %s %s %s/examples/c/%s.c -o %s -L%s -lmoult -Wl,-rpath,%s"):format(
-    sanitizer, M.include, top, name, name, build, build)))
+  assert(world:shell(("cc -Wall -Wextra -Werror %s %s %s -o %s -L%s -lmoult -Wl,-rpath,%s"):format(
+    sanitizer, M.include, source or ("%s/examples/c/%s.c"):format(top, name), name, build, build)))
 end
 
 --- Start it in the background; its output goes to NAME.log.

@@ -47,6 +47,65 @@ describe("a C program with libmoult", function()
     wait_line "runs 1.0.1, idle"
   end)
 
+  -- Calls with a time, more of them than sockets and queues hold, while nobody answers; then one that is answered.
+  local STUCK = [[
+#include <moult.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+int main(void)
+{
+    struct moult *m = moult_open("state/control"), *more[200];
+    struct moult_status st;
+    char *facts = malloc(60000);
+    int late = 0, code;
+
+    if (!m || !facts || moult_status(m, &st, 10000) != 0)
+        return 1;
+    memset(facts, ' ', 59999);
+    memcpy(facts, "{\"a\":1", 6);
+    facts[59998] = '}', facts[59999] = 0;
+    puts("begins"), fflush(stdout);
+    while (access("stopped", F_OK) != 0)
+        usleep(10000);
+    for (int i = 0; i < 40; i++)
+        late += moult_facts(m, facts) == 0, late += moult_status(m, &st, 10) == MOULT_TIMEOUT, moult_dispatch(m, 0);
+    for (int i = 0; i < 200; i++) {
+        more[i] = moult_open("state/control");
+        code = moult_status(more[i], &st, 10);
+        late += code == MOULT_TIMEOUT || code == MOULT_BUSY;
+    }
+    printf("%d ended without an answer\n", late > 200), fflush(stdout);
+    for (int i = 0; i < 200; i++)
+        moult_close(more[i]);
+    while (access("goes-on", F_OK) != 0)
+        usleep(10000);
+    while ((code = moult_status(m, &st, 1000)) != 0)
+        printf("%d %s\n", code, moult_message(m)), fflush(stdout), usleep(100000);
+    printf("runs %s\n", st.release);
+    moult_close(m);
+    free(facts);
+    return 0;
+}
+]]
+
+  it("is not held up by an agent that stands still", function()
+    w:device { config = "", period = 3600 }
+    w:run()
+    w:write("stuck.c", STUCK)
+    c_program.compile(w, "stuck", "stuck.c")
+    c_program.start(w, "stuck", "")
+    w:wait("its first answer", function() return (w:read "stuck.log" or ""):find "begins" end)
+    local pids = w:read("device.log"):match "agent started %(process (%d+)%)" .. " " .. w.running.device
+    w:shell("kill -STOP " .. pids)
+    w:write("stopped", "")
+    w:wait("an end of its calls", function() return (w:read "stuck.log"):find "1 ended without an answer" end, 60)
+    w:shell("kill -CONT " .. pids)
+    w:write("goes-on", "")
+    w:wait("an answer", function() return (w:read "stuck.log"):find "runs 1.0.0" end)
+  end)
+
   -- The lines of the vendors' texts, within what they leave to the reader.
   local PRINTED = {
     terminal = [[
