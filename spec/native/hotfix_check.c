@@ -754,7 +754,9 @@ static void test_put_off(void **state)
 /* A test that cannot be killed is left, and what it started is looked for as long as that may help. */
 static void test_stuck(void **state)
 {
-    const struct play_step stuck[] = {BEGIN(apply), {.what = PLAY_STUCK, .who = TESTER}, WAIT(120000), OVER};
+    const struct play_step stuck[] = {
+        BEGIN(apply), {.what = PLAY_STUCK, .who = TESTER}, WAIT(50000), SAY("hotfix undo one plain none"),
+        WAIT(70000),  SAY("hotfix undo one plain none"),   WAIT(1000),  OVER};
     const struct play_step leaves[] = {BEGIN(apply),   MUTE(AGENT), MUTE(SCRIPT), MUTE(TESTER),
                                        END(TESTER, 0), WAIT(20000), OVER};
     unsigned looks;
@@ -762,6 +764,8 @@ static void test_stuck(void **state)
 
     run(stuck);
     must_be(UP_HOTFIX_QUARANTINED, "no result within 45 s");
+    must_do("answer hotfix busy hotfix none: another one is being tested or undone\n"); /* its process is */
+    must_do("answer hotfix nothing");
     must_do("test left");
     tear_down(NULL);
     set_up(NULL);
@@ -977,6 +981,107 @@ static void test_opaque(void **state)
     }
 }
 
+/* What the tree of files says to the order, instead of the tree: 0 what it says. */
+static int switch_code;
+static bool switch_failed;
+
+int __real_up_hotfix_switch(struct up_device *d, bool *failed, struct up_error *why);
+int __wrap_up_hotfix_switch(struct up_device *d, bool *failed, struct up_error *why);
+int __wrap_up_hotfix_switch(struct up_device *d, bool *failed, struct up_error *why)
+{
+    if (switch_code == 0)
+        return __real_up_hotfix_switch(d, failed, why);
+    *failed = switch_failed;
+    return up_fail(why, switch_code, "the tree is busy");
+}
+
+/* A tree that it could not be put in says nothing about it, unless it was in place and failed. */
+static void test_not_in_place(void **state)
+{
+    const struct play_step steps[] = {BEGIN(apply), SAY("hotfix undo one plain none"), WAIT(1000), OVER};
+    (void)state;
+
+    for (int failed = 0; failed < 2; failed++) {
+        tear_down(NULL);
+        set_up(NULL);
+        switch_code = UP_NOSPACE;
+        switch_failed = failed;
+        assert_int_equal(play(&config, UP_NORMAL, steps, &err), 0);
+        switch_code = 0;
+        must_do(failed ? "agent < answer hotfix rolledback the tree is busy"
+                       : "agent < answer hotfix nospace the tree is busy");
+        must_do("agent < answer hotfix nothing"); /* the next order */
+        must_be(failed ? UP_HOTFIX_QUARANTINED : UP_HOTFIX_DROPPED, "the tree is busy");
+        assert_int_equal(
+            play_count(play_said(), "hotfix clock 1: its files are not in place: the tree is busy"), 1);
+        assert_int_equal(play_count(play_said(), "hotfix clock 1: " STATE), 0);
+        assert_int_equal(starts(), 1);
+    }
+}
+
+/* What is no order is none. */
+static void test_no_orders(void **state)
+{
+    static const char *const lines[] = {"hotfix",
+                                        "hotfix apply",
+                                        "hotfix apply 0123456789abcdef",
+                                        "hotfix undo one",
+                                        "hotfix undo one plain",
+                                        "hotfix undo one plain ",
+                                        "hotfix again",
+                                        "hotfix handled",
+                                        "hotfix handled yes",
+                                        "hotfix handled no",
+                                        "hotfix erred",
+                                        "hotfix erred x",
+                                        "hotfix ill x",
+                                        "hotfix bad x",
+                                        "hotfix applies x plain"};
+    (void)state;
+
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        const struct play_step steps[] = {WAIT(3000), SAY(lines[i]), WAIT(2000), OVER};
+        struct sim *plain = sim_clone(play_sim);
+
+        run_badly(steps);
+        if (strstr(play_done(), "hotfix"))
+            fail_msg("%s:\n%s", lines[i], play_done());
+        assert_int_equal(starts(), 1);
+        sim_free(play_sim);
+        play_sim = plain;
+    }
+}
+
+/* What a program said of the last one is not about the next. */
+static void test_called_failed_once(void **state)
+{
+    char second[64], id[UP_HOTFIX_ID_SIZE];
+    const struct play_step steps[] = {BEGIN(apply_live),
+                                      SAY("hotfix bad a program says so"),
+                                      WAIT(1000),
+                                      SAY("hotfix handled yes"),
+                                      WAIT(1000),
+                                      SAY("hotfix handled yes"),
+                                      WAIT(1000),
+                                      {.what = PLAY_CALL, .call = bring_second},
+                                      SAY(second),
+                                      WAIT(1000),
+                                      SAY("hotfix handled yes"),
+                                      WAIT(1000),
+                                      END(TESTER, 0),
+                                      WAIT(11000),
+                                      OVER};
+    struct sim *with = sim_clone(play_sim);
+    (void)state;
+
+    hotfixes_bring(with, "/packages/fix2.upd", false, id);
+    sim_free(with);
+    snprintf(second, sizeof second, "hotfix apply %s live", id);
+    run(steps);
+    must_do("answer hotfix rolledback");
+    must_be(UP_HOTFIX_FRESH, "");
+}
+
 static void test_one_at_a_time(void **state)
 {
     char id[UP_HOTFIX_ID_SIZE];
@@ -1165,6 +1270,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_again_without_test, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_two, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_opaque, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_not_in_place, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_orders, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_called_failed_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stuck, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_script, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_lived, set_up, tear_down),
