@@ -124,7 +124,6 @@ static void hear_again(struct up_supervisor *s, const char *id)
 {
     struct up_error err;
 
-    up_supervisor_refresh(s);
     if (check_order(s, id, &err) < 0 || up_hotfix_check_in_force(s->device, id, &err) < 0) {
         up_supervisor_tell_answer(s, "hotfix", err.code, &err);
         return;
@@ -140,7 +139,7 @@ void up_supervisor_hear_hotfix(struct up_supervisor *s, const char *rest)
 
     if (sscanf(rest, "apply %16s %7s", word, how) == 2)
         hear_apply(s, word, strcmp(how, "live") == 0);
-    else if (sscanf(rest, "undo %7s %7s %n", many, how, &at) == 2 && at > 0 && rest[at])
+    else if (sscanf(rest, "undo %7s %7s %n", many, how, &at) == 2 && rest[at])
         hear_undo(s, rest + at, strcmp(many, "all") == 0, strcmp(how, "live") == 0);
     else if (sscanf(rest, "again %16s", word) == 1)
         hear_again(s, word);

@@ -53,6 +53,15 @@ list("codec:lzma_options", "while (options->dict_size < len && options->dict_siz
 list("codec:lzma_options", "while (options->dict_size < len && options->dict_size < UP_BLOCK_MAX)",
   "while (options->dict_size < len || options->dict_size < UP_BLOCK_MAX)",
   "a larger dictionary decodes the same, with more memory")
+for from, to in pairs {
+  ['snprintf(s->fix.name, sizeof s->fix.name, "hotfix %s", id);'] = ";",
+  ["s->fix.lua = true;"] = ";",
+  ["s->fix.opaque = false;"] = ";",
+  ["h = up_hotfix_ledger(s->device, &ledger, &ignored) < 0 ? NULL : up_hotfix_ledger_find_id(&ledger, id);"] =
+    "h = (up_hotfix_ledger(s->device, &ledger, &ignored) < 0 && false) ? NULL : up_hotfix_ledger_find_id(&ledger, id);",
+} do
+  list("supervisor_hotfix:name_it", from, to, "of a ledger that was written, or read, just now")
+end
 list("supervisor_hotfix_test:look_after_tester", "return false;", "return true;",
   "where it matters that a test has ended, one was started")
 list("supervisor_script:swept", "return true;", "return false;", "it is so at the next look")

@@ -322,10 +322,11 @@ static void test_ill(void **state)
 static void test_again(void **state)
 {
     char again[64], id[UP_HOTFIX_ID_SIZE];
-    const struct play_step steps[] = {BEGIN(again), BEGIN(apply), END(TESTER, 0), WAIT(11000),    SAY(again),
-                                      WAIT(1000),   SAY(apply),   WAIT(1000),     END(TESTER, 0), WAIT(1000),
-                                      SAY(again),   WAIT(1000),   END(TESTER, 1), WAIT(1000),     SAY(again),
-                                      WAIT(46000),  OVER};
+    const struct play_step steps[] = {
+        BEGIN(again), BEGIN(apply),   END(TESTER, 0), WAIT(11000), SAY(again), WAIT(1000),     SAY(apply),
+        WAIT(1000),   END(TESTER, 0), WAIT(1000),     SAY(again),  WAIT(1000), END(TESTER, 1), WAIT(1000),
+        SAY(again),   WAIT(1000),     SAY(again),     WAIT(45000), OVER};
+    const struct play_step only[] = {BEGIN(again), END(TESTER, 0), WAIT(1000), OVER};
     (void)state;
 
     assert_int_equal(sscanf(apply, "hotfix apply %16s", id), 1);
@@ -334,13 +335,15 @@ static void test_again(void **state)
         fail_msg("%s", err.message);
     assert_int_equal(play_count(play_said(), "hotfix clock 1: tested again: "), 3);
     must_do("agent < answer hotfix nothing");
-    must_do("agent < answer hotfix busy");
+    assert_int_equal(play_count(play_done(), "agent < answer hotfix busy"), 2);
     assert_int_equal(play_count(play_done(), "answer hotfix ok passed"), 1);
     assert_int_equal(play_count(play_done(), "answer hotfix ok failed"), 2);
     assert_int_equal(play_when("test ended", 4), play_when("answer hotfix ok failed", 2));
     assert_int_equal(play_when("test ended", 4) - play_when("test started", 4), 45000);
     assert_int_equal(starts(), 2);
     must_be(UP_HOTFIX_APPLIED, "");
+    assert_int_equal(play(&config, UP_NORMAL, only, &err), 0);
+    assert_int_equal(play_count(play_said(), "hotfix clock 1: tested again: exited with code 0"), 1);
 }
 
 static void arm_release(void)
@@ -373,6 +376,7 @@ static void test_with_release(void **state)
 
     run(steps);
     assert_int_equal(play_count(play_done(), "agent < answer hotfix busy"), 2);
+    assert_int_equal(play_count(play_done(), "test started"), 0);
     must_do("agent < answer confirm ok");
     must_do("agent < answer hotfix incompatible");
 }
@@ -547,6 +551,8 @@ static void test_undo(void **state)
                 fail_msg("%s: %s %s is %s (%s)", cases[i].order, h->name, h->version,
                          up_hotfix_ledger_state_name(h->state), h->why);
         }
+        /* with all of a name go those that are modules */
+        assert_int_equal(starts(), strstr(cases[i].order, " all ") && strstr(cases[i].answer, " ok") ? 2 : 1);
         sim_free(play_sim);
         play_sim = plain;
     }
@@ -923,6 +929,9 @@ static void test_two(void **state)
                                      SAY("hotfix handled no"),
                                      WAIT(3000),
                                      OVER};
+    const struct play_step first[] = {BEGIN(apply), END(TESTER, 0), WAIT(11000), OVER};
+    const struct play_step undo[] = {WAIT(3000), SAY("hotfix undo one plain clock"), WAIT(3000), OVER};
+    const struct play_step undo_all[] = {WAIT(3000), SAY("hotfix undo all live clock"), WAIT(3000), OVER};
     (void)state;
 
     hotfixes_bring(with, "/packages/fix2.upd", false, id);
@@ -946,7 +955,15 @@ static void test_two(void **state)
     tear_down(NULL);
     set_up(NULL);
     run(gone);
-    assert_int_equal(starts(), 2); /* the one that answers never had it */
+    assert_int_equal(starts(), 2);      /* the one that answers never had it */
+    for (int all = 0; all < 2; all++) { /* by another supervisor */
+        tear_down(NULL);
+        set_up(NULL);
+        run(first);
+        run(all ? undo_all : undo);
+        assert_int_equal(starts(), 2);
+        assert_int_equal(play_count(play_done(), "hotfix leave"), 0);
+    }
 }
 
 /* Only a handler can take one that is opaque. Where that is gone with its script, nothing is under way any more. */
@@ -958,10 +975,17 @@ static void test_opaque(void **state)
         BEGIN(order), SAY("hotfix handled yes"),         WAIT(1000), END(SCRIPT, 3),
         WAIT(5000),   SAY("hotfix undo one plain none"), WAIT(1000), OVER};
     const struct play_step takes[] = {BEGIN(order), SAY("hotfix handled yes"), WAIT(12000), OVER};
-    const struct play_step *const flows[] = {plain, ends, takes};
+    const struct play_step undone[] = {BEGIN(order),
+                                       SAY("hotfix handled yes"),
+                                       WAIT(12000),
+                                       SAY("hotfix undo one live clock"),
+                                       SAY("hotfix handled no"),
+                                       WAIT(3000),
+                                       OVER};
+    const struct play_step *const flows[] = {plain, ends, takes, undone};
     (void)state;
 
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         tear_down(NULL);
         set_up(NULL);
         hotfixes_bring(play_sim, "/packages/fix1.upd", true, id);
@@ -975,10 +999,79 @@ static void test_opaque(void **state)
             must_be(UP_HOTFIX_QUARANTINED, "the script exited with code 3");
             must_do("agent < answer hotfix nothing");
         } else {
-            must_be(UP_HOTFIX_APPLIED, "");
+            must_be(i == 2 ? UP_HOTFIX_APPLIED : UP_HOTFIX_UNDONE, "");
         }
         assert_int_equal(starts(), i == 1 ? 2 : 1);
     }
+    tear_down(NULL);
+    set_up(NULL);
+    hotfixes_bring(play_sim, "/packages/fix1.upd", true, id);
+    snprintf(order, sizeof order, "hotfix apply %s plain", id);
+    assert_int_equal(play(&config, UP_NORMAL, plain, &err), 0);
+    assert_int_equal(play_count(play_said(), "hotfix clock 1: only a handler of the script can take it"), 1);
+}
+
+static unsigned nth;
+
+static void break_nth(void)
+{
+    sim_reset_counters(play_sim);
+    sim_fail(play_sim, SIM_CHANGES, nth, EROFS, true);
+    sim_fail_below(play_sim, STATE "/hotfix");
+}
+
+/* Wherever the ledger begins to take no write, what the agent is told of the order is on record, or the log says why
+ * not. */
+static void test_ledger_breaks(void **state)
+{
+    char order[64], id[UP_HOTFIX_ID_SIZE];
+    const struct play_step steps[] = {
+        WAIT(3000), {.what = PLAY_CALL, .call = break_nth}, SAY(order), WAIT(1000), OVER};
+    unsigned warned = 0;
+    struct sim *start;
+    (void)state;
+
+    hotfixes_bring(play_sim, "/packages/fix1.upd", true, id);
+    snprintf(order, sizeof order, "hotfix apply %s plain", id);
+    start = sim_clone(play_sim);
+    for (nth = 1; nth < 20; nth++) {
+        struct up_hotfix_ledger ledger;
+
+        sim_free(play_sim);
+        play_sim = sim_clone(start);
+        run_badly(steps);
+        mend();
+        if (!strstr(play_done(), "answer hotfix incompatible"))
+            continue;
+        assert_int_equal(up_hotfix_ledger_read(&ledger, sim_storage(play_sim), STATE, &err), 0);
+        if (ledger.entry[0].state == UP_HOTFIX_DROPPED)
+            assert_int_equal(play_count(play_said(), "hotfix clock 1: " STATE), 0);
+        else
+            assert_int_equal(play_count(play_said(), "hotfix clock 1: " STATE), 1);
+        warned += ledger.entry[0].state != UP_HOTFIX_DROPPED;
+    }
+    sim_free(start);
+    assert_true(warned > 0);
+}
+
+/* What could not be ended is ended with the next order. */
+static void test_next_order_settles(void **state)
+{
+    const struct play_step steps[] = {BEGIN(apply),
+                                      {.what = PLAY_CALL, .call = break_ledger},
+                                      END(TESTER, 1),
+                                      WAIT(5000),
+                                      {.what = PLAY_CALL, .call = mend},
+                                      SAY(apply),
+                                      WAIT(1000),
+                                      END(TESTER, 0),
+                                      WAIT(11000),
+                                      OVER};
+    (void)state;
+
+    run_badly(steps);
+    assert_int_equal(play_count(play_done(), "test started"), 2);
+    must_be(UP_HOTFIX_FRESH, "");
 }
 
 /* What the tree of files says to the order, instead of the tree: 0 what it says. */
@@ -1014,7 +1107,7 @@ static void test_not_in_place(void **state)
         must_be(failed ? UP_HOTFIX_QUARANTINED : UP_HOTFIX_DROPPED, "the tree is busy");
         assert_int_equal(
             play_count(play_said(), "hotfix clock 1: its files are not in place: the tree is busy"), 1);
-        assert_int_equal(play_count(play_said(), "hotfix clock 1: " STATE), 0);
+        assert_int_equal(play_count(play_said(), "hotfix clock 1: "), 1);
         assert_int_equal(starts(), 1);
     }
 }
@@ -1270,6 +1363,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_again_without_test, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_two, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_opaque, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_ledger_breaks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_next_order_settles, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_in_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_orders, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_called_failed_once, set_up, tear_down),
