@@ -929,6 +929,9 @@ static void test_two(void **state)
                                      SAY("hotfix handled no"),
                                      WAIT(3000),
                                      OVER};
+    const struct play_step live_first[] = {
+        BEGIN(apply_live), SAY("hotfix handled yes"),         WAIT(1000), END(TESTER, 0),
+        WAIT(11000),       SAY("hotfix undo all live clock"), WAIT(3000), OVER};
     const struct play_step first[] = {BEGIN(apply), END(TESTER, 0), WAIT(11000), OVER};
     const struct play_step undo[] = {WAIT(3000), SAY("hotfix undo one plain clock"), WAIT(3000), OVER};
     const struct play_step undo_all[] = {WAIT(3000), SAY("hotfix undo all live clock"), WAIT(3000), OVER};
@@ -964,6 +967,11 @@ static void test_two(void **state)
         assert_int_equal(starts(), 2);
         assert_int_equal(play_count(play_done(), "hotfix leave"), 0);
     }
+    tear_down(NULL);
+    set_up(NULL);
+    run(live_first); /* of several no handler is asked */
+    assert_int_equal(starts(), 2);
+    assert_int_equal(play_count(play_done(), "hotfix leave"), 0);
 }
 
 /* Only a handler can take one that is opaque. Where that is gone with its script, nothing is under way any more. */
