@@ -174,7 +174,8 @@ void up_generation_note_damage(struct up_storage *s, const char *script_dir, uin
     up_generation_damage(s, script_dir, n, now, sizeof now);
     if (!text)
         s->ops->unlink(s, path);
-    else if (strcmp(now, text) != 0)
+    else if (strcmp(now, text) != 0 &&
+             up_storage_make_dir(s, script_dir, 0755, &ignored) == 0) /* it may be what was lost */
         (void)!up_storage_write_file(s, path, text, strlen(text), 0644, &ignored);
 }
 

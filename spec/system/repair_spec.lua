@@ -27,9 +27,9 @@ describe("a device whose script is damaged for good", function()
 
   local function damage() return type(w:status().script.damage) == "string" end
 
-  local function spoil()
+  local function spoil(how)
     w:stop "device"
-    assert(w:shell "rm state/script/2.tar && echo broken > state/script/2/main.lua")
+    assert(w:shell(how or "rm state/script/2.tar && echo broken > state/script/2/main.lua"))
     w:run "spoilt.log"
     w:wait("its damage", damage, 30)
   end
@@ -46,6 +46,13 @@ describe("a device whose script is damaged for good", function()
     w:wait("the script", function() return (w:read "spoilt.log"):find "working 1.0.2" end, 30)
     assert.equal(3, w:status().script.generation)
     assert.equal(3, (w:moult "install p2.upd -q"))
+  end)
+
+  it("takes it, too, if everything about scripts is lost", function()
+    spoil "rm -r state/script"
+    assert.equal(4, (w:moult "install p2.upd -q"))
+    w:wait("a whole script", function() return not damage() and w:status().phase == "idle" end, 30)
+    w:wait("the script", function() return (w:read "spoilt.log"):find "working 1.0.2" end, 30)
   end)
 
   it("is as before if that install is dropped", function()
