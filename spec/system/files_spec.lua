@@ -60,6 +60,29 @@ describe("files", function()
     assert.equal(2, status.floor.files)
   end)
 
+  it("have owner and mode of what was there, or the owner of their folder, and the time of staging", function()
+    if not w:shell "chown 12:13 app/etc/conf 2>/dev/null" then return pending("only root may give files away") end
+    w:shell "chown 14:15 app/etc && touch -d 2001-02-03 app/etc/conf && ln app/etc/conf app/etc/other"
+    local function look(name, format)
+      w:shell(("stat -c '%s' app/etc/%s >stat.txt 2>/dev/null"):format(format, name))
+      return w:read "stat.txt"
+    end
+    local before = look("conf", "%u %g %a %h %i %Y")
+    device(nil, { confirm_after = 600, deadline = 600 })
+    package(LINES, { manifest = 'version = "1.0.1", release = "F1",' })
+    w:run()
+    assert.equal(4, (w:moult "install p2.upd"))
+    w:wait_status({ phase = "trial" })
+    w:wait("the new tree", function() return w:read "app/etc/conf" == "conf is new\n" and tree():find "logo" end)
+    assert.equal("12 13 640\n", look("conf", "%u %g %a"))
+    assert.equal("14 15 644\n", look("logo", "%u %g %a"))
+    assert.is_true(w:shell "test app/etc/conf -nt p2.upd && test app/etc/logo -nt p2.upd")
+    assert.equal("old\n", w:read "app/etc/other") -- its other name is not in the update
+    assert.equal(0, (w:moult "rollback"))
+    w:wait_status({ phase = "idle" })
+    w:wait("the old one", function() return look("conf", "%u %g %a %h %i %Y") == before end)
+  end)
+
   it("come alone, and go back when their release does", function()
     device(nil, { confirm_after = 600, deadline = 600 })
     package(LINES, { manifest = 'version = "1.0.1", release = "F1",' })
