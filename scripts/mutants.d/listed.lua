@@ -294,4 +294,24 @@ list("hotfix:up_hotfix_undo",
   "for (struct up_hotfix *o = h + 1; o <= &ledger.entry[ledger.count]; o++) {",
   "an entry behind the last has no name and no files; one too far is for the sanitizers")
 
+-- Of what a list has, and of one more, which is zero.
+list("manifest:check_belongings", "for (unsigned i = 0; i < m->part_count; i++)",
+  "for (unsigned i = 0; i <= m->part_count; i++)", "a part that is zero is a script, and nothing has to name that")
+list("files_archive:up_files_archive_end", "for (size_t i = 0; i < a->ini.count; i++) {",
+  "for (size_t i = 0; i <= a->ini.count; i++) {", "one that is zero puts nothing; one too far is for the sanitizers")
+list("files_archive:up_files_archive_find", "for (size_t i = 0; i < a->members; i++)",
+  "for (size_t i = 0; i <= a->members; i++)", "one that is zero has no name; one too far is for the sanitizers")
+list("files_archive:take_file", "if (a->members > 0 && strcmp(member[-1].name, entry->name) >= 0)",
+  "if (a->members >= 0 && strcmp(member[-1].name, entry->name) >= 0)", "looks before the first; for the sanitizers")
+list("files_named:is_named", "for (size_t i = 0; i < ini->count; i++) {",
+  "for (size_t i = 0; i <= ini->count; i++) {", "one that is zero is no operation; one too far is for the sanitizers")
+list("files_named:up_files_named_path", "return false;", "return true;", "what is cut short is named by no line")
+list("update_ini:take_lines", "if (size > 0 && at[size - 1] == '\\r')", "if (size >= 0 && at[size - 1] == '\\r')",
+  "before an empty line lies the end of another; before the first, for the sanitizers")
+list("tar_reader:up_tar_reader_begin", "memset(r, 0, sizeof *r);", ";", "whoever has one has zeroed it")
+for _, wrong in ipairs { "false", "(up_files_stage_write(&f->record, &next, err) < 0 && false)" } do
+  list("files:look_again", "if (up_files_stage_write(&f->record, &next, err) < 0)", ("if (%s)"):format(wrong),
+    "all of it is in place, and is looked at once more")
+end
+
 return listed

@@ -321,11 +321,12 @@ static int verdict(const struct archive *a, size_t piece, struct up_error *err)
     return rc < 0 ? rc : up_script_archive_end(&check, err);
 }
 
-static int verdict_hotfix(const struct archive *a, struct up_script_archive *check, struct up_error *err)
+static int verdict_as(enum up_script_archive_kind kind, const struct archive *a,
+                      struct up_script_archive *check, struct up_error *err)
 {
     int rc;
 
-    up_script_archive_begin(check, UP_ARCHIVE_OF_HOTFIX, a->size);
+    up_script_archive_begin(check, kind, a->size);
     rc = up_script_archive_feed(check, a->data, a->size, err);
     return rc < 0 ? rc : up_script_archive_end(check, err);
 }
@@ -424,6 +425,9 @@ static const struct hotfix_case {
     {{FOLDER("lua/"), FOLDER("lua/sys/"), FILE_AT("lua/sys/a.lua")}, false, "lua/sys: main, policy"},
     {{FOLDER("lua/"), FILE_AT("lua/b.lua"), FILE_AT("lua/a.lua")}, false, "lua/a.lua out of order"},
     {{FILE_AT("lua/a.lua")}, false, "below no directory"},
+    {{FOLDER("lua/"), FOLDER("lua/a/"), FILE_AT("lua/a/x.lua"), FILE_AT("lua/b/x.lua")},
+     false,
+     "below no directory"},
 };
 
 static void test_hotfixes(void **state)
@@ -440,12 +444,41 @@ static void test_hotfixes(void **state)
         for (int p = 0; p < 5 && c->piece[p].name; p++)
             put_piece(&a, &c->piece[p]);
         put_end(&a, END_GOOD);
-        rc = verdict_hotfix(&a, &check, &err);
+        rc = verdict_as(UP_ARCHIVE_OF_HOTFIX, &a, &check, &err);
         if (rc != (c->words ? UP_UNTRUSTED : 0) || (c->words && !strstr(err.message, c->words)) ||
             (!c->words && check.has_files != c->files))
             fail_msg("case %zu: code %d, files %d: %s", i, rc, check.has_files, err.message);
         if (!c->words && verdict(&a, a.size, &err) != UP_UNTRUSTED)
             fail_msg("case %zu is taken for a script", i);
+    }
+}
+
+/* What nobody signed, and is for a handler: one file of one name. */
+static void test_opaque(void **state)
+{
+    static const struct {
+        struct piece piece[2];
+        bool good;
+    } opaque_cases[] = {{{FILE_AT(UP_OPAQUE_NAME)}, true},
+                        {{FILE_AT("other.bin")}, false},
+                        {{FOLDER(UP_OPAQUE_NAME "/")}, false},
+                        {{FILE_AT("a"), FILE_AT(UP_OPAQUE_NAME)}, false},
+                        {{FILE_AT(UP_OPAQUE_NAME), FILE_AT("z")}, false},
+                        {{{.name = NULL}}, false}};
+    static struct up_script_archive check;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof opaque_cases / sizeof *opaque_cases; i++) {
+        struct archive a = {.size = 0};
+        struct up_error err;
+        int rc;
+
+        for (int p = 0; p < 2 && opaque_cases[i].piece[p].name; p++)
+            put_piece(&a, &opaque_cases[i].piece[p]);
+        put_end(&a, END_GOOD);
+        rc = verdict_as(UP_ARCHIVE_OF_OPAQUE, &a, &check, &err);
+        if (rc != (opaque_cases[i].good ? 0 : UP_UNTRUSTED))
+            fail_msg("case %zu: code %d", i, rc);
     }
 }
 
@@ -1006,6 +1039,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scripts),
         cmocka_unit_test(test_hotfixes),
+        cmocka_unit_test(test_opaque),
         cmocka_unit_test(test_cut_scripts),
         cmocka_unit_test(test_script_faults),
         cmocka_unit_test(test_extraction_goes_on),

@@ -160,6 +160,30 @@ static void large_ini(struct archive *a)
     a->size = UP_TAR_BLOCK;
 }
 
+/* Its header alone says whether it may be so large. */
+static void the_size_of_an_ini_is_bounded(void **state)
+{
+    static const uint64_t sizes[] = {0, 1, UP_UPDATE_INI_MAX, UP_UPDATE_INI_MAX + 1};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct up_tar_entry entry = {.name = UP_UPDATE_INI, .mode = 0644, .size = sizes[i]};
+        struct up_files_archive check;
+        uint8_t header[UP_TAR_BLOCK];
+        struct up_error err;
+        int rc;
+
+        must(up_tar_put(header, &entry, &err), &err);
+        up_files_archive_begin(&check, 2 * UP_UPDATE_INI_MAX);
+        rc = up_files_archive_feed(&check, header, sizeof header, &err);
+        up_files_archive_free(&check);
+        if (i == 1 || i == 2)
+            must(rc, &err);
+        else
+            must_fail(rc, UP_UNTRUSTED, "must have 1 to 262144 bytes", &err);
+    }
+}
+
 static void stranger(struct archive *a)
 {
     put_ini(a, ini);
@@ -388,6 +412,7 @@ static void test_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_size_of_an_ini_is_bounded),
         cmocka_unit_test(test_good),
         cmocka_unit_test(test_nothing_to_put),
         cmocka_unit_test(test_hostile),

@@ -282,6 +282,29 @@ static void each_step_goes_on_where_it_was_killed(void **state)
     each_step_goes_on(&without_links);
 }
 
+static void count_step(void *watcher)
+{
+    ++*(unsigned *)watcher;
+}
+
+/* Whoever watches takes one that says nothing for one that hangs. */
+static void each_operation_is_a_step(void **state)
+{
+    struct world *w = *state;
+    unsigned steps = 0, all;
+
+    assert_int_equal(world_fill(w, &flow), 0);
+    all = w->files.plan.op_count;
+    w->files.stepped = count_step;
+    w->files.watcher = &steps;
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    assert_int_equal(steps, 2 * all); /* what is there, and the new one */
+    assert_int_equal(up_files_undo(&w->files, &w->err), 0);
+    assert_int_equal(steps, 3 * all);
+    assert_int_equal(up_files_sweep(&w->files, false, &w->err), 0);
+    assert_int_equal(steps, 4 * all);
+}
+
 static void one_plan_at_a_time(void **state)
 {
     struct world *w = *state;
@@ -1331,6 +1354,7 @@ int main(void)
         IN_WORLD(a_tree_is_switched_and_put_back),
         cmocka_unit_test(each_step_goes_on_where_it_was_killed),
         IN_WORLD(going_back_is_on_record_first),
+        IN_WORLD(each_operation_is_a_step),
         IN_WORLD(one_plan_at_a_time),
         IN_WORLD(nothing_is_done_without_every_root),
         IN_WORLD(a_mount_below_a_deleted_folder_is_refused),

@@ -444,6 +444,64 @@ static void test_clean(void **state)
     }
 }
 
+/* A folder that is complete, and was not tested, or whose test lost power. */
+static void test_waiting(void **state)
+{
+    static const struct {
+        enum up_hotfix_state is;
+        bool by_owner, tree, waits;
+    } cases[] = {{0, false, true, true}, /* no entry */
+                 {0, false, false, false},
+                 {UP_HOTFIX_UNDONE, false, true, true},
+                 {UP_HOTFIX_UNDONE, false, false, false},
+                 {UP_HOTFIX_UNDONE, true, true, false},
+                 {UP_HOTFIX_APPLIED, false, true, false},
+                 {UP_HOTFIX_TESTING, false, true, false},
+                 {UP_HOTFIX_DROPPED, false, true, false}};
+    static struct up_hotfix_ledger ledger;
+    struct sim *whole;
+    (void)state;
+
+    sim_settle(sim);
+    whole = sim;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char id[UP_HOTFIX_ID_SIZE];
+
+        sim = sim_clone(whole);
+        device->storage = sim_storage(sim);
+        if (cases[i].is) {
+            add(ID, "a", cases[i].is, "a");
+            read_ledger(&ledger);
+            ledger.entry[ledger.count - 1].by_owner = cases[i].by_owner;
+            assert_int_equal(up_hotfix_ledger_write(&ledger, sim_storage(sim), STATE, &err), 0);
+            assert_int_equal(up_storage_remove_tree(sim_storage(sim), STATE "/hotfix/" ID "/tree", &err), 0);
+        }
+        put_in(ID, cases[i].tree ? "tree/x" : "x", "x");
+        up_hotfix_waiting(device, id);
+        if (strcmp(id, cases[i].waits ? ID : "") != 0)
+            fail_msg("case %zu: %s", i, id);
+        sim_free(sim);
+    }
+    sim = whole;
+    device->storage = sim_storage(sim);
+}
+
+/* The gates come before anything is moved. */
+static void test_begin_asks_the_gates(void **state)
+{
+    struct up_hotfix_ledger ledger;
+    struct up_manifest m;
+    (void)state;
+
+    read_ledger(&ledger);
+    assert_int_equal(up_hotfix_load(device, ledger.entry[0].id, &m, &err), 0);
+    assert_int_equal(up_hotfix_begin(device, &m, &err), UP_NOTHING);
+    strcpy(m.base[UP_SCRIPT], "9");
+    strcpy(m.hotfix_version, "9");
+    assert_int_equal(up_hotfix_begin(device, &m, &err), UP_INCOMPATIBLE);
+    assert_false(is_there("new"));
+}
+
 /* What could not be cleaned is told. */
 static void test_clean_when_a_call_fails(void **state)
 {
@@ -485,6 +543,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_overlaps_of_modules, enter_plain, leave),
         cmocka_unit_test_setup_teardown(test_undo_when_a_call_fails, enter_plain, leave),
         cmocka_unit_test_setup_teardown(test_clean, enter_plain, leave),
+        cmocka_unit_test_setup_teardown(test_waiting, enter_plain, leave),
+        cmocka_unit_test_setup_teardown(test_begin_asks_the_gates, enter_plain, leave),
         cmocka_unit_test_setup_teardown(test_clean_when_a_call_fails, enter_plain, leave),
     };
 

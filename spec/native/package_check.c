@@ -384,11 +384,17 @@ static void test_spool(void **state)
     must(read_head(&sample, s->storage, &source, spool, &m, &layout, &err), &err);
     assert_int_equal(source.base.received, whole - m.part[0].index_size - m.part[1].index_size);
 
+    must(up_package_load_part(&loaded, s->storage, sample.ring, spool, UP_CORE, &err), &err);
+    must_fail(up_package_load_part(&loaded, s->storage, sample.ring, spool, UP_FILES, &err), UP_MISSING,
+              "has no files", &err);
+
     /* A spool that was damaged is found out, by load and by step. */
     kept = scratch_read(s, "tx/core.idx", &len);
     kept[len - 1] ^= 1;
     scratch_write(s, "tx/core.idx", kept, len);
     must_fail(up_package_load(&loaded, &again, s->storage, sample.ring, spool, &err), UP_UNTRUSTED,
+              "core.idx", &err);
+    must_fail(up_package_load_part(&loaded, s->storage, sample.ring, spool, UP_CORE, &err), UP_UNTRUSTED,
               "core.idx", &err);
     memory_init(&source, sample.data, sample.size);
     must(read_head(&sample, s->storage, &source, spool, &m, &layout, &err), &err);
