@@ -171,8 +171,6 @@ local flows = {
     { "hotfixes", "--once 'files, undone'", LONG }, { "hotfixes", "--once 'files, dropped by files'", LONG } },
   opaque = { { "hotfixes", "--once 'opaque, higher'", SHORT }, { "hotfixes", "'opaque, higher'", LONG } },
   settle = { flow "files settled", flow "alone files fail", flow "files crash settled" },
-  tree = { flow "files settled", flow "files crash settled", { "hotfixes", "'files, undone'", SHORT },
-    { "hotfixes", "'files, a release on its way'", SHORT } },
   none = {},
 }
 
@@ -201,7 +199,7 @@ local by_check = {
   files_helper = flows.none,
   files_programs = flows.none, files_archive = flows.none, bare_files = flows.none, update_ini = flows.none,
   supervisor_files = flows.none, client = flows.none, aliyun = flows.none, moult_base64 = flows.none,
-  device_tree = flows.tree, child = flows.none, log = flows.none, source_pushed = flows.none, package_copy = flows.none,
+  child = flows.none, log = flows.none, source_pushed = flows.none, package_copy = flows.none,
 }
 
 for name, checks in pairs(M.checks) do own[name] = own[name] or by_check[checks[1]] end
