@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -99,6 +100,35 @@ static void a_link_that_is_ready_ends_the_wait(void **state)
     up_child_kill(child, "enough");
     wait_over();
     up_child_reap(child, 1);
+}
+
+/* As many as there may be. What ends the wait comes later, as far as the machine is not very busy. */
+static void seven_links_are_waited_for(void **state)
+{
+    struct up_processes *p = up_processes_system();
+    struct up_link_watch watches[7];
+    struct pollfd ready;
+    int pair[2], status;
+    pid_t writer;
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    for (int i = 0; i < 7; i++)
+        watches[i] = (struct up_link_watch){.link = i == 6 ? pair[0] : -1};
+    writer = fork();
+    if (writer == 0) {
+        poll(NULL, 0, 100);
+        _exit(write(pair[1], "x", 1) == 1 ? 0 : 1);
+    }
+    ready = (struct pollfd){.fd = pair[0], .events = POLLIN};
+    alarm(60);
+    p->ops->wait(p, watches, 7, 1000 * PATIENCE_MS);
+    alarm(0);
+    assert_int_equal(poll(&ready, 1, 0), 1);
+    assert_int_equal(waitpid(writer, &status, 0), writer);
+    assert_int_equal(status, 0);
+    close(pair[0]);
+    close(pair[1]);
 }
 
 /* This program, once it waits and its page says so. */
@@ -567,6 +597,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(waits_are_read_from_each_until_it_ends, setup, teardown),
         cmocka_unit_test_setup_teardown(a_link_that_is_ready_ends_the_wait, setup, teardown),
+        cmocka_unit_test_setup_teardown(seven_links_are_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(ends_by_itself, setup, teardown),
         cmocka_unit_test_setup_teardown(runs_with_a_channel_and_nothing_else, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_between_us_and_the_manager_is_not_handed_on, setup, teardown),
