@@ -647,6 +647,8 @@ static void a_delta_of_the_core_that_runs_needs_no_source(void **state)
                                     .image_size = b->images.fresh_size,
                                     .old = b->images.old,
                                     .old_size = b->images.old_size});
+    sim_settle(b->sim);
+    sim_set_mounted(b->sim, SLOT_B, UP_MOUNTED_WRITABLE); /* which no source is */
     must(world_install(b->device, b->storage, DELTA, &err), &err);
     assert_int_equal(up_device_state(b->device)->phase, UP_ARMED);
     assert_int_equal(up_device_state(b->device)->tx.parts, 1u << UP_SCRIPT);

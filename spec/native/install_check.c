@@ -2,6 +2,7 @@
  * install_check.c -- what stands between a package and an armed device, one
  * barrier a check: each package or medium here passes all the others.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -415,6 +416,11 @@ static void it_is_kept_once_in_five_seconds(void **state)
         link.left = 10;
         assert_int_equal(up_transfer_step(transfer, &s.err), UP_NETWORK);
         assert_int_equal(sim_exists(s.sim, path), waits[i] >= 5000);
+        sim_advance(s.sim, 5000);
+        sim_fail(s.sim, SIM_PWRITE, 1, ENOSPC, true);
+        link.left = 10;
+        assert_int_equal(up_transfer_step(transfer, &s.err), UP_NETWORK);
+        assert_false(sim_exists(s.sim, path)); /* half a file takes room for nothing */
         up_transfer_close(transfer);
         stand_free(&s);
     }
