@@ -25,7 +25,7 @@ M.text = [[
   depot user add|link DIR NAME
       make a user with a --role, and print the link with which he sets a password; print another one
   depot user list|role|disable|enable|drop DIR [NAME]
-      show the users; give one another --role, let one in no more or again, remove one
+      show the users; give one another --role, disable or enable one, remove one
   depot audit DIR
       show what people have changed; --check: that nothing was changed in that record]]
 

@@ -12,7 +12,7 @@
 
 #include "hotfix.h"
 
-#define UP_HOTFIX_SPENT "the script did not live with it, three times"
+#define UP_HOTFIX_SPENT "the script failed with it three times"
 
 /* The folder that a manifest's hotfix has. */
 void up_hotfix_name(const struct up_manifest *m, char id[UP_HOTFIX_ID_SIZE]);

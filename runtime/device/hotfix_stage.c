@@ -247,7 +247,8 @@ static int check_files(struct up_device *d, const struct up_manifest *m, struct 
     if (has < 0)
         return has;
     if (has != m->hotfix_files)
-        return up_fail(err, UP_UNTRUSTED, "hotfix %s: whether it has files is not as its manifest says",
+        return up_fail(err, UP_UNTRUSTED,
+                       "hotfix %s: its manifest and its archive disagree whether it has files",
                        m->hotfix_name);
     if (!m->hotfix_files)
         return 0;

@@ -91,8 +91,9 @@ static int read_digest(const struct up_device *d, const char *folder, uint8_t di
 
     if (up_storage_read_file(d->storage, in(folder, MARK, path), DIGITS, &text, &len, err) < 0)
         return err->code;
-    rc = len == DIGITS && up_unhex(text, digest, 32) == 0 ? 0
-                                                          : up_fail(err, UP_UNTRUSTED, "%s: no digest", path);
+    rc = len == DIGITS && up_unhex(text, digest, 32) == 0
+             ? 0
+             : up_fail(err, UP_UNTRUSTED, "%s: holds no SHA-256 in hexadecimal", path);
     free(text);
     return rc;
 }

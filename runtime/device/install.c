@@ -188,7 +188,8 @@ int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_
     int rc;
 
     if (up_manifest_part(m, UP_HOTFIX))
-        return up_fail(err, UP_INCOMPATIBLE, "hotfix %s: it is not a release", m->hotfix_name);
+        return up_fail(err, UP_INCOMPATIBLE, "hotfix %s: a hotfix is applied, not installed as a release",
+                       m->hotfix_name);
     if (make_way(d, m, same, err) < 0)
         return err->code;
     up_device_finish_free(d);

@@ -77,7 +77,7 @@ static int copy(const struct up_files_work *w, const struct up_files_place *plac
     int rc = make_path(w, n, path, err);
 
     if (rc == 0 && !may_keep(w->storage, path, size))
-        return up_fail(err, UP_NOSPACE, "%s: there is too much in its folder", path);
+        return up_fail(err, UP_NOSPACE, "%s: its folder holds as much as it may", path);
     if (rc == 0)
         rc = copy_to(place, w->plan->op[n].name, path, err);
     if (rc == UP_NOSPACE) /* half a file only takes space */

@@ -18,7 +18,7 @@ int up_files_found_encode(const struct up_files_found *found, uint32_t count, ui
     *len = 8 + (size_t)count * ROW;
     *out = calloc(1, *len);
     if (!*out)
-        return up_fail(err, UP_INTERNAL, "what was found: out of memory");
+        return up_fail(err, UP_INTERNAL, "files: out of memory");
     memcpy(*out, MAGIC, 8);
     at = *out + 8;
     for (const struct up_files_found *f = found; f < found + count; f++, at += ROW) {
@@ -39,10 +39,11 @@ int up_files_found_decode(struct up_files_found **out, uint32_t count, const uin
     const uint8_t *at = data + 8;
 
     if (len != 8 + (size_t)count * ROW || memcmp(data, MAGIC, 8) != 0)
-        return up_fail(err, UP_INCOMPATIBLE, "what was found: not of this plan");
+        return up_fail(err, UP_INCOMPATIBLE,
+                       "files: the record of what was there before is not of this plan");
     *out = calloc(count, sizeof **out);
     if (!*out)
-        return up_fail(err, UP_INTERNAL, "what was found: out of memory");
+        return up_fail(err, UP_INTERNAL, "files: out of memory");
     for (struct up_files_found *f = *out; f < *out + count; f++, at += ROW) {
         f->there = up_get32(at) != NOTHING;
         f->st.kind = f->there ? (enum up_node_kind)up_get32(at) : UP_NODE_OTHER;

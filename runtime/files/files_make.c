@@ -234,7 +234,7 @@ static int add_program(struct make *m)
         return 0;
     }
     if (plan->program_count == UP_FILES_PROGRAMS)
-        return refuse(m, UP_INCOMPATIBLE, "more programs are stopped and started than a plan holds");
+        return refuse(m, UP_INCOMPATIBLE, "has too many programs to stop and start for one plan");
     plan->program[plan->program_count++] = it;
     return 0;
 }

@@ -98,7 +98,7 @@ static int check_directory(const struct line *line)
     if (at == end || *at != '/')
         return refuse(line, DIRECTORY, "must be absolute");
     if (line->len[DIRECTORY] + 1 + line->len[NAME] > UP_UPDATE_INI_PATH_MAX)
-        return refuse(line, DIRECTORY, "with the name more than %d bytes", UP_UPDATE_INI_PATH_MAX);
+        return refuse(line, DIRECTORY, "longer than %d bytes together with the name", UP_UPDATE_INI_PATH_MAX);
     if (end - at == 1)
         return 0;
     while (at < end && !flaw) {

@@ -55,12 +55,12 @@ static int refuse_own(struct up_storage *storage, const char *path, const char *
     int rc = up_slot_inside(storage, node, own, err);
 
     if (rc > 0 || (rc == 0 && same_name(storage, node, own)))
-        return up_fail(err, UP_USAGE, "flash %s: is part of %s, which this device lives on", path, own);
+        return up_fail(err, UP_USAGE, "flash %s: is part of %s, which this device runs from", path, own);
     if (rc == 0)
         rc = up_slot_shared(storage, node, own, err);
     if (rc > 0)
-        return up_fail(err, UP_USAGE, "flash %s: is one medium with %s, which this device lives on", path,
-                       own);
+        return up_fail(err, UP_USAGE, "flash %s: is on the same medium as %s, which this device runs from",
+                       path, own);
     return rc == UP_MISSING ? 0 : rc;
 }
 
@@ -280,7 +280,7 @@ long long up_flash_read(struct up_flash_image *f, void *buf, size_t len, uint64_
     long long got;
 
     if (f->unsynced)
-        return up_fail(err, UP_USAGE, "flash %s: is read after a sync of what was written", f->path);
+        return up_fail(err, UP_USAGE, "flash %s: sync what was written before reading", f->path);
     if (offset >= f->size)
         return 0;
     if (len > f->size - offset)

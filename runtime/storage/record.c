@@ -84,7 +84,7 @@ int up_record_read(const struct up_record *r, void *buf, size_t size, size_t *le
         const struct up_half *h = &b.half[newest(&b)];
 
         if (h->len > size)
-            rc = up_fail(err, UP_INTERNAL, "%s: record of %zu bytes", r->path, h->len);
+            rc = up_fail(err, UP_INTERNAL, "%s: holds %zu bytes, more than are asked for", r->path, h->len);
         else
             memcpy(buf, h->bytes + UP_RECORD_HEAD, h->len);
         *len = h->len;

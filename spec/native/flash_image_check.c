@@ -196,8 +196,10 @@ static void the_order_of_calls_is_kept(void **state)
         assert_int_equal(up_flash_write(f, data, 0, 0, &err), 0);
         assert_int_equal(up_flash_write(f, data, 100, 0, &err), 0);
         expect(up_flash_erase(f, &err), UP_USAGE, "erased after", &err);
-        expect((int)up_flash_read(f, data, 10, 0, &err), UP_USAGE, "after a sync", &err);
-        expect(up_flash_digest(f, UP_SHA256, sum, &len, &err), UP_USAGE, "after a sync", &err);
+        expect((int)up_flash_read(f, data, 10, 0, &err), UP_USAGE, "sync what was written before reading",
+               &err);
+        expect(up_flash_digest(f, UP_SHA256, sum, &len, &err), UP_USAGE,
+               "sync what was written before reading", &err);
         if (in_order)
             expect(up_flash_write(f, data, 10, 0, &err), UP_USAGE, "byte 100 is next, not 0", &err);
         expect(up_flash_write(f, data, 2 * ERASE, 100, &err), UP_USAGE, "8192 bytes at byte 100 of", &err);
@@ -270,19 +272,20 @@ static void what_the_device_lives_on_is_refused(void **state)
         int code;
         const char *why;
     } cases[] = {
-        {"/dev/part1", UP_USAGE, "flash /dev/part1: is one medium with /dev/by-label/a, which this device"},
-        {"/dev/by-label/a", UP_USAGE, "flash /dev/by-label/a: is one medium with /dev/by-label/a"},
-        {"/dev/part2", UP_USAGE, "is one medium with /dev/part2"},
-        {"/dev/part3", UP_USAGE, "is one medium with /state"},
+        {"/dev/part1", UP_USAGE,
+         "flash /dev/part1: is on the same medium as /dev/by-label/a, which this device"},
+        {"/dev/by-label/a", UP_USAGE, "flash /dev/by-label/a: is on the same medium as /dev/by-label/a"},
+        {"/dev/part2", UP_USAGE, "is on the same medium as /dev/part2"},
+        {"/dev/part3", UP_USAGE, "is on the same medium as /state"},
         {"/dev/part4", UP_BUSY, "flash /dev/part4: the running system has its root on it"},
-        {"/dev/disk", UP_USAGE, "is one medium with /dev/by-label/a"},
-        {"/dev/loop0", UP_USAGE, "is one medium with /images/b.img"},
-        {"/images/b.img", UP_USAGE, "is one medium with /images/b.img"},
+        {"/dev/disk", UP_USAGE, "is on the same medium as /dev/by-label/a"},
+        {"/dev/loop0", UP_USAGE, "is on the same medium as /images/b.img"},
+        {"/images/b.img", UP_USAGE, "is on the same medium as /images/b.img"},
         {"/images/later.img", UP_USAGE, "is part of /images/later.img"},
         {"/state/deep/file", UP_USAGE, "flash /state/deep/file: is part of /state, which this device"},
         {"/state-link/deep/new", UP_USAGE, "is part of /state"},
         {"/images/../state/new", UP_USAGE, "is part of /state"},
-        {"/state", UP_USAGE, "is one medium with /state"},
+        {"/state", UP_USAGE, "is on the same medium as /state"},
         {"/dev/gone", UP_USAGE, "is part of /dev/gone"},
         {"/dev/missing", UP_MISSING, "flash /dev/missing: No such file"},
         {"/nowhere/new", UP_MISSING, "flash /nowhere/new: No such file"},

@@ -170,10 +170,11 @@ describe("flash", function()
       .. "&& ln -s state other"):format(dir)))
     local apart = { apart = { path, dir .. "/state", dir .. "/later" } }
     for _, name in ipairs { "radio.img", "hard", "link" } do
-      refused("usage", "is one medium with %S+radio.img, which this device lives on", dir .. "/" .. name, 4, apart)
+      refused("usage", "is on the same medium as %S+radio.img, which this device runs from", dir .. "/" .. name, 4,
+        apart)
     end
     for _, name in ipairs { "state/file", "state/new", "other/new", "state/../state/new" } do
-      refused("usage", "is part of %S+state, which this device lives on", dir .. "/" .. name, 4, apart)
+      refused("usage", "is part of %S+state, which this device runs from", dir .. "/" .. name, 4, apart)
     end
     refused("usage", "is part of %S+later", dir .. "/later", 4, apart)
     assert.equal("slot", files.read(path))
@@ -202,10 +203,10 @@ describe("flash", function()
     local device = loop_of("slot.img", 1 << 20)
     if not device then return pending("no loop devices here") end
     local numbers = shell("stat -c '%Hr %Lr' " .. device)
-    refused("usage", "is one medium with %S+slot.img", device, 10, { apart = { dir .. "/slot.img" } })
-    refused("usage", "is one medium with " .. device, dir .. "/slot.img", 10, { apart = { device } })
+    refused("usage", "is on the same medium as %S+slot.img", device, 10, { apart = { dir .. "/slot.img" } })
+    refused("usage", "is on the same medium as " .. device, dir .. "/slot.img", 10, { apart = { device } })
     if not os.execute(("mknod '%s/node' b %s 2>/dev/null"):format(dir, numbers)) then return end
-    refused("usage", "is one medium with " .. device, dir .. "/node", 10, { apart = { device } })
+    refused("usage", "is on the same medium as " .. device, dir .. "/node", 10, { apart = { device } })
   end)
 
   it("refuses a mounted medium", function()

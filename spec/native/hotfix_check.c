@@ -426,7 +426,7 @@ static void test_stopped_then_spent(void **state)
     assert_in_range(play_when("test ended", 1), 1, 7000); /* it is not waited for */
     run(spent);
     must_do("agent < answer hotfix ok fresh");
-    must_be(UP_HOTFIX_QUARANTINED, "did not live with it");
+    must_be(UP_HOTFIX_QUARANTINED, "failed with it three times");
 }
 
 /* Stopped in order, a fresh one loses none of its starts. */

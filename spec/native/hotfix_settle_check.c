@@ -92,7 +92,7 @@ static int undo_all(struct up_device *d)
 }
 
 static const struct row rows[] = {
-    {"spent", APPLIED, spend, settle, {UP_HOTFIX_QUARANTINED}, "did not live with it", false, false},
+    {"spent", APPLIED, spend, settle, {UP_HOTFIX_QUARANTINED}, "failed with it three times", false, false},
     {"lost", APPLIED, lose, settle, {UP_HOTFIX_DROPPED}, "its folder is lost: the files", true, true},
     {"for another release",
      APPLIED,
@@ -107,7 +107,7 @@ static const struct row rows[] = {
      spend,
      settle,
      {UP_HOTFIX_QUARANTINED, UP_HOTFIX_DROPPED},
-     "did not live",
+     "failed with it three times",
      false,
      false},
     {"undone", APPLIED, NULL, undo, {UP_HOTFIX_UNDONE}, "by order", false, false},

@@ -251,7 +251,8 @@ static void test_bounds(void **state)
     must(parse_bytes(NAME_64 "\t/r\t1\t4\n", 72, &err), &err);
     must(parse_path(UP_UPDATE_INI_PATH_MAX, &err), &err);
     assert_int_equal(parse_path(UP_UPDATE_INI_PATH_MAX + 1, &err), UP_UNTRUSTED);
-    assert_string_equal(err.message, "update.ini line 1: directory: with the name more than 512 bytes");
+    assert_string_equal(err.message,
+                        "update.ini line 1: directory: longer than 512 bytes together with the name");
     for (int i = 0; i < UP_UPDATE_INI_LINES_MAX; i++)
         len += (size_t)sprintf(many + len, "%d\t/r\t1\t4\n", i);
     must(parse_bytes(many, len, &err), &err);

@@ -75,8 +75,8 @@ function verbs.role(context)
 end
 
 local CHANGES = {
-  disable = { function(context, row) return users.set_disabled(context, row, true) end, "is let in no more" },
-  enable = { function(context, row) return users.set_disabled(context, row, false) end, "is let in again" },
+  disable = { function(context, row) return users.set_disabled(context, row, true) end, "is disabled" },
+  enable = { function(context, row) return users.set_disabled(context, row, false) end, "is enabled again" },
   drop = { users.drop, "is removed" },
 }
 for verb, change in pairs(CHANGES) do

@@ -156,7 +156,7 @@ M.kinds = {
     load = function(world, text)
       local id = number_of(text)
       local found = id and world.undo:find(id)
-      if not found then return nil, "this cannot be taken back, or not any more", "missing" end
+      if not found then return nil, "this cannot be undone, or not any more", "missing" end
       return { id = id, product = found.product, undo = found.undo }
     end,
     product = function(change) return change.product end,

@@ -72,7 +72,7 @@ function People:_by_token(text)
   actor, message, code = self:_actor(row.account, { key = "token " .. row.id, token = row.id, verbs = set_of(row.verbs),
     products = set_of(row.products) })
   if actor == nil then return nil, message, code end
-  if not actor then return nil, "the user of the token is let in no more", "login" end
+  if not actor then return nil, "the user of the token is disabled", "login" end
   if not row.used or row.used < now - SEEN then self.world.store:token_used(row.id, now) end
   return actor
 end

@@ -65,8 +65,8 @@ M.routes = {
   { "GET", "/users/{N}", "admin", user, verb = "user", about = "One user" },
   { "PATCH", "/users/{N}", "admin", to_user(function(call, row)
     return users.set_disabled(call.world, row, call.args.disabled)
-  end), verb = "user", about = "Let a user in no more, or again", body = {
-    disabled = { type = "boolean", need = true, about = "whether he is let in no more" } } },
+  end), verb = "user", about = "Disable a user, or enable it again", body = {
+    disabled = { type = "boolean", need = true, about = "whether the user is disabled" } } },
   { "DELETE", "/users/{N}", "admin", drop, verb = "user", about = "Remove a user" },
   { "PUT", "/users/{N}/roles", "admin", to_user(function(call, row)
     return users.set_roles(call.world, row, call.args.roles)
