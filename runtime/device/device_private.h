@@ -83,7 +83,6 @@ struct up_device {
     enum up_tree tree;                    /* as last seen, or made */
     bool fixing;                          /* the open plan is that of a hotfix on test, or being undone */
     bool plan_known;                      /* its operations can be read */
-    uint8_t seen[UP_SHA256_SIZE];         /* the plan that was open when it was looked at last; zeros: none */
     bool traces;                          /* of the open plan: the tree is whole */
     bool suspended;                       /* under the open plan waits one that could not be ended */
     bool fix_unsure;                      /* whether the ledger accepts it is not known */

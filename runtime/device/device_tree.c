@@ -82,17 +82,13 @@ int up_device_do_tree(struct up_device *d, enum up_files_task task, struct up_er
     return up_device_work_tree(d, task, &ignored, err);
 }
 
-/* The same to the plan that was seen last, and to no other: as long as nothing is armed, the agent may begin one. */
-static int do_seen(struct up_device *d, enum up_files_task task, struct up_error *err)
+/* The same to the plan that was seen, and to no other: as long as nothing is armed, the agent may begin one. */
+static int do_seen(struct up_device *d, const struct up_files_facts *seen, enum up_files_task task,
+                   struct up_error *err)
 {
     enum up_files_outcome ignored;
-    uint8_t seen[sizeof d->seen];
-    int rc;
 
-    memcpy(seen, d->seen, sizeof seen);
-    rc = work(d, task, d->state.phase < UP_ARMING ? seen : NULL, &ignored, err);
-    memcpy(d->seen, seen, sizeof seen); /* that was looked at since */
-    return rc;
+    return work(d, task, d->state.phase < UP_ARMING ? seen->plan : NULL, &ignored, err);
 }
 
 /* Make the tree whole, then remove the traces. *whole: the first of it succeeded. */
@@ -104,18 +100,18 @@ static int end_one(struct up_device *d, const struct up_files_facts *facts, bool
 
     if (action == UP_FILES_MIXED) {
         *whole = false;
-        return do_seen(d, UP_FILES_BACK, err); /* which says why it cannot be done */
+        return do_seen(d, facts, UP_FILES_BACK, err); /* which says why it cannot be done */
     }
     /* What the ledger says of it, as it was read. */
     if (!facts->of_transaction && (d->fixing || facts->runs == UP_FILES_NEW_PAIR) &&
         up_hotfix_ledger_repeat(d->storage, d->config->state, err) < 0)
         return err->code;
     if (action == UP_FILES_GO_BACK)
-        rc = do_seen(d, UP_FILES_BACK, err);
+        rc = do_seen(d, facts, UP_FILES_BACK, err);
     else if (action == UP_FILES_FINISH)
-        rc = do_seen(d, UP_FILES_ON, err);
+        rc = do_seen(d, facts, UP_FILES_ON, err);
     *whole = rc == 0;
-    return rc < 0 ? rc : do_seen(d, new ? UP_FILES_KEEP_NEW : UP_FILES_KEEP_OLD, err);
+    return rc < 0 ? rc : do_seen(d, facts, new ? UP_FILES_KEEP_NEW : UP_FILES_KEEP_OLD, err);
 }
 
 /* Under a plan that ends another one may wait to be put back. */
@@ -155,22 +151,24 @@ int up_device_end_tree(struct up_device *d, bool dropped, bool *whole, struct up
 }
 
 /* The tree first, which needs no journal. */
-static int go_back(struct up_device *d, enum up_tree_outcome *outcome, struct up_error *err)
+static int go_back(struct up_device *d, const struct up_files_facts *facts, enum up_tree_outcome *outcome,
+                   struct up_error *err)
 {
-    if (do_seen(d, UP_FILES_BACK, err) < 0 && (d->state.phase < UP_ARMING || !up_device_mixed(d)))
+    if (do_seen(d, facts, UP_FILES_BACK, err) < 0 && (d->state.phase < UP_ARMING || !up_device_mixed(d)))
         return err->code;
     if (d->state.phase < UP_ARMING)
-        return do_seen(d, UP_FILES_KEEP_OLD, err);
+        return do_seen(d, facts, UP_FILES_KEEP_OLD, err);
     if (d->state.phase != UP_ROLLING_BACK) /* end_rollback() tries it once more */
         *outcome = UP_TREE_IS_OLD;
     return 0;
 }
 
 /* The verdict was given, and the journal lost it. */
-static int stay_new(struct up_device *d, enum up_tree_outcome *outcome, struct up_error *err)
+static int stay_new(struct up_device *d, const struct up_files_facts *facts, enum up_tree_outcome *outcome,
+                    struct up_error *err)
 {
     if (d->state.phase < UP_ARMED || d->state.phase == UP_ROLLING_BACK || !up_device_on_target(d))
-        return do_seen(d, UP_FILES_KEEP_NEW, err);
+        return do_seen(d, facts, UP_FILES_KEEP_NEW, err);
     *outcome = UP_TREE_IS_NEW;
     return 0;
 }
@@ -190,15 +188,15 @@ int up_device_settle_tree(struct up_device *d, enum up_tree_outcome *outcome, st
     switch (up_files_settle_decide(&facts)) {
     case UP_FILES_MIXED:
         if (d->state.phase < UP_ARMING)
-            return do_seen(d, UP_FILES_BACK, err);
+            return do_seen(d, &facts, UP_FILES_BACK, err);
         *outcome = d->state.phase == UP_ROLLING_BACK ? UP_TREE_AS_PHASE_SAYS : UP_TREE_IS_LOST;
         return 0;
     case UP_FILES_SWEEP_NEW:
-        return stay_new(d, outcome, err);
+        return stay_new(d, &facts, outcome, err);
     case UP_FILES_SWEEP_OLD:
         if (d->state.phase < UP_ARMING)
-            return do_seen(d, UP_FILES_KEEP_OLD, err);
-        return go_back(d, outcome, err);
+            return do_seen(d, &facts, UP_FILES_KEEP_OLD, err);
+        return go_back(d, &facts, outcome, err);
     case UP_FILES_GO_BACK:
         if (d->state.phase == UP_INSTALLING && up_device_awaits_files(d)) /* the agent is at it */
             return 0;
@@ -206,7 +204,7 @@ int up_device_settle_tree(struct up_device *d, enum up_tree_outcome *outcome, st
         if (facts.runs == UP_FILES_FELL_BACK ||
             (d->state.phase == UP_ROLLING_BACK && facts.runs == UP_FILES_NEW_PAIR))
             return 0;
-        return go_back(d, outcome, err);
+        return go_back(d, &facts, outcome, err);
     default:
         return 0;
     }
@@ -222,7 +220,7 @@ int up_device_end_fixes(struct up_device *d, bool ours, struct up_error *err)
     if (up_device_tree_facts(d, &facts, err) < 0)
         return err->code;
     if (facts.step == UP_FILES_NONE && d->state.phase == UP_FETCHING) /* traces of a plan that has ended */
-        return do_seen(d, UP_FILES_KEEP_OLD, err);
+        return do_seen(d, &facts, UP_FILES_KEEP_OLD, err);
     if (facts.of_transaction || facts.step == UP_FILES_NONE)
         return 0;
     if (d->fixing && !ours)

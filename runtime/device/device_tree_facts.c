@@ -114,7 +114,7 @@ int up_device_tree_facts(struct up_device *d, struct up_files_facts *facts, stru
     facts->step = f.stage.step;
     facts->lost = f.lost;
     d->plan_known = f.plan.op != NULL;
-    memcpy(d->seen, f.stage.plan, sizeof d->seen);
+    memcpy(facts->plan, f.stage.plan, sizeof facts->plan);
     d->traces = facts->step != UP_FILES_NONE && !up_files_stage_is_between(facts->step);
     d->suspended = f.below.step != UP_FILES_NONE;
     facts->of_transaction = plan->known && memcmp(plan->bytes, f.stage.plan, sizeof f.stage.plan) == 0;

@@ -9,7 +9,9 @@
 #define UP_FILES_SETTLE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
+#include "digest.h"
 #include "files_stage.h"
 
 /* The phases of the journal, in its order, and a journal that cannot be read. */
@@ -52,10 +54,11 @@ struct up_files_facts {
     enum up_files_phase phase;
     enum up_files_step step;
     enum up_files_executable_runs runs;
-    bool of_transaction; /* the plan is the open transaction's */
-    bool restart;        /* the switch waits for a restart of the device ... */
-    bool other_boot;     /* ... and this is another boot than the one it was armed in */
-    bool lost;           /* neither copy of what the stage names is readable */
+    uint8_t plan[UP_SHA256_SIZE]; /* which is open; zeros: none */
+    bool of_transaction;          /* the plan is the open transaction's */
+    bool restart;                 /* the switch waits for a restart of the device ... */
+    bool other_boot;              /* ... and this is another boot than the one it was armed in */
+    bool lost;                    /* neither copy of what the stage names is readable */
 };
 
 enum up_files_action up_files_settle_decide(const struct up_files_facts *facts);
