@@ -48,6 +48,15 @@ describe("update.agent.qinglian_dispatch", function()
     { "no address", frame.dispatch("come here", frame.MAGIC.aes, 9), "names no address" },
     { "address 0", frame.dispatch("0.0.0.0:1883", frame.MAGIC.aes, 9), "names no address" },
     { "port 0", frame.dispatch("192.0.2.1:0", frame.MAGIC.aes, 9), "names no address" },
+    { "port 65536", frame.dispatch("192.0.2.1:65536", frame.MAGIC.aes, 9), "names no address" },
+    { "an address that is none", frame.dispatch("192.0.2.256:1883", frame.MAGIC.aes, 9), "names no address" },
+    { "a name", frame.dispatch("broker.example:1883", frame.MAGIC.aes, 9), "names no address" },
+    { "an address with a line after it", frame.dispatch("192.0.2.1:1883\n", frame.MAGIC.aes, 9), "names no address" },
+    { "an address with a NUL byte", frame.dispatch("192.0.2.1\0:1883", frame.MAGIC.aes, 9), "names no address" },
+    { "the frame of another type", frame.dispatch("192.0.2.1:1883", frame.MAGIC.ssl, 9), "magic 0xf1eb" },
+    { "a frame twice", good .. good, "frame of the dispatcher" },
+    { "a frame with more behind it", good .. "x", "frame of the dispatcher" },
+    { "a frame of a question", frame.dispatch(MAC, frame.MAGIC.aes, 9), "names no address" },
     { "more than fits", ("x"):rep(5000), "of %d+ bytes" },
   }
   for _, lie in ipairs(lies) do

@@ -44,7 +44,8 @@ describe("the frames of Qinglian's dispatcher", function()
 
   it("name an address that can be one", function()
     assert.same({ "127.0.0.1", 1883 }, { frame.address "127.0.0.1:1883" })
-    for _, text in ipairs { "", "127.0.0.1", "127.0.0.1:", "0.0.0.0:1883", "127.0.0.1:0", "127.0.0.1:65536", "a.b:1",
+    for _, text in ipairs { "", "127.0.0.1", "127.0.0.1:", "0.0.0.0:1883", "127.0.0.1:0", "127.0.0.1:65536",
+      "127.0.0.256:1", "0127.0.0.1:1", "a.b:1",
       "1111.111.111.111:1", "127.0.0.1:1883 ", "127.0.0.1:99999999999999999999" } do
       local host, message, code = frame.address(text)
       assert.is_nil(host)

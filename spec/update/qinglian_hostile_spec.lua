@@ -157,4 +157,57 @@ describe("a Qinglian device and a cloud that lies", function()
     local before = flood()
     assert(flood() < before + 64, "more than 64 KiB more")
   end)
+
+  it("passes on each byte of a patch once and in order, whatever overlaps, skips, grows or comes again", function()
+    local state = 20260105
+    local function random(n)
+      state = state ~ (state << 13) & 0xFFFFFFFF
+      state = state ~ (state >> 17)
+      state = state ~ (state << 5) & 0xFFFFFFFF
+      return state % n
+    end
+    local whole = {}
+    for i = 1, 5000 do whole[i] = string.char(i * 7 % 251) end
+    local bytes, ends = table.concat(whole), { whole = 0, stopped = 0 }
+    local item = { name = "fix", version = "v1", size = #bytes, crc = frame.crc16(bytes) }
+    for _ = 1, 300 do
+      local d, got = authed(), ""
+      d:hear(OP.info, qinglian.info(nil))
+      d:hear(OP.list, qinglian.listed { qinglian.list_item(item) })
+      d:go { type = "want", items = { item } }
+      local honest = random(4) ~= 0 -- the others are also sent wrong bytes at the right place
+      for step = 1, 400 do
+        local offset, size = #got, 1 + random(1024)
+        local what = random(12)
+        if what == 0 then offset = random(#bytes + 2000) end
+        if what == 1 then offset = math.max(0, #got - random(600)) end
+        if what == 2 then size = 1024 + random(3000) end
+        local data = bytes:sub(offset + 1, offset + size)
+        if what == 3 then data = data .. ("x"):rep(random(3000)) elseif what == 4 and not honest then
+          data = ("y"):rep(#data)
+        end
+        local last = what == 5 or offset + #data == #bytes
+        if what == 6 then last = not last end
+        d.done = {}
+        d:go { type = "packet", opcode = OP.patch_chunk, sequence = step, errno = 0,
+          body = frame.patch_chunk { last = last, offset = offset, data = data } }
+        for _, action in ipairs(d.done) do
+          if action.type == "patch_push" then
+            assert.equal(#got, offset)
+            got = got .. action.bytes
+            assert(#got <= #bytes, "more than the list said")
+          elseif action.type == "patch_stop" then
+            ends.stopped = ends.stopped + 1
+          end
+        end
+        if random(3) > 0 then d:go { type = #got == #bytes and "patch_complete" or "patch_consumed" } end
+        if not d.state.patch or #got == #bytes then break end
+      end
+      if #got == #bytes then
+        ends.whole = ends.whole + 1
+        assert.equal(bytes, got)
+      end
+    end
+    assert.is_true(ends.whole > 50 and ends.stopped > 10, json.encode(ends))
+  end)
 end)

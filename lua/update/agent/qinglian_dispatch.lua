@@ -22,7 +22,7 @@ local function until_done(tasks, dial, fn)
   end
 end
 
-local function exchange(tasks, dial, question)
+local function exchange(tasks, dial, question, magic)
   local ok, message = until_done(tasks, dial, function() return dial:step() end)
   if not ok then return nil, message end
   local sent
@@ -34,10 +34,10 @@ local function exchange(tasks, dial, question)
     more, message = until_done(tasks, dial, function() return dial:receive() end)
     if more == nil then return nil, message end
     answer = answer .. (more or "")
-    local text = frame.read_dispatch(answer)
+    local text = frame.read_dispatch(answer, magic)
     if text then return text end
   until not more or #answer > ANSWER_MOST
-  local _, why = frame.read_dispatch(answer)
+  local _, why = frame.read_dispatch(answer, magic)
   return nil, why
 end
 
@@ -53,7 +53,7 @@ function M.ask(o)
     { tls = cloud.tls ~= nil, ca_file = ca_file, connect_timeout = WITHIN, time_floor = o.time_floor })
   if not dial then return nil, message end
   local text
-  text, message = exchange(o.tasks, dial, frame.dispatch(cloud.device, magic, math.random(0, 0x7FFF)))
+  text, message = exchange(o.tasks, dial, frame.dispatch(cloud.device, magic, math.random(0, 0x7FFF)), magic)
   if not text then return nil, message end
   return frame.address(text)
 end

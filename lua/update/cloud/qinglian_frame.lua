@@ -67,16 +67,17 @@ end
 
 --- The text of a frame of the dispatcher.
 -- @tparam string bytes the complete frame
+-- @tparam[opt] integer wanted of M.MAGIC; else any of them
 -- @treturn string|nil nil, message, "corrupt"
 -- @treturn integer magic
-function M.read_dispatch(bytes)
+function M.read_dispatch(bytes, wanted)
   if #bytes < AROUND + 2 or #bytes > DISPATCH_MOST then
     return nil, ("a frame of the dispatcher of %d bytes"):format(#bytes), "corrupt"
   end
   local salt = (">I4"):unpack(bytes)
   local clear = bytes:sub(1, 4) .. scramble(salt, bytes:sub(5, -5), true) .. bytes:sub(-4)
   local magic, length = (">I2I4"):unpack(clear, 5)
-  if magic ~= M.MAGIC.ssl and magic ~= M.MAGIC.aes then
+  if magic ~= M.MAGIC.ssl and magic ~= M.MAGIC.aes or wanted and magic ~= wanted then
     return nil, ("a frame of the dispatcher with magic 0x%04x"):format(magic), "corrupt"
   end
   if length ~= #bytes - AROUND then
@@ -89,13 +90,20 @@ function M.read_dispatch(bytes)
   return clear:sub(11, -3), magic
 end
 
+local function is_ip4(host)
+  for part in host:gmatch "%d+" do
+    if #part > 3 or tonumber(part) > 255 then return false end
+  end
+  return not host:find "^0%.0%.0%.0"
+end
+
 --- The address of the broker, from the dispatcher's answer.
 -- @treturn string|nil IPv4 address; nil, message, "corrupt"
 -- @treturn integer port
 function M.address(text)
   local host, port = text:match "^(%d+%.%d+%.%d+%.%d+):(%d+)$"
   port = port and #port <= 5 and math.tointeger(tonumber(port))
-  if not host or #host > 15 or not port or port < 1 or port > 65535 or host:find "^0%.0%.0%.0" then
+  if not host or not is_ip4(host) or not port or port < 1 or port > 65535 then
     return nil, ("the dispatcher names no address of a broker"), "corrupt"
   end
   return host, port
