@@ -387,8 +387,14 @@ static void who_was_frozen_with_us_is_not_judged_by_that_time(void **state)
     static const struct play_step frozen[] = {WAITS(3000),   CALLS(freeze), WAITS(3000),
                                               CALLS(freeze), WAITS(3000),   OVER};
     static const struct play_step hangs[] = {MUTE(SCRIPT), WAITS(3000), CALLS(freeze), WAITS(61000), OVER};
+    static const struct play_step trial[] = {TRIES, CALLS(freeze), WAITS(550000), OVER};
 
     (void)state;
+    config.heartbeat = 10; /* so the loop is never meant to wait for longer */
+    perform(trial);
+    assert_int_equal(phase(), UP_TRIAL);
+    assert_int_equal(tear_down(NULL), 0);
+    assert_int_equal(set_up(NULL), 0);
     perform(frozen);
     assert_int_equal(play_count(play_said(), "gave no sign of life"), 0);
     assert_int_equal(play_count(play_said(), "s late, stopped or in a slow write"), 2);
