@@ -47,7 +47,7 @@ describe("depot.filter", function()
     { "failed", 'filter: "failed" is not of the form field:value' },
     { "state:failed oops", 'filter: "oops" is not of the form field:value' },
     { "State:failed", 'filter: "State:failed" is not of the form field:value' },
-    { "imei:1", "filter: unknown field imei; the fields are cloud, code, core, group, hardware, heard, name," },
+    { "imei:1", "filter: unknown field imei; the fields are admitted, cloud, code, core, group, hardware, heard," },
     { "state:", "filter: state: has no value" },
     { "state: failed", "filter: state: has no value" },
     { 'state:"failed', "filter: state: has no value" },
@@ -55,7 +55,7 @@ describe("depot.filter", function()
     { 'state:"failed"x', "filter: state: has no value" },
     { "state<failed", "filter: state<: only code, core, heard, release can be compared like this" },
     { "heard:7d",
-      "filter: heard:: only cloud, code, core, group, hardware, name, product, reason, release, rollout, state, tag," },
+      "filter: heard:: only admitted, cloud, code, core, group, hardware, name, product, reason, release, rollout," },
     { "heard<7", "filter: heard<7: the value is not a span, as 30m, 24h or 7d" },
     { "heard<7w", "filter: heard<7w: the value is not a span" },
     { "heard<1234567890d", "filter: heard<1234567890d: the value is not a span" },
@@ -77,8 +77,8 @@ describe("depot.filter", function()
     for _, text in ipairs { "state:failed", "-code:1", "heard<1d", "target:1" } do
       local filter, message, code = filters.parse("cloud:aliyun " .. text, true)
       assert.same({ nil, "usage" }, { filter, code })
-      assert.matches("^filter: %l+ changes over time; batches, rollouts and groups can use cloud, core, group, "
-        .. "hardware, name, product, release, tag$", message)
+      assert.matches("^filter: %l+ changes over time; batches, rollouts and groups can use admitted, cloud, core, "
+        .. "group, hardware, name, product, release, tag$", message)
     end
     assert.matches("unknown field imei", select(2, filters.parse("imei:1", true)))
   end)
