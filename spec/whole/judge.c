@@ -208,9 +208,12 @@ void __wrap_up_supervisor_alone_begin(struct up_supervisor *s);
 
 void __wrap_up_supervisor_alone_begin(struct up_supervisor *s)
 {
+    const struct up_journal_state *state;
     struct look l;
-    const struct up_journal_state *state = look_at(&l);
 
+    if (stage.current->dead) /* it was killed on its way here: nothing begins */
+        return;
+    state = look_at(&l);
     if (state)
         check_start(&l, state, 0);
     else if (!troubled())
