@@ -494,6 +494,7 @@ static void be_quiet(void)
         live(stage.now + ORDER_MS);
     stage.offered = PARCELS - 1;
     stage.gone_since = stage.now;
+    programs_stay();
     trace("from now on nothing happens, and the cloud offers release %u", stage.parcel[PARCELS - 1].number);
     till = stage.now + QUIET_MS;
     look = stage.now;

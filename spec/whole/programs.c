@@ -18,14 +18,24 @@ static struct {
     uint64_t device, inode;
     uint64_t ends; /* ms, when it ends by itself; FOREVER: never */
     bool deaf;     /* does not end by SIGTERM */
+    enum manner manner;
 } programs[PROGRAMS];
 
 static bool booted; /* since the power came */
+static bool stay;   /* nobody leaves any more */
 
 void programs_reset(void)
 {
     memset(programs, 0, sizeof programs);
-    booted = false;
+    booted = stay = false;
+}
+
+void programs_stay(void)
+{
+    stay = true;
+    for (int i = 0; i < PROGRAMS; i++)
+        if (programs[i].manner == LEAVES)
+            programs[i].ends = FOREVER;
 }
 
 static void end_what_ends(void)
@@ -45,16 +55,19 @@ static unsigned number_of(const char *text)
     return seed ? (unsigned)atoi(seed + 5) : 0;
 }
 
-static uint64_t life_of(unsigned number)
+static enum manner manner_of(unsigned number)
 {
-    enum manner manner = GOOD;
-
     for (int i = 0; i < PARCELS; i++)
         if (stage.parcel[i].number == number)
-            manner = stage.parcel[i].manner;
+            return stage.parcel[i].manner;
+    return GOOD;
+}
+
+static uint64_t life_of(enum manner manner)
+{
     if (manner == CRASHES)
         return stage.now + 100 + pick(3000);
-    return manner == LEAVES ? stage.now + 2000 + pick(30000) : FOREVER;
+    return manner == LEAVES && !stay ? stage.now + 2000 + pick(30000) : FOREVER;
 }
 
 bool programs_run(void)
@@ -86,7 +99,8 @@ static int run_file(const struct up_running *as)
         programs[i].p.parent = 1;
         programs[i].device = st.device;
         programs[i].inode = st.inode;
-        programs[i].ends = life_of(number_of(text));
+        programs[i].manner = manner_of(number_of(text));
+        programs[i].ends = life_of(programs[i].manner);
         programs[i].deaf = pick(6) == 0;
         trace("program %ld of release %u starts", programs[i].p.pid, number_of(text));
         judge_program(number_of(text));

@@ -219,6 +219,8 @@ void programs_reset(void);
 /* What starts programs at boot: once `moult settle` lets them, or without it when the supervisor is up. */
 void programs_boot(void);
 bool programs_run(void); /* one does */
+/* From now on those that are confirmed, and leave for reasons of their own, stay. */
+void programs_stay(void);
 
 /*
  * hotfixes.c: packages "/packages/fix1" and "/packages/fix2", the process that
