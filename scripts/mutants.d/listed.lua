@@ -9,6 +9,9 @@ end
 list("processes_system:be_child", 'unsetenv("WATCHDOG_USEC");', 'after unsetenv("WATCHDOG_PID");',
   "two names that do not meet")
 
+list("running_system:leave_ours", "for (int i = 1; i < NSIG; i++)", "for (int i = 1; i <= NSIG; i++)",
+  "there is no signal of that number, and the system says so")
+list("files_ran:take", "if (left < ONE)", "if (left < (ONE + 1))", "a folder has a byte at least, which is asked next")
 list("hotfix_set:check_room", "return need < room ? 0", "return need <= room ? 0", "a byte more or less is a choice")
 list("hotfix_set:up_hotfix_set_open", "memset(&set->ledger, 0, sizeof set->ledger);", ";",
   "a ledger that is lost was not read into it")
