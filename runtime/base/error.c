@@ -54,16 +54,18 @@ static const struct up_code_info table[] = {
 
 int up_fail(struct up_error *err, int code, const char *format, ...)
 {
+    char text[sizeof err->message + 4]; /* a character more */
     va_list args;
 
     if (!err)
         return code;
     err->code = code;
     va_start(args, format);
-    vsnprintf(err->message, sizeof err->message, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    /* Names in messages come from packages and servers, and may be cut in the middle of a character. */
-    err->message[up_printable(err->message, strlen(err->message))] = '\0';
+    text[up_printable_cut(text, strlen(text), sizeof err->message - 1)] = '\0';
+    /* Names in messages come from packages and servers. */
+    up_printable_escape(err->message, sizeof err->message, text);
     return code;
 }
 

@@ -58,7 +58,7 @@ struct up_code_info {
 #define UP_MUST_CHECK __attribute__((warn_unused_result))
 
 /* Fill *err (may be NULL) and return `code`. The message is formatted as by
- * printf and made printable (printable.h). */
+ * printf and made printable, bytes of names as \xNN (printable.h). */
 int up_fail(struct up_error *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Put "prefix: " before the message, for a stage boundary; returns err->code. */

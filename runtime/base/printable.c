@@ -1,6 +1,7 @@
 #include "printable.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 /* The length of a character, by its first byte. */
@@ -88,4 +89,25 @@ void up_printable_copy(char *out, size_t size, const char *text)
 
     memcpy(out, text, len);
     out[up_printable(out, len)] = '\0';
+}
+
+void up_printable_escape(char *out, size_t size, const char *text)
+{
+    size_t len = strlen(text), to = 0, n;
+
+    for (size_t from = 0; from < len; from += n) {
+        bool shown;
+        uint32_t c;
+
+        n = next((const unsigned char *)text + from, len - from, &c);
+        shown = is_shown(c);
+        if (to + (shown ? n : 4 * n) >= size)
+            break;
+        for (size_t i = 0; i < n; i++)
+            if (shown)
+                out[to++] = text[from + i];
+            else
+                to += (size_t)snprintf(out + to, size - to, "\\x%02X", (unsigned char)text[from + i]);
+    }
+    out[to] = '\0';
 }

@@ -26,4 +26,8 @@ size_t up_printable_cut(const char *text, size_t len, size_t most);
 /* A printable copy of text, NUL-terminated and cut to `size` bytes. */
 void up_printable_copy(char *out, size_t size, const char *text);
 
+/* The same, with \xNN for each byte of what cannot be shown: names of files are
+ * bytes. Ends before what does not fit as a whole. */
+void up_printable_escape(char *out, size_t size, const char *text);
+
 #endif

@@ -35,7 +35,7 @@ static void a_message_is_one_line_and_fits(void **state)
 
     (void)state;
     assert_int_equal(up_fail(&err, UP_WRITE, "name\n%s\x1b[31m\x7f", "a\tb"), UP_WRITE);
-    assert_string_equal(err.message, "name?a?b?[31m?");
+    assert_string_equal(err.message, "name\\x0Aa\\x09b\\x1B[31m\\x7F");
     memset(long_text, 'x', sizeof long_text - 1);
     long_text[sizeof long_text - 1] = '\0';
     up_fail(&err, UP_USAGE, "%s", long_text);

@@ -100,11 +100,45 @@ static void a_copy_is_cut_between_characters(void **state)
     assert_string_equal(out, "??");
 }
 
+/* What cannot be shown is shown byte by byte; nothing is cut in the middle. */
+static void bytes_are_written_as_numbers(void **state)
+{
+    static const struct {
+        const char *text, *shown;
+    } cases[] = {
+        {"", ""},
+        {"plain.txt", "plain.txt"},
+        {"m\xc3\xa4\xc3\x9f", "m\xc3\xa4\xc3\x9f"},
+        {"\xb2\xe2.txt", "\\xB2\\xE2.txt"},
+        {"a\nb\x7f", "a\\x0Ab\\x7F"},
+        {"\xe2\x80\xaex", "\\xE2\\x80\\xAEx"},
+        {"\xc2\x9b", "\\xC2\\x9B"},
+        {"cut\xc3", "cut\\xC3"},
+    };
+    char out[64];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t len = strlen(cases[i].shown);
+
+        up_printable_escape(out, sizeof out, cases[i].text);
+        assert_string_equal(out, cases[i].shown);
+        up_printable_escape(out, len + 1, cases[i].text);
+        assert_string_equal(out, cases[i].shown);
+        if (len == 0)
+            continue;
+        up_printable_escape(out, len, cases[i].text);
+        assert_true(strlen(out) < len && strncmp(out, cases[i].shown, strlen(out)) == 0);
+        assert_true(up_is_printable(out, strlen(out)));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_character_stays_or_becomes_one_mark),
         cmocka_unit_test(bytes_that_are_no_text_become_marks),
+        cmocka_unit_test(bytes_are_written_as_numbers),
         cmocka_unit_test(a_copy_is_cut_between_characters),
     };
 

@@ -30,7 +30,7 @@ describe("agent and script", function()
     assert.matches("^false\nfalse\n.*true\n$", w:read("called"))
     assert.matches("the script asks for a restart: update", w:read("device.log"))
     -- What a script says drives no terminal.
-    assert.matches("the script says something unknown: odd?[2J", w:read("device.log"), 1, true)
+    assert.matches("the script says something unknown: odd\\x1B[2J", w:read("device.log"), 1, true)
   end)
 
   it("request: the restart follows at once without a callback", function()
