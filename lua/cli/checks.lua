@@ -4,6 +4,7 @@
 
 local boot_check = require "cli.boot_check"
 local bounds_check = require "cli.bounds_check"
+local config_files = require "update.config"
 local cloud_check = require "cli.cloud_check"
 local key_check = require "cli.key_check"
 local natives = require "update.natives"
@@ -39,10 +40,11 @@ end
 -- The copy that `moult run` keeps of a configuration with which the device came up.
 function checks.config(s, report)
   local path = s.config.path
-  local kept = read_file(path .. ".good")
-  if not kept or kept == read_file(path) then return report("ok", "config", path) end
+  local kept = config_files.kept(path)
+  local text = read_file(kept)
+  if not text or text == read_file(path) then return report("ok", "config", path) end
   report("warn", "config", path .. " was changed since the device came up with it",
-    "restart `moult run`; if it cannot come up with it, it goes on with " .. path .. ".good, and says why")
+    "restart `moult run`; if it cannot come up with it, it goes on with " .. kept .. ", and says why")
 end
 
 function checks.keys(s, report)

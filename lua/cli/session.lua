@@ -3,6 +3,7 @@
 --
 -- @module cli.session
 
+local config_files = require "update.config"
 local natives = require "update.natives"
 
 local M = {}
@@ -32,26 +33,25 @@ end
 -- @treturn table|nil nil, message, "usage"
 function M.config(opts)
   local path, from = M.path_of(opts)
-  local config, message, code = require("update.config").load(path)
+  local config, message, code = config_files.load(path)
   if config then return config end
-  local kept = io.open(path .. ".good")
+  local kept = io.open(config_files.kept(path))
   if kept then
     kept:close()
-    message = ("%s; with `-c %s.good` you reach the device as it came up the last time"):format(message, path)
+    message = ("%s; with `-c %s` you reach the device as it came up the last time"):format(message,
+      config_files.kept(path))
   elseif not from then
     message = message .. "; name the configuration with -c CONFIG or MOULT_CONFIG"
   end
   return nil, message, code
 end
 
--- For what has to work at every start: else the copy with which the device came up.
+-- For what has to work at every start.
 local function config_or_kept(opts, env)
-  local config, message, code = M.config(opts)
-  if config then return config end
-  local kept = M.config { config = M.path_of(opts) .. ".good" }
-  if not kept then return nil, message, code end
-  env.note(message .. "; that one is used")
-  return kept
+  local config, flaw = config_files.load_or_kept(M.path_of(opts))
+  if not config then return M.config(opts) end
+  if flaw then env.note(flaw) end
+  return config
 end
 
 --- Run fn(session) in a task, and run the loop until it ends.

@@ -254,6 +254,7 @@ static void ask_floor(struct up_gate_report *r, const struct up_manifest *m, con
 {
     const char *flaw = ask_permit(r, m, f);
     const char *joint = flaw ? "; the permit " : "";
+    bool repairs = false;
 
     flaw = flaw ? flaw : "";
     if (up_manifest_sequence_is_unsigned(m->sequence)) {
@@ -276,10 +277,11 @@ static void ask_floor(struct up_gate_report *r, const struct up_manifest *m, con
 
         if (m->sequence > floor)
             continue;
-        r->repairs = f->damaged && m->sequence == floor;
-        if (r->repairs)
-            add(r, "floor", UP_OK, "the script of this release is damaged, so it may be installed again");
-        else if (r->permitted)
+        if (f->damaged && m->sequence == floor) {
+            repairs = true;
+            continue;
+        }
+        if (r->permitted)
             add(r, "floor", UP_OK, "a permit allows sequence %" PRIu64 " under the %s floor %" PRIu64,
                 m->sequence, up_manifest_part_name(kind), floor);
         else
@@ -287,7 +289,11 @@ static void ask_floor(struct up_gate_report *r, const struct up_manifest *m, con
                 m->sequence, up_manifest_part_name(kind), floor, joint, flaw);
         return;
     }
-    add(r, "floor", UP_OK, "sequence %" PRIu64 "%s%s", m->sequence, joint, flaw);
+    r->repairs = repairs;
+    if (repairs)
+        add(r, "floor", UP_OK, "the script of this release is damaged, so it may be installed again");
+    else
+        add(r, "floor", UP_OK, "sequence %" PRIu64 "%s%s", m->sequence, joint, flaw);
 }
 
 static void ask_requires(struct up_gate_report *r, const struct up_manifest *m, const struct up_pair *running)

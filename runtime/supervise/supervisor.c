@@ -270,8 +270,8 @@ int up_supervisor_open(struct up_supervisor **out, const struct up_supervisor_op
     s->storage = options->storage;
     s->processes = options->processes;
     s->running = options->running;
-    if (options->instead_of)
-        s->other_config = (struct up_trouble){true, *options->instead_of};
+    if (options->config_flaw)
+        s->other_config = (struct up_trouble){true, *options->config_flaw};
     s->worker = (struct up_files_worker){up_supervisor_files, s};
     up_notify_open(&s->notify);
     if (open_all(s, err) < 0) {

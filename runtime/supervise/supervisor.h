@@ -69,8 +69,8 @@ struct up_supervisor_options {
     enum up_verbosity verbosity;
     struct up_storage *storage;
     struct up_processes *processes;
-    struct up_running_table *running;  /* who runs what; not asked without files */
-    const struct up_error *instead_of; /* why it is not the configuration that the owner named; NULL: it is */
+    struct up_running_table *running;   /* who runs what; not asked without files */
+    const struct up_error *config_flaw; /* of the owner's, when this is the kept copy; or NULL */
 };
 
 /* Find the device and its script. Whatever is wrong with the state does not stop

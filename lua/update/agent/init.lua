@@ -114,18 +114,6 @@ local function start(self, signals)
   end
 end
 
--- The configuration; when somebody broke it while the device runs, the copy that `moult run` keeps of the one with
--- which it came up.
-local function load(path, say)
-  local config = require "update.config"
-  local found, message, code = config.load(path)
-  if found then return found end
-  found = config.load(path .. ".good")
-  if not found then return nil, message, code end
-  say(("agent: %s (%s); going on with %s.good"):format(message, code, path))
-  return found
-end
-
 --- Run until the supervisor goes.
 -- @tparam string ... the words after --agent: -c CONFIG [-q|-v]
 -- @treturn integer exit code
@@ -135,7 +123,8 @@ function M.main(...)
   local path = words[1] == "-c" and words[2] or words[1]
   local config, message, code
   if path then
-    config, message, code = load(path, function(line) io.stderr:write(line, "\n") end)
+    config, message, code = require("update.config").load_or_kept(path)
+    if config and message then io.stderr:write("agent: ", message, "\n") end
   else
     message, code = "no configuration named: -c CONFIG", "usage"
   end

@@ -115,4 +115,24 @@ function M.load(path)
   return config
 end
 
+--- Where `moult run` keeps the copy of a configuration with which the device came up: runtime/device/config_kept.h.
+-- @tparam string path of the configuration
+-- @treturn string
+function M.kept(path)
+  return path .. ".good"
+end
+
+--- The configuration; or, when it cannot be used, its kept copy.
+-- @tparam string path
+-- @treturn table as load() gives it
+-- @treturn string|nil what is wrong with the file, when it is the copy
+-- @treturn nil,string,string message and code word of load()
+function M.load_or_kept(path)
+  local config, message, code = M.load(path)
+  if config then return config end
+  config = M.load(M.kept(path))
+  if not config then return nil, message, code end
+  return config, ("%s; going on with %s"):format(message, M.kept(path))
+end
+
 return M

@@ -122,21 +122,18 @@ local function change(call)
     local done, message, code = devices.note(call.world, function() return row end, args.note)
     if not done then return nil, message, code end
   end
+  local function again() return call.world.store:get(row.cloud, row.product, row.device) end
   if args.hardware then
-    local done, message, code = devices.set_hardware(call.world, function()
-      return call.world.store:get(row.cloud, row.product, row.device)
-    end, args.hardware)
+    local done, message, code = devices.set_hardware(call.world, again, args.hardware)
     if not done then return nil, message, code, "hardware" end
   end
   if args.zone then
-    local done, message, code = devices.set_zone(call.world, function()
-      return call.world.store:get(row.cloud, row.product, row.device)
-    end, args.zone)
+    local done, message, code = devices.set_zone(call.world, again, args.zone)
     if not done then return nil, message, code, "zone" end
   end
   if args.admitted ~= nil then
     local done, message, code = admission.admit(call.world, function()
-      local fresh, why, word = call.world.store:get(row.cloud, row.product, row.device)
+      local fresh, why, word = again()
       if not fresh then return nil, why or "the device is forgotten", word or "missing" end
       return { fresh }
     end, args.admitted)
