@@ -101,6 +101,15 @@ static void damaged_under_the_floor(struct up_manifest *m, struct up_journal_sta
     s->floor[UP_SCRIPT] = 3;
 }
 
+static void damaged_with_a_core_under_its_floor(struct up_manifest *m, struct up_journal_state *s,
+                                                struct up_gate_facts *f)
+{
+    damaged_at_the_floor(m, s, f);
+    m->part[m->part_count++].kind = UP_CORE;
+    ((struct up_config *)f->config)->boot = UP_BOOT_FILE;
+    s->floor[UP_CORE] = 3;
+}
+
 static void floor_of_another_part(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
 {
     (void)m, (void)f;
@@ -436,6 +445,8 @@ static const struct gate_case gate_cases[] = {
     {"refuses a sequence at the floor", at_the_floor, "floor", UP_INCOMPATIBLE},
     {"its script is damaged", damaged_at_the_floor, NULL, 0},
     {"its script is damaged, and it is older", damaged_under_the_floor, "floor", UP_INCOMPATIBLE},
+    {"its script is damaged, and its core is older", damaged_with_a_core_under_its_floor, "floor",
+     UP_INCOMPATIBLE},
     {"does not look at the floor of a part that is not there", floor_of_another_part, NULL, UP_OK},
     {"refuses when the core is older than required", older_core, "requires", UP_INCOMPATIBLE},
     {"accepts the required core", core_new_enough, NULL, UP_OK},
