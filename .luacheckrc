@@ -10,7 +10,7 @@ local pure = {
   "lua/depot/console/multipart.lua", "lua/depot/console/script.lua",
   "lua/depot/console/static.lua", "lua/depot/console/style.lua", "lua/depot/console/words.lua",
   "lua/depot/console/words/acts.lua", "lua/depot/console/words/depot.lua", "lua/depot/console/words/pages.lua",
-  "lua/depot/console/words/states.lua",
+  "lua/depot/console/words/groups.lua", "lua/depot/console/words/states.lua",
   "lua/depot/choice.lua",
   "lua/depot/dialects.lua",
   "lua/depot/filter.lua",

@@ -44,12 +44,16 @@ async function fill(t, window, base) {
   await window.fill({ about: HOSTILE, file: world.path("\"'><img src=x onerror=alert(1)>.zip") });
   await window.upload();
   await window.shows("alert(2)");
+  await window.go(`${base}/groups`);
+  await window.fill({ name: "lab", names: "meter-1\n" + HOSTILE }, `/products/${hash(PRODUCT)}/groups`);
+  await window.press(`/products/${hash(PRODUCT)}/groups`);
+  await window.shows("alert(2)");
   await window.go(`${base}/devices`);
   const device = await window.link("/devices/");
   return { now: base, devices: `${base}/devices`, device, releases: `${base}/releases`, release: release + "?state=failed",
     hotfixes: `${base}/hotfixes`, hotfix: "/hotfixes/1", rollouts: `${base}/rollouts`, rollout: "/rollouts/1",
     "rollout-new": `${base}/rollouts/new?release=${release.slice(10)}`, events: `${base}/events`,
-    search: "/search?q=" + encodeURIComponent(HOSTILE.slice(0, 20)), settings: "/settings", depot: "/depot",
+    groups: `${base}/groups?filter=${encodeURIComponent(HOSTILE)}`, group: "/groups/1", search: "/search?q=" + encodeURIComponent(HOSTILE.slice(0, 20)), settings: "/settings", depot: "/depot",
     audit: "/audit" };
 }
 

@@ -63,11 +63,13 @@ function M.ask(page, act)
 end
 
 --- Names of devices: typed, pasted, or in a file; the last fields of a form with a file.
--- @tparam[opt] string key apart from other such forms of the page
-function M.names(page, label, hint, key)
-  key = key or "devices"
-  return { M.field { name = "devices", id = key, label = label, rows = 4, hint = hint },
-    M.field { name = "devices", id = key .. "-list", label = page.t "list_file", type = "file", accept = ".txt,.csv" } }
+-- @tparam table page
+-- @tparam table o label, hint, name (of the argument: devices), key (apart from other such forms of the page)
+function M.names(page, o)
+  local name = o.name or "devices"
+  local key = o.key or name
+  return { M.field { name = name, id = key, label = o.label, rows = 4, hint = o.hint },
+    M.field { name = name, id = key .. "-list", label = page.t "list_file", type = "file", accept = ".txt,.csv" } }
 end
 
 return M

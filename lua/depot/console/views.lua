@@ -5,6 +5,7 @@
 local depot = require "depot.console.pages.depot"
 local devices = require "depot.console.pages.devices"
 local frame = require "depot.console.frame"
+local groups = require "depot.console.pages.groups"
 local html = require "depot.console.html"
 local hotfixes = require "depot.console.pages.hotfixes"
 local now = require "depot.console.pages.now"
@@ -35,6 +36,7 @@ local PAGES = {
   ["/"] = first, ["/search"] = search.search, ["/settings"] = people.settings, ["/audit"] = records.audit,
   ["/depot"] = depot.depot,
   ["/p/{product}"] = now.now, ["/p/{product}/devices"] = devices.list, ["/p/{product}/releases"] = releases.list,
+  ["/p/{product}/groups"] = groups.list, ["/groups/{id}"] = groups.one,
   ["/p/{product}/hotfixes"] = hotfixes.list, ["/hotfixes/{id}"] = hotfixes.one,
   ["/p/{product}/rollouts"] = rollouts.list, ["/p/{product}/rollouts/new"] = rollouts.new,
   ["/p/{product}/events"] = records.events,

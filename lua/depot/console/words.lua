@@ -7,6 +7,7 @@
 
 local acts = require "depot.console.words.acts"
 local depot = require "depot.console.words.depot"
+local groups = require "depot.console.words.groups"
 local pages = require "depot.console.words.pages"
 local states = require "depot.console.words.states"
 
@@ -14,7 +15,7 @@ local M = {}
 
 --- {[key] = {English, Chinese}}. %s and %d are filled in.
 M.words = {}
-for _, list in ipairs { acts, depot, pages, states } do
+for _, list in ipairs { acts, depot, groups, pages, states } do
   for key, pair in pairs(list) do
     assert(not M.words[key], key)
     M.words[key] = pair

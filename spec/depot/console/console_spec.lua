@@ -1,51 +1,27 @@
 -- The console: pages over the routes of the API, in both languages, for hostile names, without script.
 
-local api_world = require "spec.support.api_world"
+local console_world = require "spec.support.console_world"
 local folders = require "spec.support.folder"
 local form = require "depot.console.form"
-local ids = require "depot.api.ids"
 local patches = require "depot.acts.patches"
 local natives = require "update.natives"
 local views = require "depot.console.views"
 
-local PASSWORD = "correct horse battery"
-local HOSTILE = "\"'><script>alert(1)</script>\226\128\174&amp;\27[31m"
+local PASSWORD, HOSTILE = console_world.PASSWORD, console_world.HOSTILE
 
 describe("the console", function()
-  local folder, w, session = folders.new(), nil, nil
+  local folder, console, w, session = folders.new(), nil, nil, nil
 
   before_each(function()
-    w = api_world.open(folder.make())
-    w.api.answers.limits.ask = function() end
-    w:user("ann", { [""] = "admin" })
-    session = w:log_in("ann", PASSWORD)
+    console = console_world.open(folder.make())
+    w, session = console.w, console.session
   end)
-  after_each(function() w:close() end)
+  after_each(function() console:close() end)
 
-  local function get(path, as, headers)
-    headers = headers or {}
-    headers.Cookie = headers.Cookie or (as or session).cookie
-    return w:ask("GET", "/" .. path, { headers = headers })
-  end
-
-  local function post(path, fields, as, headers)
-    as = as or session
-    headers = headers or {}
-    headers["Content-Type"] = "application/x-www-form-urlencoded"
-    headers.Origin = headers.Origin == nil and w.origin or headers.Origin
-    headers.Cookie = headers.Cookie or as.cookie
-    fields.csrf = fields.csrf or as.csrf
-    return w:ask("POST", "/" .. path, { headers = headers, body = form.query(fields):sub(2) })
-  end
-
-  -- The hidden field of a page's form for a route.
-  local function hidden(page, route, name)
-    local text = page.body:match(('<form action="/do%s".-</form>'):format((route:gsub("%p", "%%%0"))))
-    local input = ('<input name="%s" type="hidden" value="([^"]*)">'):format(name)
-    return (assert(text, "no form for " .. route):match(input))
-  end
-
-  local function device(name) return ids.of { cloud = "aliyun", product = "pk", device = name } end
+  local function get(...) return console:get(...) end
+  local function post(...) return console:post(...) end
+  local function hidden(...) return console:hidden(...) end
+  local function device(name) return console:device(name) end
 
   local function verified_release()
     local release = w:ask("GET", ("/products/%s/releases"):format(w.pk), { session = session }).object.items[1]
@@ -63,8 +39,9 @@ describe("the console", function()
     local parts = { product = w.pk }
     assert(patches.of(w.api.world):add({ hash = w.pk, name = HOSTILE, version = "v1", about = HOSTILE, digest = "d",
       size = 1, crc = 1 }, 1))
-    local of = { ["/hotfixes/{id}"] = "1", ["/devices/{id}"] = device "dev1", ["/releases/{id}"] = release,
-      ["/rollouts/{id}"] = rollout }
+    local group = assert(w.store:add_group(w.pk, "lab"))
+    local of = { ["/groups/{id}"] = tostring(group), ["/hotfixes/{id}"] = "1", ["/devices/{id}"] = device "dev1",
+      ["/releases/{id}"] = release, ["/rollouts/{id}"] = rollout }
     for _, view in ipairs(views.list) do
       parts.id = of[view.path]
       local path = view.path:gsub("{(%w+)}", parts)
@@ -137,7 +114,7 @@ describe("the console", function()
   it("changes a device by a form, if nobody was faster", function()
     local path = "/devices/" .. device "dev1"
     local page = get(path)
-    local etag = hidden(page, path, "etag"):gsub("&quot;", '"')
+    local etag = hidden(page, path, "etag")
     local wish = { method = "PATCH", etag = etag, tags = "lab\r\neu\r\n", note = "on the roof", back = path }
     assert.equal(403, post("/do" .. path, { method = "PATCH", etag = etag, tags = "x", csrf = "0" }).status)
     assert.equal(403, post("/do" .. path, { method = "PATCH", etag = etag }, nil, { Origin = "null" }).status)
@@ -153,28 +130,26 @@ describe("the console", function()
     assert.equal(303, post("/do/undo/" .. id, { back = path }).status)
     assert.is_false(w.store:note { cloud = "aliyun", product = "pk", device = "dev1" })
     page = get(path)
-    wish.etag, wish.tags, wish.note = hidden(page, path, "etag"):gsub("&quot;", '"'), "", ""
+    wish.etag, wish.tags, wish.note = hidden(page, path, "etag"), "", ""
     assert.equal(303, post("/do" .. path, wish).status)
     assert.is_false(w.store:note { cloud = "aliyun", product = "pk", device = "dev1" })
   end)
 
   it("keeps what was entered when the session ends meanwhile", function()
     local path = "/devices/" .. device "dev1"
-    local etag = hidden(get(path), path, "etag"):gsub("&quot;", '"')
+    local etag = hidden(get(path), path, "etag")
     local fields = { method = "PATCH", etag = etag, note = HOSTILE, tags = "lab", back = path }
     local page = post("/do" .. path, fields, { cookie = "x=y", csrf = session.csrf })
     assert.same({ 403, true }, { page.status, page.body:find("Your session ended", 1, true) ~= nil })
     assert.is_nil(page.body:find("<script>", 1, true))
-    local function plain(name)
-      return (hidden(page, "/session", name):gsub("&quot;", '"'):gsub("&#39;", "'"):gsub("&amp;", "&"))
-    end
+    local function plain(name) return hidden(page, "/session", name) end
     local key = plain "form"
     local done = post("/do/session", { form = key, name = "ann", password = PASSWORD, again = plain "again",
       again_route = plain "again_route" }, { cookie = "moult-form=" .. key, csrf = "" })
     assert.equal(200, done.status, done.body)
     assert.is_nil(done.body:find("<script>", 1, true))
     local as = { cookie = done.headers["set-cookie"]:match "moult=%x+", csrf = hidden(done, path, "csrf") }
-    local sent = { method = hidden(done, path, "method"), etag = hidden(done, path, "etag"):gsub("&quot;", '"'),
+    local sent = { method = hidden(done, path, "method"), etag = hidden(done, path, "etag"),
       tags = hidden(done, path, "tags"), note = "on the roof", back = path }
     local final = post("/do" .. path, sent, as)
     assert.equal(303, final.status, final.body)
@@ -265,7 +240,7 @@ describe("the console", function()
     assert.equal(404, get("/p/" .. w.other, bob).status)
     assert.is_nil(get("/settings", bob).body:find("Add a user", 1, true))
     local path = "/devices/" .. device "dev1"
-    local etag = hidden(get(path), path, "etag"):gsub("&quot;", '"')
+    local etag = hidden(get(path), path, "etag")
     assert.is_nil(get(path, bob).body:find('action="/do' .. path, 1, true))
     assert.is_nil(get(("/p/%s/releases"):format(w.pk), bob).body:find("data-upload", 1, true))
     assert.equal(403, post("/do" .. path, { method = "PATCH", etag = etag, note = "x" }, bob).status)
@@ -281,36 +256,21 @@ describe("the console", function()
     assert.is_nil(get("/settings").body:find "moult_%x+")
   end)
 
-  -- A form with a file, as browsers send it; `route` in place of that for packages.
-  local function send(name, bytes, as, csrf, headers, more, route)
-    local parts = {}
-    local fields = { csrf = csrf or session.csrf, back = ("/p/%s/releases"):format(w.pk) }
-    for key, value in pairs(more or {}) do fields[key] = value end
-    for key, value in pairs(fields) do
-      parts[#parts + 1] = ('--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'):format(key, value)
-    end
-    parts[#parts + 1] = ('--x\r\nContent-Disposition: form-data; name="%s"; filename="%s"\r\n\r\n'):format(
-      route and "devices" or "file", name)
-    local body = table.concat(parts) .. bytes .. "\r\n--x--\r\n"
-    headers = headers or {}
-    headers.Cookie, headers.Origin = (as or session).cookie, headers.Origin or w.origin
-    headers["Content-Type"] = "multipart/form-data; boundary=x"
-    return w:ask("POST", route or "/uploads/form", { headers = headers, body = body })
-  end
+  local function send(name, bytes, o) return console:send(name, bytes, o) end
 
   it("takes a package from a form, without script", function()
     w.folder.pack("new.upd", "pk", 3, "1.0.2")
     local bytes = folder.read "packages/new.upd"
     assert(os.remove(folder.path "packages/new.upd"))
-    assert.equal(403, send("a.upd", bytes, nil, nil, { Origin = "http://evil.example" }).status)
-    assert.equal(403, send("a.upd", bytes, nil, "wrong").status)
-    assert.equal(401, send("a.upd", bytes, { cookie = "x=y" }).status)
+    assert.equal(403, send("a.upd", bytes, { headers = { Origin = "http://evil.example" } }).status)
+    assert.equal(403, send("a.upd", bytes, { fields = { csrf = "wrong" } }).status)
+    assert.equal(401, send("a.upd", bytes, { as = { cookie = "x=y" } }).status)
     local bad = send(HOSTILE:gsub("[%c\"]", ""), bytes:sub(1, -2) .. "?")
     assert.same({ 422, nil }, { bad.status, bad.body:find("<script>alert", 1, true) }, bad.body)
     assert.is_truthy(bad.body:find(('href="/p/%s/releases">Something has changed'):format(w.pk), 1, true))
     w:user("bob", { [w.pk] = "viewer" })
     local bob = w:log_in("bob", PASSWORD)
-    assert.equal(403, send("a.upd", bytes, bob, bob.csrf).status)
+    assert.equal(403, send("a.upd", bytes, { as = bob }).status)
     local done = send("a.upd", bytes)
     assert.same({ 303, ("/p/%s/releases"):format(w.pk) }, { done.status, done.headers.location }, done.body)
     assert.is_truthy(get(done.headers.location).body:find(">1.0.2</bdi>", 1, true))
@@ -340,7 +300,7 @@ describe("the console", function()
     w.folder.pack_hotfix("fix.upd", "pk", 10, "v1")
     local bytes = folder.read "packages/fix.upd"
     assert(os.remove(folder.path "packages/fix.upd"))
-    local done = send("fix.zip", bytes, nil, nil, nil, { about = "mends the clock", back = "/hotfixes/{hotfix}" })
+    local done = send("fix.zip", bytes, { fields = { about = "mends the clock", back = "/hotfixes/{hotfix}" } })
     assert.same({ 303, "/hotfixes/1" }, { done.status, done.headers.location }, done.body)
     local one = "/hotfixes/1"
     local function shows(text) assert.is_truthy(get(one).body:find(text, 1, true), text) end
@@ -358,13 +318,13 @@ describe("the console", function()
       if state.percent then shows " 40 %" end
     end
     shows "Verify again"
-    assert.equal(303, send("list.csv", other .. "\r\n", nil, nil, nil, { devices = mac, back = one },
-      "//do/hotfixes/1/trial").status)
+    assert.equal(303, send("list.csv", other .. "\r\n", { fields = { devices = mac, back = one },
+      route = "//do/hotfixes/1/trial" }).status)
     shows(other)
     assert.equal(303, post("/do/hotfixes/1/release", { back = one }).status)
     local page = get(("/p/%s/hotfixes"):format(w.pk)).body
     assert.is_truthy(page:find(mac .. " " .. other, 1, true))
-    local etag = hidden(get(one), "/hotfixes/1", "etag"):gsub("&quot;", '"')
+    local etag = hidden(get(one), "/hotfixes/1", "etag")
     assert.equal(303, post("/do/hotfixes/1", { method = "DELETE", etag = etag, back = one }).status)
     assert.is_truthy(get(("/p/%s/hotfixes"):format(w.pk)).body:find('>deleted</td>', 1, true))
   end)
@@ -376,13 +336,13 @@ describe("the console", function()
     local function fixes() return get(("/p/%s/hotfixes"):format(w.pk)).body end
     local fields = { product = w.pk, about = "", back = "/hotfixes/{hotfix}" }
     assert.is_nil(fixes():find('name="product"', 1, true))
-    local refused = send("clock_v1.bin", "bytes", nil, nil, nil, fields)
+    local refused = send("clock_v1.bin", "bytes", { fields = fields })
     assert.is_truthy(refused.body:find("takes signed patches only", 1, true), refused.body)
     local path = "/products/" .. w.pk
     local product = w:ask("GET", path, { token = w:user("root", { [""] = "admin" }) })
     assert.equal(303, post("/do" .. path, { method = "PATCH", etag = product.headers.etag, unsigned = "1" }).status)
     assert.is_truthy(fixes():find('name="product"', 1, true))
-    local done = send("clock_v1.bin", "bytes", nil, nil, nil, fields)
+    local done = send("clock_v1.bin", "bytes", { fields = fields })
     assert.same({ 303, "/hotfixes/1" }, { done.status, done.headers.location }, done.body)
     assert.is_truthy(get("/hotfixes/1").body:find("unsigned", 1, true))
     assert.is_truthy(fixes():find("unsigned", 1, true))
@@ -391,9 +351,9 @@ describe("the console", function()
   it("limits a release to a list that is typed or uploaded, and adds to it", function()
     local release = w:ask("GET", ("/products/%s/releases"):format(w.pk), { session = session }).object.items[1].id
     local path = "/releases/" .. release
-    local etag = hidden(get(path), path .. "/list", "etag"):gsub("&quot;", '"')
-    local done = send("imei.csv", "dev2\r\ndev3\r\n", nil, nil, nil, { method = "PUT", etag = etag, devices = "dev1",
-      back = path }, ("//do%s/list"):format(path))
+    local etag = hidden(get(path), path .. "/list", "etag")
+    local done = send("imei.csv", "dev2\r\ndev3\r\n", { fields = { method = "PUT", etag = etag, devices = "dev1",
+      back = path }, route = ("//do%s/list"):format(path) })
     assert.equal(303, done.status, done.body)
     assert.equal("dev1\ndev2\ndev3\n", folder.read "packages/METER_1.0.1.upd.devices")
     assert.is_truthy(get(path).body:find("Only the devices on its list", 1, true))

@@ -51,6 +51,14 @@ function M.jobs(page, items)
     page.t "jobs")
 end
 
+-- The way to the groups, and to one of what is filtered.
+local function groups(page, filter)
+  local path = ("/p/%s/groups"):format(page.product.product_key)
+  local makes = filter and filter ~= "" and page:may("POST", ("/products/%s/groups"):format(page.product.product_key))
+  return h.p { h.a { href = path, page.t "groups" }, makes and { " · ", h.a { href = path .. page.query {
+    filter = filter }, page.t "group_of_these" } } }
+end
+
 function M.list(page)
   local filter = page.args.filter
   local found, message, code = page:ask(("/products/%s/devices"):format(page.product.product_key),
@@ -60,7 +68,7 @@ function M.list(page)
   page.body = {
     h.form { method = "get", action = page.path, class = "act", inputs.field { name = "filter", value = filter,
       label = page.t "filter", hint = page.t "filter_hint", type = "search" },
-      h.button { type = "submit", page.t "apply" } },
+      h.button { type = "submit", page.t "apply" } }, groups(page, found and filter),
     not found and h.p { class = "bad", role = "alert", message },
     found and frame.part("devices", #found.items > 0 and M.table(page, found.items) or h.p { page.t "no_devices" }),
     found and frame.next_page(page, page.text(found.next), { filter = filter }) }

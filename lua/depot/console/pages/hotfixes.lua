@@ -96,8 +96,8 @@ local function acts(page, fix)
   local released = fix.stage == "released"
   return { verify(page, fix, base),
     not released and h.section { h.h2 { page.t "trial" }, early and grey(page.t "trial") or inputs.form(page, {
-      route = base .. "/trial", label = page.t "trial", file = true, fields = inputs.names(page, page.t "trial_list",
-        page.t "trial_hint") }) },
+      route = base .. "/trial", label = page.t "trial", file = true, fields = inputs.names(page, {
+        label = page.t "trial_list", hint = page.t "trial_hint" }) }) },
     not released and h.section { h.h2 { page.t "release_it" }, early and grey(page.t "release_it")
       or inputs.ask(page, { route = base .. "/release", label = page.t "release_it", says = page.t(
         fix.stage == "trial" and "release_hint" or "release_advice") }) },

@@ -16,7 +16,8 @@ function M.show(page, release)
   for _, file in ipairs(release.files) do limited = limited or file.limited end
   local function form(key, method, route)
     return inputs.form(page, { route = base .. route, method = method, etag = release.etag, label = page.t(key),
-      file = true, fields = inputs.names(page, page.t "list_names", page.t(key .. "_hint"), key) })
+      file = true, fields = inputs.names(page, { key = key, label = page.t "list_names",
+        hint = page.t(key .. "_hint") }) })
   end
   return { h.section { h.h2 { page.t "for_whom" }, h.p { page.t(limited and "for_list" or "for_all") },
       h.details { h.summary { page.t "list_set" }, form("list_set", "PUT", "/list") },
