@@ -4,7 +4,7 @@
 -- devices ask. A file is read again when its size or change time differs from
 -- before. One that is incomplete, or that no key verifies, is listed as skipped
 -- with the reason and read again once it changes. A package that ever had a
--- list stays limited, and a withdrawn one is not offered (depot.catalog_bounds).
+-- list stays limited, and one that is withdrawn or switched off is not offered (depot.catalog_bounds).
 -- Effects go through `natives`: folder, loop, package, source, storage.
 --
 -- @module depot.catalog
@@ -177,6 +177,7 @@ function Catalog:refresh()
     entries[#entries + 1] = seen.entry
   end
   self:_mark_withdrawn(entries, changes)
+  self:_mark_disabled(entries, changes)
   self:_mark_modes(entries, changes)
   table.sort(changes, by_name)
   table.sort(entries, by_name)

@@ -1,10 +1,12 @@
 --- What bounds the packages of a folder, whatever comes and goes in it: the lists of devices that there ever were
--- (depot.limited), the releases that are withdrawn (depot.withdrawn), and the modes of products (depot.modes).
+-- (depot.limited), the releases that are withdrawn (depot.withdrawn) or switched off (depot.disabled), and the modes of
+-- products (depot.modes).
 --
 -- Methods of the catalog.
 --
 -- @module depot.catalog_bounds
 
+local disabled = require "depot.disabled"
 local limited = require "depot.limited"
 local modes = require "depot.modes"
 local releases = require "depot.releases"
@@ -56,6 +58,17 @@ function M:_mark_withdrawn(entries, changes)
   end
   self.withdrawn_fault = message
   releases.mark(entries, set, message ~= nil)
+end
+
+-- Mark what is switched off; what cannot be told counts as off.
+function M:_mark_disabled(entries, changes)
+  local set, message = disabled.read(self.natives, self.dir)
+  if message and message ~= self.disabled_fault then
+    changes[#changes + 1] = { name = disabled.NAME, change = "skipped",
+      reason = message .. "; no package is offered, as any may be switched off" }
+  end
+  self.disabled_fault = message
+  disabled.mark(entries, set, message ~= nil)
 end
 
 -- Mark the mode of each product; where it cannot be told, all count as staged.

@@ -24,8 +24,11 @@ M.is_delta = is_delta
 --- Whether a device is on the list of a package, if that has one.
 function M.is_listed(entry, device) return not entry.devices or entry.devices[device] == true end
 
---- Whether a package is for a device at all: not withdrawn, and for everybody or for those on its list.
-function M.is_for(entry, device) return not entry.withdrawn and M.is_listed(entry, device) end
+--- Whether a package is offered at all: neither withdrawn nor switched off.
+function M.is_offered(entry) return not entry.withdrawn and not entry.disabled end
+
+--- Whether a package is for a device at all: offered, and for everybody or for those on its list.
+function M.is_for(entry, device) return M.is_offered(entry) and M.is_listed(entry, device) end
 
 --- Whether nothing can be offered to a device because its hardware is not known: its product has releases for several.
 -- @tparam {table,...} packages of the catalog
@@ -68,7 +71,7 @@ end
 function M.newest(packages, hash, row)
   for _, entry in ipairs(products.of(packages, hash).list) do
     if row and M.fits(packages, entry, row)
-        or not row and not entry.withdrawn and not is_delta(entry.manifest) and not entry.unnamed then
+        or not row and M.is_offered(entry) and not is_delta(entry.manifest) and not entry.unnamed then
       return entry
     end
   end

@@ -65,7 +65,7 @@ local function of_rollout(rollout, row, known)
   local entry = known.by_digest[rollout.package]
   if not entry then return nil, "no package" end
   if not choice.fits(known.packages, entry, row) then
-    return nil, choice.lacks_hardware(known.packages, row) and "hardware unknown"
+    return nil, entry.disabled and "disabled" or choice.lacks_hardware(known.packages, row) and "hardware unknown"
       or choice.is_listed(entry, row.device) and "other hardware" or "not on the list"
   end
   local manifest = entry.manifest

@@ -26,6 +26,7 @@ local function line_of(entry)
       parts[#parts + 1] = ("delta against core %d"):format(part.source_version)
     end
   end
+  if entry.withdrawn or entry.disabled then parts[#parts + 1] = "not offered" end
   if entry.devices then
     parts[#parts + 1] = "listed devices only"
   end

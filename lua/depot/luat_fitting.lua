@@ -203,7 +203,7 @@ function M.best(known, coming, id, begun)
       if best and entry.manifest.sequence < best.manifest.sequence then break end
       if choice.is_for(entry, id) then
         best = better(best, entry)
-      elseif not entry.withdrawn then
+      elseif choice.is_offered(entry) then
         unlisted = true
       end
     end

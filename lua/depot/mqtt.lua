@@ -9,6 +9,7 @@
 
 local copies = require "depot.acts.copies"
 local digests = require "depot.digests"
+local disabled = require "depot.disabled"
 local fleet = require "depot.fleet"
 local holding = require "depot.lock"
 local links = require "depot.links"
@@ -107,6 +108,10 @@ local function check_place(natives, kept, options, now)
     ok, message = kept:settle_withdrawn(options.dir, now)
     if not ok then
       options.on_event { kind = "store", text = ("%s/.withdrawn: %s"):format(options.dir, message) }
+    end
+    ok, message = kept:settle_disabled(options.dir, now)
+    if not ok then
+      options.on_event { kind = "store", text = ("%s/%s: %s"):format(options.dir, disabled.NAME, message) }
     end
     ok, message = kept:settle_products(options.dir, options.staged and "staged" or "auto", now)
     if not ok then tell_modes(options, message) end

@@ -6,11 +6,12 @@
 --
 -- @module depot.releases
 
+local release_file = require "depot.release_file"
 local withdrawn = require "depot.withdrawn"
 
 local M = { methods = {} }
 
---- For depot.store_tables. The release of one that is withdrawn is its depot.withdrawn.variant().
+--- For depot.store_tables. The release of one that is withdrawn is its depot.release_file.variant().
 M.schema = [[
   CREATE TABLE withdrawn (
     hash TEXT NOT NULL, release TEXT NOT NULL, sequence INTEGER NOT NULL, at INTEGER NOT NULL,
@@ -40,7 +41,7 @@ local Methods = M.methods
 --- Withdraw a release.
 -- @treturn true|nil nil, message, code
 function Methods:withdraw(manifest, now)
-  return self.statements.withdraw:run(manifest.product_key, withdrawn.variant(manifest), manifest.sequence, now)
+  return self.statements.withdraw:run(manifest.product_key, release_file.variant(manifest), manifest.sequence, now)
 end
 
 --- End the open jobs of a package, and forget that a device has verified it. What has begun cannot be called back.
@@ -57,7 +58,7 @@ function Methods:withdrawn()
   local rows, message, code = self.statements.withdrawn:all()
   if not rows then return nil, message, code end
   local set = {}
-  for _, row in ipairs(rows) do set[withdrawn.key(row.hash, row.release, row.sequence)] = true end
+  for _, row in ipairs(rows) do set[release_file.key(row.hash, row.release, row.sequence)] = true end
   return set
 end
 
@@ -70,10 +71,10 @@ function Methods:settle_withdrawn(dir, now)
   all, message, code = withdrawn.add(self.natives, dir, set)
   if not all then return nil, message, code end
   for key in pairs(all) do
-    local hash, sequence, release = key:match "^(%x+) (%d+) (.*)$"
+    local hash, release, sequence = release_file.parts(key)
     if hash and not set[key] then
       local done
-      done, message, code = self.statements.withdraw:run(hash, release, math.tointeger(tonumber(sequence)), now)
+      done, message, code = self.statements.withdraw:run(hash, release, sequence, now)
       if not done then return nil, message, code end
     end
   end
@@ -104,13 +105,6 @@ function Methods:running(manifest)
   return row and row.n, message, code
 end
 
-local function is_in(set, manifest)
-  for _, name in ipairs { manifest.release, withdrawn.variant(manifest) } do
-    if set[withdrawn.key(manifest.product_key, name, manifest.sequence)] then return true end
-  end
-  return false
-end
-
 --- Set `withdrawn` of the entries of a catalog. There is no way back.
 -- @tparam {table,...} packages
 -- @tparam table set of withdrawn()
@@ -118,7 +112,7 @@ end
 function M.mark(packages, set, untold)
   for _, entry in ipairs(packages) do
     local manifest = entry.manifest
-    if manifest and is_in(set, manifest) then entry.ended = true end
+    if manifest and release_file.has(set, manifest) then entry.ended = true end
     if untold ~= nil then entry.untold = untold end
     entry.withdrawn = entry.ended or entry.untold or nil
   end

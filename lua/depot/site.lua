@@ -191,6 +191,7 @@ local function problem_of(site, request, name, entry)
   if site.check then problem, who = site.check(name, request.query) end
   if problem then return problem, who end
   if entry.withdrawn and not may_go_on(site, request, entry) then return "expired" end
+  if entry.disabled and begins(request, entry) and not may_go_on(site, request, entry) then return "expired" end
   if is_open(site, entry) then return nil end
   if not request.query.Signature then return "unsigned" end
   return begins(request, entry) and not (site.can_check and site.can_check()) and "busy" or nil

@@ -4,6 +4,7 @@
 
 local accounts = require "depot.accounts"
 local audit = require "depot.audit"
+local disabled = require "depot.disabled"
 local events = require "depot.store.events"
 local forgetting = require "depot.store.forgetting"
 local groups = require "depot.store.groups"
@@ -22,7 +23,7 @@ local uploads = require "depot.store.uploads"
 local M = {}
 
 --- What has tables in the database: statements and methods of depot.store.
-M.modules = { accounts, audit, events, forgetting, groups, pages, products, records, releases, retention,
+M.modules = { accounts, audit, disabled, events, forgetting, groups, pages, products, records, releases, retention,
   secrets, settings, standings, tags, uploads }
 
 local COLUMNS = schema.columns

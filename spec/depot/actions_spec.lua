@@ -149,7 +149,8 @@ describe("depot actions", function()
   after_each(function()
     stop()
     for _, client in ipairs(clients) do client.mqtt:close() end
-    assert(os.execute(("cd '%s/packages' && rm -f *.db* depot.* *.devices .limited .withdrawn .products"):format(dir)))
+    assert(os.execute(("cd '%s/packages' && rm -f *.db* depot.* *.devices .limited .withdrawn .disabled "
+      .. ".products"):format(dir)))
     collectgarbage()
   end)
 
@@ -764,6 +765,28 @@ describe("depot actions", function()
       assert.equal(0, (act "release withdraw packages new.upd"))
       assert.matches("^%x+ 2 2.0.0\n$", read "packages/.withdrawn")
       assert.equal(2, (act "release dance packages"))
+    end)
+
+    it("offer a release that is switched off to nobody until it is on again", function()
+      verified()
+      local base = read("depot.log"):match "listening on (http://%S+)"
+      local one = known("dev1", "1.0.0")
+      assert.equal(2, (act "release disable packages"))
+      local code, output = act "release disable packages new.upd"
+      assert.equal(0, code, output)
+      assert.matches("2.0.0 is disabled: it is offered to nobody", output, 1, true)
+      assert.matches("2.0.0                      2  verified         1  disabled\n", select(2,
+        act "release list packages"), 1, true)
+      assert.equal(19, (act "batch packages new.upd"))
+      assert.equal(19, (act "verify packages new.upd --device dev1"))
+      assert.equal("403", fetch(base .. "/new.upd?For=7&Has=1.0.0"))
+      one:say("request", { version = "1.0.0" })
+      assert.equal("1.0.0", shown("dev1").release)
+      assert.same({}, one.inbox)
+      assert.same({ release = "2.0.0", enabled = true },
+        natives.json.decode((select(2, act "release enable packages new.upd --json"))))
+      assert.equal(0, (act "rollout create packages new.upd --waves 100"))
+      assert.matches("new.upd", one:hear().url, 1, true)
     end)
 
     it("refuse what cannot be rolled out, and what is no rollout", function()

@@ -6,6 +6,7 @@ local natives = require "update.natives"
 local releases = require "depot.releases"
 local site = require "depot.site"
 local store = require "depot.store"
+local release_file = require "depot.release_file"
 local withdrawn = require "depot.withdrawn"
 
 describe("a withdrawn release", function()
@@ -96,7 +97,7 @@ describe("a withdrawn release", function()
     local s = assert(store.open(natives, dir .. "/packages"))
     assert.same({}, s:withdrawn())
     assert(s:settle_withdrawn(dir .. "/packages", 2))
-    assert.same({ [withdrawn.key(manifest.product_key, "2.0.0", 2)] = true }, s:withdrawn())
+    assert.same({ [release_file.key(manifest.product_key, "2.0.0", 2)] = true }, s:withdrawn())
     s:close()
   end)
 

@@ -62,8 +62,8 @@ are served there, too, with the certificate of --tls-cert.
       try again on devices that failed
   depot cancel DIR [PACKAGE]
       end open jobs; the package is no longer offered
-  depot release list|withdraw DIR [PACKAGE]
-      show the releases, or offer one no more: there is no way back
+  depot release list|enable|disable|withdraw DIR [PACKAGE]
+      show the releases, switch one off or on again, or offer one no more: there is no way back
   depot device list|show|add|set|tag|note|forget DIR [NAME]
       show the devices, or one; register those that have not reported yet, of a
       --product and a --cloud; give them --tag or take --untag, by name, --device,

@@ -11,6 +11,7 @@ local acts = require "depot.acts"
 local catalog = require "depot.catalog"
 local choice = require "depot.choice"
 local chosen = require "depot.acts.chosen"
+local disabled = require "depot.disabled"
 local filters = require "depot.filter"
 local lock = require "depot.lock"
 local releases = require "depot.releases"
@@ -41,13 +42,15 @@ function M.open(context)
     context.store, message, code = store.open(natives, context.dir)
     if not context.store then return nil, message, code end
   end
-  local withdrawn
+  local withdrawn, off
   withdrawn, message, code = context.store:withdrawn()
-  if not withdrawn then
+  if withdrawn then off, message, code = context.store:disabled() end
+  if not off then
     context.store:close()
     return nil, message, code
   end
   releases.mark(context.packages, withdrawn)
+  disabled.mark(context.packages, off)
   context.actor = context.actor or acts.local_actor()
   return context
 end

@@ -114,6 +114,9 @@ end
 local function run(context)
   local entry, message, code = base.package(context)
   if not entry then return nil, message, code end
+  if entry.disabled then
+    return nil, ("%s is switched off; `moult depot release enable` switches it on"):format(entry.name), "refused"
+  end
   local proof
   proof, message, code = context.store:is_verified(entry.manifest.digest)
   if proof == nil then return nil, message, code end

@@ -1,4 +1,4 @@
---- `moult depot release list|withdraw DIR [PACKAGE]`: the releases in a folder, and the end of one.
+--- `moult depot release list|enable|disable|withdraw DIR [PACKAGE]`: the releases in a folder, and the end of one.
 --
 -- @module depot.actions.release
 
@@ -23,17 +23,36 @@ function verbs.list(context)
     if not objects[i] then return nil, message, code end
     local o = objects[i]
     if not env.json then
-      env.out(natives.printable.text(("%-18.18s %-18.18s %9d  %-9s %8d"):format(o.project, o.release, o.sequence,
-        o.stage, o.runs)))
+      env.out(natives.printable.text(("%-18.18s %-18.18s %9d  %-9s %8d%s"):format(o.project, o.release, o.sequence,
+        o.stage, o.runs, o.enabled and "" or "  disabled")))
     end
   end
   if env.json then env.out(json.encode { releases = objects }) end
   return 0
 end
 
+-- The package that names the release.
+local function named(context)
+  if not context.name then return nil, ("name a package of the release to %s"):format(context.verb), "usage" end
+  return base.package(context)
+end
+
+local function switch(context)
+  local entry, message, code = named(context)
+  if not entry then return nil, message, code end
+  local enabled, release = context.verb == "enable", entry.manifest.release
+  local done
+  done, message, code = releases.note(context, releases.of(context, entry), { enabled = enabled })
+  if not done then return nil, message, code end
+  context.env.out(context.env.json and natives.json.encode { release = release, enabled = enabled }
+    or enabled and release .. " is enabled" or release .. " is disabled: it is offered to nobody, and what has begun "
+      .. "goes on")
+  return 0
+end
+verbs.enable, verbs.disable = switch, switch
+
 function verbs.withdraw(context)
-  if not context.name then return nil, "name a package of the release to withdraw", "usage" end
-  local entry, message, code = base.package(context)
+  local entry, message, code = named(context)
   if not entry then return nil, message, code end
   local runs
   runs, message, code = context.store:running(entry.manifest)
@@ -56,7 +75,7 @@ end
 --- @tparam table context of depot.actions.base with verb
 function M.run(context)
   if not verbs[context.verb] then
-    return nil, ("release %s: expected list or withdraw"):format(context.verb), "usage"
+    return nil, ("release %s: expected list, enable, disable or withdraw"):format(context.verb), "usage"
   end
   local served, message, code = base.needs_store(context)
   if not served then return nil, message, code end

@@ -111,7 +111,8 @@ end
 
 -- Stands for the store if there is no database: none is made in a folder that no depot with --mqtt has served.
 local nothing = { get = function() return false end, withdrawn = function() return {} end,
-  where = function() return wheres.new() end, select = function() return {} end, count = function() return {} end,
+  disabled = function() return {} end, where = function() return wheres.new() end,
+  select = function() return {} end, count = function() return {} end,
   standings = function() return {} end, rollouts = function() return {} end, close = function() end }
 
 -- The rollouts, without the automatic mode, which has none of its own.

@@ -26,7 +26,7 @@ function M.id(world, manifest) return world.natives.digest.sha256(key_of(manifes
 -- @tparam table release of all()
 function M.name(release) return ("release %s %d"):format(release.manifest.release, release.manifest.sequence) end
 
---- The releases of the folder, the newest first: {id, manifest, entries, withdrawn}.
+--- The releases of the folder, the newest first: {id, manifest, entries, withdrawn, disabled}.
 function M.all(world)
   local list, seen = {}, {}
   for _, entry in ipairs(world.packages) do
@@ -34,7 +34,8 @@ function M.all(world)
     local key = key_of(manifest)
     local release = seen[key]
     if not release then
-      release = { id = M.id(world, manifest), manifest = manifest, entries = {}, withdrawn = entry.withdrawn }
+      release = { id = M.id(world, manifest), manifest = manifest, entries = {}, withdrawn = entry.withdrawn,
+        disabled = entry.disabled }
       seen[key], list[#list + 1] = release, release
     end
     table.insert(release.entries, entry)
@@ -89,7 +90,7 @@ function M.object(world, release, rollouts)
   local null = world.natives.json.null
   return { id = release.id, text = note.text or null, security = note.security,
     support_until = note.support_until or null, project = m.project, release = m.release, sequence = m.sequence,
-    stage = stage, runs = runs, product_key = m.product_key, packages = names }
+    stage = stage, enabled = not release.disabled, runs = runs, product_key = m.product_key, packages = names }
 end
 
 --- The version of the core that a delta is against; nil: it is a full package.
@@ -191,10 +192,32 @@ local function is_day(text)
   return year ~= nil and os.date("%Y-%m-%d", os.time { year = year, month = month, day = day, hour = 12 }) == text
 end
 
---- Say what a release is about.
+-- Devices that wait for it, and those that it is for.
+local function wake(world, release)
+  local now = acts.now()
+  for _, entry in ipairs(release.entries) do
+    local done, message, code = world.store:wake_package(entry.manifest.digest, now)
+    if done and not choice.is_delta(entry.manifest) then done, message, code = world.store:make_due(entry, now) end
+    if not done then return nil, message, code end
+  end
+  return true
+end
+
+-- Switch a release on or off, within change().
+local function switch(world, release, enabled)
+  if enabled == nil or enabled == not release.disabled then return true end
+  local ok, message, code = world.store:switch_release(world.dir, release.manifest, enabled, acts.now())
+  if ok and enabled then ok, message, code = wake(world, release) end
+  if not ok then return nil, message, code end
+  return acts.record(world, enabled and "release.enable" or "release.disable", M.name(release),
+    { product = release.manifest.product_key })
+end
+
+--- Say what a release is about, or switch it on or off. One that is off is offered to nobody; what has begun goes on.
 -- @tparam table world
 -- @tparam table release of all()
--- @tparam table wishes text ("": none), security, support_until ("YYYY-MM-DD", "": nobody says); nil: as before
+-- @tparam table wishes text ("": none), security, support_until ("YYYY-MM-DD", "": nobody says), enabled (boolean);
+--   nil: as before
 -- @treturn true|nil nil, message, code, the name of the wish that is at fault
 function M.note(world, release, wishes)
   local day = wishes.support_until
@@ -213,6 +236,7 @@ function M.note(world, release, wishes)
     act.idle = act.after == act.before
     local done
     done, message, code = world.store:note_release(release.manifest, note)
+    if done then done, message, code = switch(world, release, wishes.enabled) end
     return done and true, message, code
   end, act)
 end

@@ -15,6 +15,8 @@ function M.start(world, entry, row)
   local store, manifest = world.store, entry.manifest
   if entry.withdrawn then
     return nil, ("%s is withdrawn"):format(manifest.release), "refused"
+  elseif entry.disabled then
+    return nil, ("%s is switched off; enable it first"):format(manifest.release), "refused"
   -- Each device names it after its own VERSION, so none but a terminal would report what is awaited.
   elseif entry.unnamed and row.cloud ~= "terminal" then
     return nil, ("%s names no release; pack it with one"):format(entry.name), "incompatible"

@@ -98,7 +98,8 @@ M.kinds = {
     name = releases.name,
     etag = function(world, release)
       local names = lists.names(release)
-      return tag_of(world, { withdrawn = release.withdrawn or false, note = world.store:release_note(release.manifest),
+      return tag_of(world, { withdrawn = release.withdrawn or false, disabled = release.disabled,
+        note = world.store:release_note(release.manifest),
         list = table.concat(names or { "*" }, "\n") })
     end,
   },

@@ -6,6 +6,7 @@
 -- @module depot.api.world
 
 local catalog = require "depot.catalog"
+local disabled = require "depot.disabled"
 local releases = require "depot.releases"
 local store = require "depot.store"
 
@@ -45,9 +46,10 @@ function World:refresh()
   if now >= self.next_look then self:_look(now) end
   local version = self.store:version()
   if version == self.version then return end
-  local withdrawn = self.store:withdrawn()
-  if withdrawn then
+  local withdrawn, off = self.store:withdrawn(), self.store:disabled()
+  if withdrawn and off then
     releases.mark(self.packages, withdrawn)
+    disabled.mark(self.packages, off)
     self.version = version
   end
 end

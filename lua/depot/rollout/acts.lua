@@ -16,6 +16,7 @@ function M.obstacle(parts, rollout)
   local entry = parts.by_digest[rollout.package]
   if not entry then return "its package is not in the folder" end
   if entry.withdrawn then return "it is withdrawn" end
+  if entry.disabled then return "it is switched off" end
   local proof, message, code = parts.store:is_verified(rollout.package)
   if proof == nil then return nil, message, code end
   return not proof and "no device has verified it"

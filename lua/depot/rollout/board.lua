@@ -11,6 +11,7 @@
 local acts = require "depot.rollout.acts"
 local automatic = require "depot.rollout.automatic"
 local choice = require "depot.choice"
+local disabled = require "depot.disabled"
 local grants = require "depot.grants"
 local hours = require "depot.rollout.hours"
 local jobs = require "depot.jobs"
@@ -41,7 +42,7 @@ local VERDICTS = { succeeded = true, failed = true, reverted = true }
 --   tell (function(event)), registry (depot.registry)
 function M.new(parts)
   return setmetatable({ store = parts.store, registry = parts.registry, by_digest = parts.by_digest,
-    packages = parts.packages, tell = parts.tell, withdrawn = {},
+    packages = parts.packages, tell = parts.tell, withdrawn = {}, disabled = {}, off = {},
     list = {}, by_id = {}, counted = {}, empty = {}, zones = {}, next_look = 0 }, Board)
 end
 
@@ -58,7 +59,8 @@ function Board:refresh()
   if not list then return nil, message, code end
   table.sort(list, first)
   self.withdrawn, message, code = self.store:withdrawn()
-  if not self.withdrawn then return nil, message, code end
+  if self.withdrawn then self.disabled, message, code = self.store:disabled() end
+  if not self.withdrawn or not self.disabled then return nil, message, code end
   local read
   read, message, code = self.registry:read()
   if not read then return nil, message, code end
@@ -68,9 +70,14 @@ function Board:refresh()
   return true
 end
 
---- Mark the packages that are withdrawn, and the mode of each.
+--- Mark the packages that are withdrawn or switched off, and the mode of each.
 function Board:mark()
   releases.mark(self.packages(), self.withdrawn)
+  disabled.mark(self.packages(), self.disabled)
+  self.off = {}
+  for _, entry in ipairs(self.packages()) do
+    if entry.disabled then self.off[#self.off + 1] = entry.manifest.digest end
+  end
   modes.mark(self.packages(), self.registry:modes())
 end
 
@@ -78,9 +85,11 @@ end
 function Board:take_back() self.version = nil end
 
 --- Whether the offers of a device's job are stopped, so that its links are refused unless it has begun.
--- @treturn string|nil the state of its rollout, or "off": its product is; nil: they are not
+-- @treturn string|nil the state of its rollout, "off": its product is; "disabled": its release is; nil: they are not
 function Board:stops(row)
   if self.registry:mode(row.hash) == "off" then return "off" end
+  local entry = self.by_digest()[row.package or ""]
+  if entry and entry.disabled then return "disabled" end
   if not row.rollout then return nil end
   local rollout = self.by_id[row.rollout]
   if not rollout then return "ended" end
@@ -214,11 +223,11 @@ function Board:_feed(rollout, now)
     if not due then return nil, message, code end
     room = most - open - due
   end
-  if room <= 0 or not self.store:has_waiting(rollout, most and now - GRACE or 0, open_in) then
+  if room <= 0 or not self.store:has_waiting(rollout, most and now - GRACE or 0, open_in, self.off) then
     return true
   end
   local ok, message, code = self.store:change()
-  if ok then ok, message, code = self.store:feed(rollout, now, most and now - GRACE or 0, room, open_in) end
+  if ok then ok, message, code = self.store:feed(rollout, now, most and now - GRACE or 0, room, open_in, self.off) end
   return ok and true, message, code
 end
 

@@ -66,10 +66,11 @@ M.statements = {
   due_of_rollout = "SELECT count(*) AS n FROM device WHERE due <= ?2 AND rollout = ?1 AND state = 'pending'",
   waiting = [[SELECT 1 AS yes FROM device WHERE rollout = ?1 AND state = 'pending' AND due IS NULL
     AND ends <= ?2 AND cloud <> 'luat' AND (?3 IS NULL OR coalesce(zone, '') IN (SELECT value FROM json_each(?3)))
-    LIMIT 1]],
+    AND package NOT IN (SELECT value FROM json_each(?4)) LIMIT 1]],
   feed = [[UPDATE device SET due = ?2 WHERE (cloud, product, device) IN (SELECT cloud, product, device FROM device
     WHERE rollout = ?1 AND state = 'pending' AND due IS NULL AND ends <= ?3 AND cloud <> 'luat'
-    AND (?5 IS NULL OR coalesce(zone, '') IN (SELECT value FROM json_each(?5))) ORDER BY ends LIMIT ?4)]],
+    AND (?5 IS NULL OR coalesce(zone, '') IN (SELECT value FROM json_each(?5)))
+    AND package NOT IN (SELECT value FROM json_each(?6)) ORDER BY ends LIMIT ?4)]],
   zones_of = "SELECT DISTINCT zone FROM device WHERE hash = ? AND zone IS NOT NULL ORDER BY zone",
   cancel_jobs = [[UPDATE device SET state = 'cancelled', changed = ?2, due = NULL, renewing = NULL, again = NULL
     WHERE rollout = ?1 AND state IN ('pending', 'upgrading')]],
@@ -224,15 +225,18 @@ function Methods:zones_of(hash)
 end
 
 --- Whether feed() would find a job.
-function Methods:has_waiting(rollout, ended, zones)
-  return self.statements.waiting:first(rollout.id, ended, zones and self.json.encode(zones))
+function Methods:has_waiting(rollout, ended, zones, off)
+  return self.statements.waiting:first(rollout.id, ended, zones and self.json.encode(zones),
+    self.json.encode(self.json.array(off)))
 end
 
 --- Make up to `most` waiting jobs of a rollout due: those that wait for it (depot.jobs), then those whose link ended
 -- before `ended` (ms).
--- @tparam[opt] {string,...} zones only of devices that have one of these; "": none of their own
-function Methods:feed(rollout, now, ended, most, zones)
-  return self.statements.feed:run(rollout.id, now, ended, most, zones and self.json.encode(zones))
+-- @tparam {string,...}|nil zones only of devices that have one of these; "": none of their own
+-- @tparam {string,...} off digests of packages that are not offered
+function Methods:feed(rollout, now, ended, most, zones, off)
+  return self.statements.feed:run(rollout.id, now, ended, most, zones and self.json.encode(zones),
+    self.json.encode(self.json.array(off)))
 end
 
 --- End its open jobs. A download that has begun cannot be called back.

@@ -4,6 +4,7 @@
 
 local accounts = require "depot.accounts"
 local audit = require "depot.audit"
+local disabled = require "depot.disabled"
 local events = require "depot.store.events"
 local groups = require "depot.store.groups"
 local products = require "depot.store.products"
@@ -89,8 +90,8 @@ M.whole = [[
 ]] .. PATCHES .. ROLLOUTS .. tags.schema .. audit.schema .. accounts.schema .. events.schema
   .. groups.schema .. tags.index .. groups.index .. uploads.schema .. products.schema .. products.zone
   .. standings.schema .. secrets.schema .. releases.notes
-  .. products.unsigned .. products.admission .. records.zones .. records.judged
-  .. "PRAGMA user_version = 21;"
+  .. products.unsigned .. products.admission .. records.zones .. records.judged .. disabled.schema
+  .. "PRAGMA user_version = 22;"
 
 
 --- The step from each earlier version to the next.
@@ -130,6 +131,7 @@ M.later = {
   [18] = products.admission .. "PRAGMA user_version = 19;",
   [19] = records.zones .. "PRAGMA user_version = 20;",
   [20] = records.judged .. "PRAGMA user_version = 21;",
+  [21] = disabled.schema .. "PRAGMA user_version = 22;",
 }
 
 return M

@@ -109,6 +109,30 @@ describe("over the admin server", function()
     assert.equal("mends the clock", ask("GET", ("/products/%s/releases"):format(w.pk)).object.items[1].text)
   end)
 
+  it("a release is switched off and on again, by those who may roll out", function()
+    local path, off = "/releases/" .. release.id, { enabled = false }
+    local before = ask("GET", path)
+    assert.is_true(before.object.enabled)
+    assert.equal(400, ask("PATCH", path, { enabled = "perhaps" }, before.headers.etag).status)
+    local function try(who, status)
+      local answer = w:ask("PATCH", path, { token = who, body = off, headers = { ["If-Match"] = before.headers.etag } })
+      assert.equal(status, answer.status, answer.body)
+      return answer
+    end
+    try(w:user("vic", { [w.pk] = "viewer" }), 403)
+    try(w:user("eve", { [w.other] = "admin" }), 404)
+    local limited = try(w:user("tom", { [w.pk] = "operator" }, { name = "t", verbs = { "read", "upload" } }), 403)
+    assert.equal("enabled", limited.object.error.field)
+    local done = try(token, 200)
+    assert.is_false(done.object.enabled)
+    assert.equal(412, ask("PATCH", path, { enabled = true }, before.headers.etag).status)
+    assert.is_false(ask("GET", ("/products/%s/releases"):format(w.pk)).object.items[1].enabled)
+    local refused = ask("POST", path .. "/verify", { name = "dev1" })
+    assert.same({ 422, "refused" }, { code_of(refused) })
+    assert.is_true(ask("PATCH", path, { enabled = true }, done.headers.etag).object.enabled)
+    assert.equal(202, ask("POST", path .. "/verify", { name = "dev1" }).status)
+  end)
+
   it("devices are found by their name, ignoring case, and a MAC in any spelling", function()
     local mac = "00:0c:29:4b:5b:1f"
     assert(w.store:put { cloud = "qinglian", product = "pk", device = mac, hash = w.pk, heard = 1 })

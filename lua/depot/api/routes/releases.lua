@@ -6,6 +6,7 @@ local acts = require "depot.acts"
 local chosen = require "depot.acts.chosen"
 local ids = require "depot.api.ids"
 local lists = require "depot.acts.release_lists"
+local may = require "depot.api.may"
 local job_of = require("depot.api.routes.devices").job_of
 local objects = require "depot.api.objects"
 local pages = require "depot.api.pages"
@@ -129,7 +130,12 @@ local function again(call)
 end
 
 local function note(call)
-  local done, message, code, field = releases.note(call.world, call.objects.R, call.args)
+  local args = call.args
+  if args.enabled ~= nil and not may.may(call.actor, "rollout", "operator", call.product) then
+    return nil, "enabled: this takes a token that may rollout", "forbidden", "enabled"
+  end
+  local done, message, code, field = releases.note(call.world, call.objects.R, args)
+  call.world.top.version = nil
   if not done then return nil, message, code, field end
   return again(call)
 end
@@ -167,7 +173,9 @@ local DEVICES = { type = "strings", most = 10000, need = true, about = "names of
 M.routes = {
   { "GET", "/products/{P}/releases", "viewer", list, verb = "read", about = "The releases of a product" },
   { "GET", "/releases/{R}", "viewer", release, verb = "read", about = "One release with its files" },
-  { "PATCH", "/releases/{R}", "operator", note, verb = "upload", about = "Say what a release is about", body = {
+  { "PATCH", "/releases/{R}", "operator", note, verb = "upload",
+    about = "Say what a release is about, or switch it on or off", body = {
+    enabled = { type = "boolean", about = "false: it is offered to nobody; what has begun goes on" },
     text = { type = "string", about = "for people; empty: nothing" },
     security = { type = "boolean", about = "whether it mends what an attacker could use" },
     support_until = { type = "string", most = 10, about = "last day of support, as 2027-12-31; empty: none" } } },

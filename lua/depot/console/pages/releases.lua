@@ -29,11 +29,15 @@ local function missing(page)
     frame.table({ page.t "source_core", page.t "count" }, rows, page.t "files"), h.pre { found.command } }
 end
 
+local function stage_of(page, release)
+  return { page.t("g_" .. release.stage), not release.enabled and { ", ", h.strong { page.t "disabled" } } }
+end
+
 function M.list(page)
   local rows = {}
   for i, release in ipairs(page:need(("/products/%s/releases"):format(page.product.product_key)).items) do
     rows[i] = { h.a { href = "/releases/" .. release.id, frame.outside(release.release) }, tostring(release.sequence),
-      page.t("g_" .. release.stage), tostring(release.runs), frame.outside(table.concat(release.packages, " ")) }
+      stage_of(page, release), tostring(release.runs), frame.outside(table.concat(release.packages, " ")) }
   end
   page.title = page.t "releases"
   page.body = { missing(page),
@@ -47,7 +51,8 @@ local STAGES = { "uploaded", "verified", "released" }
 -- The life of a release as a row of stages.
 local function stages(page, release)
   if release.stage == "withdrawn" then return h.p { class = "bad", page.t "g_withdrawn" } end
-  return steps.life(page, STAGES, release.stage)
+  return { steps.life(page, STAGES, release.stage), not release.enabled and h.p { class = "bad",
+    page.t "release_disabled" } }
 end
 
 -- The device that a form on this page let try the release.
@@ -78,6 +83,15 @@ local function describe(page, release)
         { "true", page.t "yes" } } },
       inputs.field { name = "support_until", label = page.t "support_until", hint = page.t "day_hint", maxlength = 10,
         value = page.text(release.support_until) } } })
+end
+
+-- A switch: off, it is offered to nobody.
+local function switch(page, release)
+  if release.stage == "withdrawn" then return false end
+  local label = page.t(release.enabled and "disable" or "enable")
+  return inputs.ask(page, { kind = release.enabled and "stop" or nil, label = label, method = "PATCH",
+    etag = release.etag, route = "/releases/" .. release.id, says = page.t "switch_hint",
+    fields = h.input { type = "hidden", name = "enabled", value = release.enabled and "false" or "true" } })
 end
 
 local function acts(page, release)
@@ -114,7 +128,7 @@ function M.one(page)
       { page.t "support_until", page.text(release.support_until) or "–" } },
     h.section { h.h2 { page.t "files" }, frame.table({ page.t "name", page.t "size", page.t "source_core" }, rows,
       page.t "files") }, describe(page, release), acts(page, release), jobs.of_release(page, release),
-    lists.show(page, release), withdraw(page, release) }
+    lists.show(page, release), switch(page, release), withdraw(page, release) }
 end
 
 return M

@@ -29,6 +29,8 @@ return {
   ["d_product.add"] = { "registered a product", "登记产品" },
   ["d_product.set"] = { "changed a product", "修改产品" },
   ["d_release.delete"] = { "deleted a release", "删除版本" },
+  ["d_release.disable"] = { "disabled a release", "停用版本" },
+  ["d_release.enable"] = { "enabled a release again", "启用版本" },
   ["d_release.note"] = { "described a release", "修改版本说明" },
   ["d_release.list"] = { "changed a release's list", "修改升级列表" },
   ["d_release.withdraw"] = { "withdrew a release", "撤回版本" },

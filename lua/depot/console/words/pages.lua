@@ -198,6 +198,8 @@ return {
   disable = { "Disable", "停用" },
   enable = { "Enable", "启用" },
   disabled = { "disabled", "已停用" },
+  release_disabled = { "Disabled: it is offered to nobody.", "已停用：不向任何设备推送。" },
+  switch_hint = { "While it is disabled it is offered to nobody; what has begun goes on.", "停用后不再推送；已开始的升级会继续。" },
   active = { "active", "正常" },
   invited = { "invited", "待设置密码" },
   tokens = { "Tokens", "令牌" },

@@ -96,6 +96,7 @@ return {
   a_unheard = { "Their program has to subscribe to the topic of offers.", "设备程序需要订阅升级推送主题。" },
   a_hardware = { "Their product has releases for several: say which they are.", "产品有多种硬件的版本，请设置设备的硬件型号。" },
   ["b_hardware unknown"] = { "their hardware is not known", "硬件型号未知" },
+  b_disabled = { "the release is disabled", "该版本已停用" },
   ["b_not on the list"] = { "they are not on the list of the release", "不在该版本的升级列表中" },
   ["b_other hardware"] = { "their hardware is another", "硬件型号不符" },
   b_newer = { "they run it, or something newer", "已运行此版本或更新版本" },
