@@ -18,13 +18,15 @@ local secrets = require "depot.store.secrets"
 local settings = require "depot.store.settings"
 local standings = require "depot.store.standings"
 local tags = require "depot.tags"
+local tasks = require "depot.store.tasks"
+local undo = require "depot.store.undo"
 local uploads = require "depot.store.uploads"
 
 local M = {}
 
 --- What has tables in the database: statements and methods of depot.store.
 M.modules = { accounts, audit, disabled, events, forgetting, groups, pages, products, records, releases, retention,
-  secrets, settings, standings, tags, uploads }
+  secrets, settings, standings, tags, tasks, undo, uploads }
 
 local COLUMNS = schema.columns
 local LATEST = #schema.later + 1

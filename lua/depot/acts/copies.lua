@@ -33,7 +33,7 @@ function M.backup(world, path)
 end
 
 --- Time has passed a restored or copied store by, and the other one may still run: its rollouts pause, its name at the
--- broker is a new one, and nobody is logged in. Within change().
+-- broker is a new one, nobody is logged in, no task goes on, and nothing is taken back. Within change().
 -- @tparam table parts store, now (ms)
 -- @treturn integer|nil how many rollouts are paused; nil, message, code
 function M.settle(parts)
@@ -42,6 +42,8 @@ function M.settle(parts)
   local done
   done, message, code = parts.store:set_setting("fleet", random.hex())
   if done then done, message, code = parts.store:drop_all_sessions() end
+  if done then done, message, code = parts.store:clear_tasks() end
+  if done then done, message, code = parts.store:clear_undo() end
   return done and count, message, code
 end
 

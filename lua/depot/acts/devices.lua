@@ -3,6 +3,7 @@
 -- @module depot.acts.devices
 
 local acts = require "depot.acts"
+local ids = require "depot.api.ids"
 local http_devices = require "depot.http_devices"
 local zones = require "depot.rollout.zone"
 
@@ -53,7 +54,7 @@ local function apply(world, changes, act)
     local changed, message, code = world.store:set_tag(row, change.tag, change.value)
     if changed == nil then return nil, message, code end
     if changed then
-      done[#done + 1] = { row = row, tag = change.tag, value = not change.value }
+      done[#done + 1] = { device = ids.of(row), tag = change.tag, value = not change.value }
       if not seen[row] then names[#names + 1] = row.device end
       seen[row] = true
     end
@@ -65,15 +66,32 @@ local function apply(world, changes, act)
   act.idle = #names == 0
   act.object = #names <= NAMED and "device " .. table.concat(names, ", ") or ("%d devices"):format(#names)
   act.product = changes[1] and changes[1].row.hash
-  act.undo = function(later) return M.tag_each(later, done, act.undone) end
+  act.undo = { kind = "tags", changes = done }
   return #names
 end
 
---- Make changes of tags: {row, tag, value}.
+-- The changes {row, tag, value} of what apply() kept; a device that was forgotten meanwhile has none.
+local function changes_of(world, kept)
+  local rows, changes = {}, {}
+  for _, change in ipairs(kept) do
+    local id, row, message, code = ids.read(change.device), rows[change.device], nil, nil
+    if row == nil then row, message, code = world.store:get(id.cloud, id.product, id.device) end
+    if row == nil then return nil, message, code end
+    rows[change.device] = row
+    if row then changes[#changes + 1] = { row = row, tag = change.tag, value = change.value } end
+  end
+  return changes
+end
+
+--- Take a change of tags back; of depot.acts.undo.
 -- @treturn integer|nil how many devices were changed; nil, message, code
-function M.tag_each(world, changes, about)
-  local act = { verb = "device.tag", after = about, undone = "as before" }
-  return acts.change(world, function() return apply(world, changes, act) end, act)
+function M.tags_back(world, undo)
+  local act = { verb = "device.tag", after = "as before" }
+  return acts.change(world, function()
+    local changes, message, code = changes_of(world, undo.changes)
+    if not changes then return nil, message, code end
+    return apply(world, changes, act)
+  end, act)
 end
 
 --- Give devices tags, or take them away.
@@ -82,7 +100,7 @@ end
 -- @tparam {[tag] = boolean} wanted
 -- @treturn integer|nil how many were changed; nil, message, code
 function M.tag(world, which, wanted)
-  local act = { verb = "device.tag", after = said(wanted), undone = "as before" }
+  local act = { verb = "device.tag", after = said(wanted) }
   return acts.change(world, function()
     local rows, message, code = which()
     if not rows then return nil, message, code end
@@ -146,12 +164,17 @@ function M.set_zone(world, which, zone)
   return set(world, which, "zone", zone)
 end
 
---- Write a note again, if it still is what it became.
-function M.note_again(world, row, old, new)
-  if (world.store:note(row) or "") ~= new then
-    return nil, ("the note about %s was changed meanwhile"):format(row.device), "conflict"
-  end
-  return M.note(world, function() return row end, old)
+--- Write a note again, if it still is what it became; of depot.acts.undo.
+function M.note_back(world, undo)
+  local id = ids.read(undo.device)
+  return M.note(world, function()
+    local row, message, code = world.store:get(id.cloud, id.product, id.device)
+    if row == nil then return nil, message, code end
+    if not row or (world.store:note(row) or "") ~= undo.new then
+      return nil, ("the note about %s was changed meanwhile"):format(id.device), "conflict"
+    end
+    return row
+  end, undo.old)
 end
 
 --- Write a note about a device; an empty one removes it.
@@ -168,7 +191,7 @@ function M.note(world, which, text)
     local row, message, code = which()
     if not row then return nil, message, code end
     act.object, act.product, act.before = "device " .. row.device, row.hash, world.store:note(row) or nil
-    act.undo = function(later) return M.note_again(later, row, act.before or "", text) end
+    act.undo = { kind = "note", device = ids.of(row), old = act.before or "", new = text }
     return world.store:put_note(row, text)
   end, act)
 end

@@ -89,11 +89,15 @@ function M.change_list(world, group, cloud, add, remove)
     if not less then return nil, message, code end
     act.idle = #more + #less == 0
     act.after = ("+%d -%d names"):format(#more, #less)
-    act.undo = function(later) return M.change_list(later, group, cloud, less, more) end
+    act.undo = { kind = "group.list", group = { id = group.id, name = group.name, hash = group.hash }, cloud = cloud,
+      add = less, remove = more }
     ok, message, code = world.store:touch_product(group.hash, acts.now())
     return ok and #more + #less, message, code
   end, act)
 end
+
+--- Take a change of a list back; of depot.acts.undo.
+function M.list_back(world, undo) return M.change_list(world, undo.group, undo.cloud, undo.add, undo.remove) end
 
 --- Whether a group has a list.
 -- @treturn true|nil nil, message, code
@@ -133,12 +137,14 @@ function M.set_filter(world, group, filter)
     local ok, message, code = check(filter)
     if ok then ok, message, code = world.store:set_group_filter(group, filter) end
     if ok then ok, message, code = world.store:touch_product(group.hash, acts.now()) end
-    act.undo = function(later)
-      return M.set_filter(later, { id = group.id, name = group.name, hash = group.hash, filter = filter }, group.filter)
-    end
+    act.undo = { kind = "group.filter", group = { id = group.id, name = group.name, hash = group.hash,
+      filter = filter }, old = group.filter }
     return ok and true, message, code
   end, act)
 end
+
+--- Take a change of a filter back; of depot.acts.undo.
+function M.filter_back(world, undo) return M.set_filter(world, undo.group, undo.old) end
 
 --- How many known devices are in a group.
 -- @treturn integer|nil nil, message, code

@@ -14,28 +14,37 @@ function M.now()
   return os.time() * 1000
 end
 
+-- Record an act, and how it is taken back.
+local function finish(world, act)
+  local message, code
+  act.id, message, code = M.record(world, act.verb, act.object, act)
+  if not act.id or not act.undo then return act.id, message, code end
+  return world.store:keep_undo(act.id, act.product, act.undo, M.now())
+end
+
 --- Run work() in one transaction.
 -- @tparam table world
 -- @tparam function work returns a value; or nil, message, code, and then nothing was changed
 -- @tparam[opt] table act what record() takes, as verb, object, more; work may complete it, and with `idle` it is not
---   recorded. Without it, work records by itself. undo(world): takes the change back (depot.api.undo)
+--   recorded. Without it, work records by itself. undo: how the change is taken back (depot.acts.undo)
+-- `world.along`, if it is set, is called with the result in the same transaction: -> true; or nil, message, code.
 function M.change(world, work, act)
-  local ok, message, code = world.store:change()
-  if not ok then return nil, message, code end
+  local begun, message, code = world.store:change()
+  if not begun then return nil, message, code end
   if world.top then world.top.stood = nil end -- what was counted before the change
   local result
   result, message, code = work()
-  if result ~= nil and act and not act.idle then
-    act.id, message, code = M.record(world, act.verb, act.object, act)
-    if not act.id then result = nil end
-  end
+  local ok = result ~= nil
+  if ok and act and not act.idle then ok, message, code = finish(world, act) end
+  if ok and world.along then ok, message, code = world.along(result) end
+  if not ok then result = nil end
   if result == nil then
     world.store:abandon()
     return nil, message, code
   end
   ok, message, code = world.store:commit()
   if not ok then return nil, message, code end
-  if act and act.id and act.undo and world.undo then world.undo:keep(world, act) end
+  if act and act.id and act.undo then world.undoable = act.id end
   return result
 end
 

@@ -12,10 +12,10 @@ local M = {}
 
 local function path_of(world, entry) return ("%s/%s.devices"):format(world.dir, entry.name) end
 
--- The lists of a release as they are: {[entry] = text}; without a list nothing.
+-- The lists of a release as they are: {[name of a package] = text}; without a list nothing.
 local function texts_of(world, release)
   local texts = {}
-  for _, entry in ipairs(release.entries) do texts[entry] = files.read(path_of(world, entry)) end
+  for _, entry in ipairs(release.entries) do texts[entry.name] = files.read(path_of(world, entry)) end
   return texts
 end
 
@@ -56,22 +56,40 @@ end
 local function put_all(world, release, texts)
   local before = texts_of(world, release)
   for i, entry in ipairs(release.entries) do
-    local ok, message, code = write(world, entry, texts[entry] or "*\n")
+    local ok, message, code = write(world, entry, texts[entry.name] or "*\n")
     if not ok then
-      for j = 1, i - 1 do write(world, release.entries[j], before[release.entries[j]] or "*\n") end
+      for j = 1, i - 1 do write(world, release.entries[j], before[release.entries[j].name] or "*\n") end
       return nil, message, code
     end
   end
   return before
 end
 
-local function put_back(world, release, before, written)
-  for entry, text in pairs(texts_of(world, release)) do
-    if text ~= written[entry] then return nil, "the list was changed meanwhile", "conflict" end
+-- Whether JSON keeps a list as it is.
+local function is_text(texts)
+  for _, text in pairs(texts) do
+    if not utf8.len(text) then return false end
+  end
+  return true
+end
+
+local function release_of(world, id)
+  for _, release in ipairs(releases.all(world)) do
+    if release.id == id then return release end
+  end
+  return nil, "the release is no longer in the folder", "missing"
+end
+
+--- Give a release the lists that it had, if they still are what they became; of depot.acts.undo.
+function M.put_back(world, undo)
+  local release, message, code = release_of(world, undo.release)
+  if not release then return nil, message, code end
+  for name, text in pairs(texts_of(world, release)) do
+    if text ~= undo.new[name] then return nil, "the list was changed meanwhile", "conflict" end
   end
   local act = { verb = "release.list", object = releases.name(release), product = release.manifest.product_key,
     after = "as before" }
-  return acts.change(world, function() return put_all(world, release, before) end, act)
+  return acts.change(world, function() return put_all(world, release, undo.old) end, act)
 end
 
 --- Say which devices a release is for.
@@ -88,9 +106,11 @@ function M.set(world, release, names)
     after = names and ("%d devices"):format(#names) or "every device" }
   return acts.change(world, function()
     local texts = {}
-    for _, entry in ipairs(release.entries) do texts[entry] = text end
+    for _, entry in ipairs(release.entries) do texts[entry.name] = text end
     local before, why, word = put_all(world, release, texts)
-    act.undo = function(later) return put_back(later, release, before, texts) end
+    if before and is_text(before) then
+      act.undo = { kind = "release.list", release = release.id, old = before, new = texts }
+    end
     return before and true, why, word
   end, act)
 end

@@ -142,11 +142,12 @@ end
 -- Whether two plans say the same.
 local function is_same(world, a, b) return world.natives.json.encode(a) == world.natives.json.encode(b) end
 
--- The plan and priority of before, unless somebody has changed them since.
-local function put_back(world, which, old, new)
+--- The plan and priority of before, unless somebody has changed them since; of depot.acts.undo.
+function M.plan_back(world, undo)
+  local old, new = undo.old, undo.new
   return M.act(world, "change", function()
-    local rollout, message, code = which()
-    if not rollout then return nil, message, code end
+    local rollout, message, code = world.store:rollout(undo.rollout)
+    if not rollout then return nil, message or "the rollout is gone", code or "missing" end
     if not is_same(world, rollout.plan, new.plan) or rollout.priority ~= new.priority then
       return nil, ("rollout %d was changed meanwhile"):format(rollout.id), "conflict"
     end
@@ -220,10 +221,7 @@ function M.act(world, verb, which, wishes)
     done, more, word = verbs[verb](parts, found, wishes)
     act.after = done and shown(world, done)
     if done and verb == "change" then
-      local new = { plan = done.plan, priority = done.priority }
-      act.undo = function(later)
-        return put_back(later, function() return later.store:rollout(done.id) end, old, new)
-      end
+      act.undo = { kind = "plan", rollout = done.id, old = old, new = { plan = done.plan, priority = done.priority } }
     end
     return done, more, word
   end, act)

@@ -22,7 +22,6 @@ local people = require "depot.api.people"
 local route_table = require "depot.api.route_table"
 local router = require "depot.api.router"
 local tasks = require "depot.api.tasks"
-local undo = require "depot.api.undo"
 local worlds = require "depot.api.world"
 
 local M = {}
@@ -112,7 +111,7 @@ function Api:_assemble(options)
   local routes = route_table.all()
   self:_take_over(base)
   self.passwords = passwords.new(natives)
-  self.world.undo, self.tasks = undo.new(natives.loop.now), tasks.new(natives.loop.now)
+  self.tasks = tasks.new(self.world)
   local shared = { world = self.world, limits = limits.new(), passwords = self.passwords,
     secure = base:find "^https" ~= nil, clock = natives.loop.now, now = function() return os.time() * 1000 end }
   local known = people.new(shared)

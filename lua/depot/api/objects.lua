@@ -11,6 +11,7 @@ local ids = require "depot.api.ids"
 local lists = require "depot.acts.release_lists"
 local patches = require "depot.acts.patches"
 local releases = require "depot.acts.releases"
+local undo = require "depot.acts.undo"
 local users = require "depot.acts.users"
 local views = require "depot.rollout.view"
 
@@ -156,9 +157,7 @@ M.kinds = {
   A = {
     load = function(world, text)
       local id = number_of(text)
-      local found = id and world.undo:find(id)
-      if not found then return nil, "this cannot be undone, or not any more", "missing" end
-      return { id = id, product = found.product, undo = found.undo }
+      return undo.find(world, id or 0)
     end,
     product = function(change) return change.product end,
   },

@@ -13,6 +13,8 @@ local releases = require "depot.releases"
 local secrets = require "depot.store.secrets"
 local standings = require "depot.store.standings"
 local tags = require "depot.tags"
+local tasks = require "depot.store.tasks"
+local undo = require "depot.store.undo"
 local uploads = require "depot.store.uploads"
 
 local M = {}
@@ -91,7 +93,7 @@ M.whole = [[
   .. groups.schema .. tags.index .. groups.index .. uploads.schema .. products.schema .. products.zone
   .. standings.schema .. secrets.schema .. releases.notes
   .. products.unsigned .. products.admission .. records.zones .. records.judged .. disabled.schema
-  .. "PRAGMA user_version = 22;"
+  .. undo.schema .. tasks.schema .. "PRAGMA user_version = 23;"
 
 
 --- The step from each earlier version to the next.
@@ -132,6 +134,7 @@ M.later = {
   [19] = records.zones .. "PRAGMA user_version = 20;",
   [20] = records.judged .. "PRAGMA user_version = 21;",
   [21] = disabled.schema .. "PRAGMA user_version = 22;",
+  [22] = undo.schema .. tasks.schema .. "PRAGMA user_version = 23;",
 }
 
 return M

@@ -3,18 +3,16 @@
 -- @module depot.api.routes.bulk
 
 local acts = require "depot.acts"
-local devices = require "depot.acts.devices"
 local filters = require "depot.filter"
-local jobs = require "depot.jobs"
 local tags = require "depot.tags"
 
 local M = {}
 
-local MOST, SLICE = 10000, 200 -- devices
+local MOST = 10000 -- devices
 
 local function object_of(call, task)
   local null = call.json.null
-  return { id = task.id, state = task.state, done = task.done, total = task.total, changed = task.changed or 0,
+  return { id = task.id, state = task.state, done = task.done, total = task.total, changed = task.changed,
     message = task.message or null, code = task.code or null }
 end
 
@@ -37,29 +35,14 @@ local function chosen(call)
   return rows
 end
 
--- Rows of a slice, as they are now; within the transaction.
-local function fresh(store, rows, from)
-  local list = {}
-  for i = from + 1, math.min(from + SLICE, #rows) do
-    local row, message, code = store:get(rows[i].cloud, rows[i].product, rows[i].device)
-    if row == nil then return nil, message, code end
-    if row then list[#list + 1] = row end
-  end
-  return list
-end
-
--- Begin a task: work(world, which) does a slice, and says how many devices it changed.
-local function begin(call, work)
+-- Begin a task of depot.acts.bulk.
+local function begin(call, verb, kind, data)
   local rows, message, code, field = chosen(call)
   if not rows then return nil, message, code, field end
   if call.query.dry_run then return { total = #rows } end
-  local world, task = call.world, nil
-  task, message, code = call.tasks:begin(call.actor.account, #rows, function(done)
-    local changed, why, word = work(world, function() return fresh(world.store, rows, done) end)
-    if not changed then return nil, why, word end
-    task.changed = (task.changed or 0) + changed
-    return math.min(SLICE, #rows - done)
-  end)
+  local task
+  task, message, code = call.tasks:begin(call.world, { account = call.actor.account, product = call.product,
+    verb = verb, kind = kind, data = data }, rows)
   if not task then return nil, message, code end
   return object_of(call, task), { status = 202 }
 end
@@ -74,36 +57,14 @@ local function tag(call)
     end
   end
   if not next(wanted) then return nil, "give tag or untag", "usage", "tag" end
-  return begin(call, function(world, which) return devices.tag(world, which, wanted) end)
+  return begin(call, "tag", "tag", { tags = wanted })
 end
 
-local METHODS = { retry = jobs.retry, cancel = jobs.cancel }
-
-local function change_jobs(call)
-  local verb = call.args.act
-  return begin(call, function(world, which)
-    local act = { verb = "job." .. verb, product = call.product }
-    return acts.change(world, function()
-      local rows, message, code = which()
-      if not rows then return nil, message, code end
-      local count = 0
-      for _, row in ipairs(rows) do
-        if METHODS[verb](row, acts.now()) then
-          local ok
-          ok, message, code = world.store:put(row)
-          if not ok then return nil, message, code end
-          count = count + 1
-        end
-      end
-      act.idle, act.object = count == 0, ("%d devices"):format(count)
-      return count
-    end, act)
-  end)
-end
+local function change_jobs(call) return begin(call, "rollout", "jobs", { act = call.args.act }) end
 
 local function show(call)
-  local task = call.tasks:find(call.params.T, call.actor.account)
-  if not task then return nil, "there is no such task of yours", "missing" end
+  local task, message, code = call.tasks:find(call.params.T, call.actor.account)
+  if not task then return nil, message, code end
   return object_of(call, task)
 end
 

@@ -8,6 +8,7 @@ local forms = require "depot.record_forms"
 local may = require "depot.api.may"
 local objects = require "depot.api.objects"
 local pages = require "depot.api.pages"
+local undo = require "depot.acts.undo"
 
 local M = {}
 
@@ -83,9 +84,8 @@ end
 
 local function take_back(call)
   local change = call.objects.A
-  local done, message, code = change.undo(call.world)
+  local done, message, code = undo.take_back(call.world, change)
   if not done then return nil, message, code end
-  call.world.undo:drop(change.id)
   call.world.top.next_look = 0 -- it may have been a list in the folder
   return { undone = change.id }
 end
