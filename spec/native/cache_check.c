@@ -294,6 +294,22 @@ static void what_stays_is_said(void **state)
     s->ops->close(s, file);
 }
 
+/* A page behind those that were asked about shows nothing of them. */
+static void what_stays_is_said_of_a_part(void **state)
+{
+    const size_t part = 4 << 20; /* no folio goes on past it */
+    struct up_storage *s = up_storage_system();
+    int file = file_with(FILE_SIZE);
+    void *map = mmap(NULL, part, PROT_READ, MAP_SHARED | MAP_POPULATE, file, 0);
+
+    (void)state;
+    assert_true(map != MAP_FAILED);
+    assert_int_equal(s->ops->drop_cache(s, file, 0, part), UP_READ_CACHED);
+    assert_true(cached(file, FILE_SIZE) < FILE_SIZE / (size_t)sysconf(_SC_PAGESIZE));
+    munmap(map, part);
+    s->ops->close(s, file);
+}
+
 static void what_is_no_file_has_no_cache_to_drop(void **state)
 {
     struct up_storage *s = up_storage_system();
@@ -320,6 +336,7 @@ int main(void)
         cmocka_unit_test(a_write_ends_it),
         cmocka_unit_test(without_o_direct_all_is_dropped),
         cmocka_unit_test(what_stays_is_said),
+        cmocka_unit_test(what_stays_is_said_of_a_part),
         cmocka_unit_test(what_is_no_file_has_no_cache_to_drop),
     };
     void *state = NULL;

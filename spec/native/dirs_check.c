@@ -35,6 +35,26 @@ struct world {
     int dir;
 };
 
+/* What the file system says of a value that somebody reads, or wants to remove; 0: it works. */
+static int refused;
+
+ssize_t __real_fgetxattr(int fd, const char *name, void *value, size_t size);
+ssize_t __wrap_fgetxattr(int fd, const char *name, void *value, size_t size);
+int __real_fremovexattr(int fd, const char *name);
+int __wrap_fremovexattr(int fd, const char *name);
+
+ssize_t __wrap_fgetxattr(int fd, const char *name, void *value, size_t size)
+{
+    errno = refused;
+    return refused ? -1 : __real_fgetxattr(fd, name, value, size);
+}
+
+int __wrap_fremovexattr(int fd, const char *name)
+{
+    errno = refused;
+    return refused ? -1 : __real_fremovexattr(fd, name);
+}
+
 static struct world *world_of(void **state)
 {
     return *state;
@@ -354,6 +374,32 @@ static void extended_attributes_become_those_of_another(void **state)
     w->ops->close(w->storage, to);
 }
 
+/* What is hidden from us, or gone by now, is left out; a medium that does not answer loses nothing unsaid. */
+static void extended_attributes_that_cannot_be_read(void **state)
+{
+    static const struct {
+        int error, result;
+    } cases[] = {{EACCES, 0}, {EPERM, 0}, {ENODATA, 0}, {ENOTSUP, 0}, {EIO, -1}, {ENOSPC, -1}, {ERANGE, -1}};
+    struct world *w = world_of(state);
+    int with, without;
+
+    put(w, "with", 0640);
+    put(w, "without", 0640);
+    with = w->ops->open_at(w->storage, w->dir, "with", UP_UPDATE, 0);
+    without = w->ops->open_at(w->storage, w->dir, "without", UP_UPDATE, 0);
+    if (fsetxattr(with, "user.moult", "12", 2, 0) < 0)
+        skip();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        refused = cases[i].error;
+        assert_int_equal(w->ops->copy_attributes(w->storage, without, with), cases[i].result);
+        assert_int_equal(w->ops->copy_attributes(w->storage, with, without), cases[i].result);
+    }
+    refused = 0;
+    assert_int_equal(w->ops->copy_attributes(w->storage, without, with), 1);
+    w->ops->close(w->storage, with);
+    w->ops->close(w->storage, without);
+}
+
 /* /proc is a mount wherever this runs, and the way into it is refused. */
 static void a_mount_is_told_and_not_crossed(void **state)
 {
@@ -546,6 +592,7 @@ int main(void)
         BOTH(a_file_becomes_like_another),
         BOTH(a_file_that_is_like_another_stays_as_it_is),
         cmocka_unit_test_setup_teardown(extended_attributes_become_those_of_another, enter_system, leave),
+        cmocka_unit_test_setup_teardown(extended_attributes_that_cannot_be_read, enter_system, leave),
         cmocka_unit_test_setup_teardown(a_mount_is_told_and_not_crossed, enter_system, leave),
         cmocka_unit_test_setup_teardown(a_file_below_an_overlay_is_no_mount, enter_system, leave),
         cmocka_unit_test_setup_teardown(what_is_immutable_says_so, enter_system, leave),

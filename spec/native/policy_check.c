@@ -168,6 +168,38 @@ static void test_a_text_has_its_limit(void **state)
     sim_free(sim);
 }
 
+/* It becomes the name of a file. */
+static void test_a_name_is_a_few_small_letters(void **state)
+{
+    static const struct {
+        const char *name;
+        int code;
+    } cases[] = {
+        {"a", 0},
+        {"abcdefghijklmnopqrstuvwxyzabcdef", 0},
+        {"abcdefghijklmnopqrstuvwxyzabcdefg", UP_USAGE},
+        {"", UP_USAGE},
+        {"Owner", UP_USAGE},
+        {"owner2", UP_USAGE},
+        {"../owner", UP_USAGE},
+    };
+    struct sim *sim = start(false);
+    struct up_error err;
+    char *text;
+    size_t len;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *name = cases[i].name;
+
+        if (up_policy_keep(sim_storage(sim), STATE, name, OLD, strlen(OLD), &err) != cases[i].code ||
+            up_policy_kept(sim_storage(sim), STATE, name, &text, &len, &err) != cases[i].code)
+            fail_msg("'%s': not %d", name, cases[i].code);
+        free(text);
+    }
+    sim_free(sim);
+}
+
 static void test_a_text_may_be_empty(void **state)
 {
     struct sim *sim = start(true);
@@ -285,6 +317,7 @@ int main(void)
         cmocka_unit_test(test_another),
         cmocka_unit_test(test_nothing_open),
         cmocka_unit_test(test_a_text_has_its_limit),
+        cmocka_unit_test(test_a_name_is_a_few_small_letters),
         cmocka_unit_test(test_a_text_may_be_empty),
         cmocka_unit_test_setup_teardown(test_one_that_nobody_waits_for_ends, scratch_set_up,
                                         scratch_tear_down),

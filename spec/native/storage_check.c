@@ -6,6 +6,7 @@
 #include "scratch.h"
 #include "sim.h"
 #include "storage.h"
+#include "system_names.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/timex.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -347,6 +349,36 @@ static void the_system_tells_of_itself(void **state)
     assert_int_equal(errno, ENOENT);
     assert_int_equal(s->ops->random(s, random, sizeof random), 0);
     assert_memory_not_equal(random, zeros, sizeof random);
+}
+
+#define ANOTHER 65534 /* somebody who is not root */
+
+/* In blocks of 4096 bytes. The last ones of ext4 are for root, and for nobody else. */
+static void room_is_what_this_process_may_use(void **state)
+{
+    static const struct {
+        unsigned type;
+        bool as_root;
+        uint64_t blocks;
+    } cases[] = {{0xef53, true, 100}, {0xef53, false, 90}, {0x58465342, true, 90}, {0x58465342, false, 90}};
+    bool may_change = geteuid() == 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct statfs fs = {
+            .f_type = cases[i].type, .f_frsize = 4096, .f_bsize = 512, .f_bfree = 100, .f_bavail = 90};
+        uint64_t room;
+
+        if (cases[i].as_root && !may_change)
+            continue;
+        if (may_change && !cases[i].as_root)
+            assert_int_equal(seteuid(ANOTHER), 0);
+        room = up_system_name_free(&fs);
+        if (may_change)
+            assert_int_equal(seteuid(0), 0);
+        if (room != cases[i].blocks * 4096)
+            fail_msg("case %zu: %llu bytes", i, (unsigned long long)room);
+    }
 }
 
 static void the_restart_command_is_run_and_judged(void **state)
@@ -825,6 +857,7 @@ int main(void)
         IN_DIRECTORY(a_lock_dies_with_its_process),
         IN_DIRECTORY(directories_are_listed),
         IN_DIRECTORY(the_system_tells_of_itself),
+        IN_DIRECTORY(room_is_what_this_process_may_use),
         IN_DIRECTORY(the_restart_command_is_run_and_judged),
         IN_DIRECTORY(a_restart_command_that_does_not_end_is_not_waited_for),
         IN_DIRECTORY(what_is_mounted_is_told),
