@@ -1,8 +1,10 @@
 /*
  * supervisor_files_check.c -- the supervisor and the helper that works on the tree of
- * files: what it hears, what it does with one that hangs, and when it gives up.
+ * files: what it hears, what it does with one that hangs, and when it gives up; and a plan
+ * that nobody can read.
  */
 #include "child.h"
+#include "device_private.h"
 #include "files_helper.h"
 #include "processes.h"
 #include "sim.h"
@@ -327,6 +329,27 @@ static void a_signal_is_heard_meanwhile(void **state)
     up_child_free(s->script);
 }
 
+/* Of a release with files, whose programs are asked about. */
+static void a_plan_that_cannot_be_read_vouches_for_nothing(void **state)
+{
+    struct up_supervisor *s = *state;
+    struct up_device *d = calloc(1, sizeof *d);
+    struct up_error err;
+
+    config.state = (char *)"/state";
+    sim_put_dir(sim, "/state", 0755);
+    d->state.tx.plan.known = true;
+    s->device = d;
+    assert_int_equal(up_supervisor_tried(s, &err), 0);
+    assert_int_equal(up_supervisor_alone_look(s, &err), 0);
+    sim_fail(sim, SIM_OPEN, 1, EIO, true);
+    assert_int_equal(up_supervisor_tried(s, &err), UP_STATELOST);
+    assert_int_equal(up_supervisor_alone_look(s, &err), UP_STATELOST);
+    up_supervisor_alone_forget(s);
+    s->device = NULL;
+    free(d);
+}
+
 #define ON_STAGE(f) cmocka_unit_test_setup_teardown(f, enter, leave)
 
 int main(void)
@@ -341,6 +364,7 @@ int main(void)
         ON_STAGE(helpers_that_say_nothing_are_not_followed_for_ever),
         ON_STAGE(one_that_cannot_be_started_is_told),
         ON_STAGE(a_signal_is_heard_meanwhile),
+        ON_STAGE(a_plan_that_cannot_be_read_vouches_for_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
