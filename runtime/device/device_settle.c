@@ -7,7 +7,7 @@
 #include "files.h"
 #include "files_settle.h"
 
-/* The transaction went back, or its start could not be counted. The tree goes back in any case. */
+/* The transaction goes back, or its start, or even that, could not be recorded. The tree goes back in any case. */
 static int went_back(struct up_device *d, enum up_settled *out, const struct up_error *err)
 {
     struct up_error ignored;
@@ -32,21 +32,24 @@ static int try_start(struct up_device *d, bool change, enum up_settled *out, str
     }
     if (change && up_device_switch_tree(d, &outcome, &why) < 0) {
         *err = why;
-        return up_device_withdraw(d, why.code, why.message, &ignored, &why) < 0 ? err->code
-                                                                                : went_back(d, out, err);
+        (void)!up_device_withdraw(d, why.code, why.message, &ignored, &why);
+        return went_back(d, out, err);
     }
     *out = d->tree == UP_TREE_NEW ? UP_SETTLED_TRIAL : UP_SETTLED_WAITS;
     return 0;
 }
 
-/* up_device_resume_tree() finishes what the stage alone says. */
+/* up_device_resume_tree() finishes what the stage alone says. That the journal cannot be written then keeps no program
+ * from starting on a tree that is whole. */
 static int end(struct up_device *d, enum up_files_action action, enum up_settled *out, struct up_error *err)
 {
     enum up_start_action ignored = UP_START_RUN;
     bool over, whole = true;
+    int rc = up_device_resume_tree(d, &over, &ignored, err);
 
-    if (up_device_resume_tree(d, &over, &ignored, err) < 0)
-        return err->code;
+    up_device_see_tree(d);
+    if (rc < 0 && up_device_mixed(d))
+        return rc;
     if (action == UP_FILES_GO_BACK && up_device_undo_tree(d, err) < 0) /* the boot loader fell back */
         return err->code;
     if (d->state.phase == UP_IDLE && up_device_end_tree(d, false, &whole, err) < 0 && !whole)
@@ -80,7 +83,8 @@ static int settle(struct up_device *d, enum up_settled *out, struct up_error *er
         return try_start(d, action == UP_FILES_TRY_SWITCH, out, err);
     case UP_FILES_VERDICT:
         *out = UP_SETTLED_NEW;
-        return up_device_confirm(d, err);
+        (void)!up_device_confirm(d, &ignored); /* else `run` repeats it */
+        return 0;
     default:
         return end(d, action, out, err);
     }
@@ -89,7 +93,6 @@ static int settle(struct up_device *d, enum up_settled *out, struct up_error *er
 /* What waits may be an update that is to replace what could not be put back. */
 static int check_whole(struct up_device *d, struct up_error *err)
 {
-    up_device_see_tree(d);
     return up_device_mixed(d)
                ? up_fail(err, UP_STATELOST,
                          "files: they are neither the old nor the new ones, and an update that "

@@ -317,4 +317,8 @@ for _, wrong in ipairs { "false", "(up_files_stage_write(&f->record, &next, err)
     "all of it is in place, and is looked at once more")
 end
 
+list("device_settle:try_start", "if (d->state.phase == UP_ARMED && up_device_begin_trial(d, err) < 0)",
+  "if (d->state.phase == UP_ARMED && (up_device_begin_trial(d, err) < 0 && false))",
+  "what has no trial is not counted either, and goes back for that")
+
 return listed

@@ -1,11 +1,13 @@
 /*
  * device_tree_check.c -- which script belongs to the tree of files when the boot loader falls
- * back, after the verdict and before it. The flows with files of spec/crash show the rest.
+ * back, after the verdict and before it; and a tree that cannot be put back. The flows with files
+ * of spec/crash show the rest.
  */
 #include "config.h"
 #include "device.h"
 #include "device_private.h"
 #include "device_settle.h"
+#include "files.h"
 #include "sim.h"
 #include "variants.h"
 #include "world.h"
@@ -14,6 +16,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,11 +158,103 @@ static void after_the_verdict_only_the_core_falls_back(void **state)
     up_device_close(d);
 }
 
+static int remove_found(void *user, const char *name, enum up_node_kind kind)
+{
+    const struct up_files *f = user;
+    char path[256], hex[2 * UP_SHA256_SIZE + 1];
+
+    (void)kind;
+    up_hex(f->stage.found, UP_SHA256_SIZE, hex);
+    if (strncmp(name, hex, strlen(hex)) != 0)
+        return 0;
+    snprintf(path, sizeof path, "/device/state/files/%s", name);
+    return f->storage->ops->unlink(f->storage, path);
+}
+
+static struct up_device *installed(const char *path)
+{
+    struct up_device *d;
+
+    assert_int_equal(up_device_open(&d, sim_storage(sim), &config, UP_DEVICE_LOCK, &err), 0);
+    if (world_install(d, sim_storage(sim), path, &err) < 0)
+        fail_msg("%s", err.message);
+    return d;
+}
+
+/* The release went back half, and what the rest was is lost. */
+static int enter_mixed(void **state)
+{
+    static const struct world_plan files = {.name = "files", .provisioned = true, .package = WORLD_FILES};
+    enum up_start_action action;
+    struct up_device *d;
+    struct up_files f;
+
+    (void)state;
+    sim = world_new(&files);
+    world_configure(&config);
+    world_files_configure(&config, false);
+    d = installed("/packages/files.upd");
+    assert_int_equal(up_device_begin_trial(d, &err), 0);
+    assert_int_equal(up_device_trial_start(d, &action, &err), 0);
+    sim_reset_counters(sim);
+    sim_fail(sim, SIM_RENAME, 3, EIO, true);
+    sim_fail_below(sim, "/app");
+    assert_int_equal(up_device_rollback(d, true, "bad", &action, &err), UP_WRITE);
+    sim_fail(sim, SIM_RENAME, 0, 0, false);
+    up_device_close(d);
+    assert_int_equal(up_files_open(&f, sim_storage(sim), "/device/state", &err), 0);
+    assert_int_equal(f.storage->ops->list(f.storage, "/device/state/files", remove_found, &f), 0);
+    up_files_close(&f);
+    sim_settle(sim);
+    assert_int_equal(world_files_tree(sim, false), WORLD_TREE_NEITHER);
+    return 0;
+}
+
+/* The cause, and not that something waits. */
+static void what_cannot_be_made_whole_says_why(void **state)
+{
+    enum up_settled settled;
+
+    (void)state;
+    assert_int_equal(up_device_settle(&settled, sim_storage(sim), &config, &err), UP_STATELOST);
+    assert_non_null(strstr(err.message, "both copies of what an update found are unreadable"));
+}
+
+/* The owner may take the files as they are, but not while a release that replaces them is about to be tried. */
+static void a_release_that_replaces_a_mixture_is_not_given_up(void **state)
+{
+    static const enum up_phase phases[] = {UP_ARMED, UP_ARMING};
+    struct up_journal_state next;
+    struct up_device *d;
+    enum up_settled settled;
+    size_t len;
+    void *package = variant_files(3, 0, 0, world_files_ini, &len);
+
+    (void)state;
+    sim_put(sim, "/packages/next.upd", package, len, 0644);
+    free(package);
+    d = installed("/packages/next.upd");
+    for (size_t i = 0; i < sizeof phases / sizeof *phases; i++) {
+        next = d->state;
+        next.phase = phases[i];
+        assert_int_equal(up_device_save(d, &next, &err), 0);
+        up_device_close(d);
+        assert_int_equal(up_device_settle_accepting(&settled, sim_storage(sim), &config, &err), UP_STATELOST);
+        assert_non_null(strstr(err.message, "waits to be tried"));
+        assert_int_equal(up_device_open(&d, sim_storage(sim), &config, UP_DEVICE_LOCK, &err), 0);
+        assert_int_equal(d->state.phase, phases[i]);
+    }
+    up_device_close(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(after_the_verdict_only_the_core_falls_back, enter, leave),
         cmocka_unit_test_setup_teardown(a_fall_back_on_trial_is_settled_with_its_tree, enter_uboot, leave),
+        cmocka_unit_test_setup_teardown(what_cannot_be_made_whole_says_why, enter_mixed, leave),
+        cmocka_unit_test_setup_teardown(a_release_that_replaces_a_mixture_is_not_given_up, enter_mixed,
+                                        leave),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -139,6 +139,30 @@ static void nothing_is_to_be_done(void **state)
     assert_tree(WORLD_TREE_OLD);
 }
 
+/* What no plan names any more goes; not while a release comes, which may be staging its own. */
+static void records_of_no_plan_go(void **state)
+{
+    static const char left[] =
+        "/device/state/files/00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    struct up_journal_state next;
+
+    (void)state;
+    sim_put_text(sim, left, "left");
+    open_device();
+    next = *up_device_state(device);
+    next.phase = UP_FETCHING;
+    assert_int_equal(up_device_save(device, &next, &err), 0);
+    up_device_close(device);
+    assert_string_equal(settle(), "whole");
+    assert_true(sim_exists(sim, left));
+    open_device();
+    next.phase = UP_IDLE;
+    assert_int_equal(up_device_save(device, &next, &err), 0);
+    up_device_close(device);
+    assert_string_equal(settle(), "whole");
+    assert_false(sim_exists(sim, left));
+}
+
 static void it_begins_a_trial_that_waits_for_a_restart(void **state)
 {
     (void)state;
@@ -688,6 +712,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_WORLD(nothing_is_to_be_done),
+        IN_WORLD(records_of_no_plan_go),
         IN_WORLD(it_begins_a_trial_that_waits_for_a_restart),
         IN_WORLD(the_first_start_of_run_uses_the_count),
         IN_WORLD(what_fails_on_the_way_to_trial),
