@@ -5,11 +5,12 @@ exclude_files = { "build*/" }
 -- Pure modules see no operating system at all: facts are handed in.
 local pure = {
   "lua/depot/api/errors.lua", "lua/depot/api/fields.lua", "lua/depot/api/limits.lua", "lua/depot/api/may.lua",
-  "lua/depot/api/router.lua", "lua/depot/console/form.lua", "lua/depot/console/frame.lua",
+  "lua/depot/api/router.lua", "lua/depot/console/chart.lua",
+  "lua/depot/console/form.lua", "lua/depot/console/frame.lua",
   "lua/depot/console/html.lua", "lua/depot/console/inputs.lua",
   "lua/depot/console/multipart.lua", "lua/depot/console/script.lua",
   "lua/depot/console/static.lua", "lua/depot/console/style.lua", "lua/depot/console/words.lua",
-  "lua/depot/console/words/acts.lua", "lua/depot/console/words/depot.lua", "lua/depot/console/words/pages.lua",
+  "lua/depot/console/words/acts.lua", "lua/depot/console/words/chart.lua", "lua/depot/console/words/depot.lua", "lua/depot/console/words/pages.lua",
   "lua/depot/console/words/groups.lua", "lua/depot/console/words/states.lua",
   "lua/depot/choice.lua",
   "lua/depot/dialects.lua",

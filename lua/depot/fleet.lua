@@ -54,7 +54,8 @@ function M.new(parts, options)
   options = options or {}
   local self = setmetatable({
     mqtt = parts.mqtt, store = parts.store, digests = parts.digests, now = parts.now, on_event = parts.on_event,
-    connected = false, granted = 0, next_look = 0, next_prune = 0, silence = silence.new(parts.store, parts.now()),
+    connected = false, granted = 0, next_look = 0, next_prune = 0, next_day = 0,
+    silence = silence.new(parts.store, parts.now()),
     inbox = inbox.new(parts.mqtt, AT_ONCE), remarks = remarks.new(parts.on_event),
   }, Fleet)
   self.commits = commits.new { store = parts.store, inbox = self.inbox, on_event = parts.on_event,
@@ -143,7 +144,7 @@ function Fleet:_push(now)
   return true
 end
 
-local STAGES = { "_refresh", "_receive", "_push", "_sweep", "_prune", "_recount" }
+local STAGES = { "_refresh", "_receive", "_push", "_sweep", "_prune", "_recount", "_note_day" }
 
 --- Do the work that is due; call after each poll.
 -- @treturn true|nil nil, message, code: the store failed; it will be tried again

@@ -4,6 +4,7 @@
 
 local accounts = require "depot.accounts"
 local audit = require "depot.audit"
+local daily = require "depot.store.daily"
 local disabled = require "depot.disabled"
 local events = require "depot.store.events"
 local forgetting = require "depot.store.forgetting"
@@ -25,8 +26,8 @@ local uploads = require "depot.store.uploads"
 local M = {}
 
 --- What has tables in the database: statements and methods of depot.store.
-M.modules = { accounts, audit, disabled, events, forgetting, groups, pages, products, records, releases, retention,
-  secrets, settings, standings, tags, tasks, undo, uploads }
+M.modules = { accounts, audit, daily, disabled, events, forgetting, groups, pages, products, records, releases,
+  retention, secrets, settings, standings, tags, tasks, undo, uploads }
 
 local COLUMNS = schema.columns
 local LATEST = #schema.later + 1

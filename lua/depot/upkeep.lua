@@ -1,4 +1,5 @@
---- What the fleet does from time to time: give up silent devices, remove old records, and count anew.
+--- What the fleet does from time to time: give up silent devices, remove old records, count anew, and write down what
+-- devices run on a day.
 --
 -- Methods of depot.fleet.
 --
@@ -13,6 +14,7 @@ local M = {}
 local PRUNE = 10000      -- between two slices of old records
 local RECOUNT = 86400000 -- between two counts of the jobs of rollouts
 local DAY = 86400000
+local COUNT = 3600000    -- between two counts of what devices run on the day
 local LONG = 30 * DAY    -- without any event: the clock may be wrong
 
 -- Whether the clock may have been wrong for a day at most: it was set forward, or nothing happened for very long.
@@ -68,6 +70,16 @@ function M:_recount(now)
   end
   if not were_wrong then return true end
   return self:_note_fault(now, nil, "devices")
+end
+
+-- What devices run is written as the counts of the day, once an hour: the last of them stay.
+function M:_note_day(now)
+  -- A day that lies further ahead was set by a clock that was wrong.
+  if now < self.next_day and self.next_day <= now + COUNT then return true end
+  self.next_day = now + COUNT
+  local ok, message, code = self.store:change()
+  if ok then ok, message, code = self.store:note_day(now) end
+  return ok ~= nil, message, code
 end
 
 function M:_sweep(now, base)

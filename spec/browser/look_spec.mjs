@@ -48,6 +48,7 @@ async function fill(t, window, base) {
   await window.fill({ name: "lab", names: "meter-1\n" + HOSTILE }, `/products/${hash(PRODUCT)}/groups`);
   await window.press(`/products/${hash(PRODUCT)}/groups`);
   await window.shows("alert(2)");
+  world.days();
   await window.go(`${base}/devices`);
   const device = await window.link("/devices/");
   return { now: base, devices: `${base}/devices`, device, releases: `${base}/releases`, release: release + "?state=failed",

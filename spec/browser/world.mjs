@@ -128,6 +128,9 @@ max_queued_messages 100000
     await until("the console", async () => (await fetch(this.origin + "/healthz")).ok);
   }
 
+  // The depot has served for thirty days.
+  days() { this.moult(join(root, "spec/browser/days.lua"), "packages"); }
+
   // A user; the link by which he sets a password.
   user(name, role, ...more) {
     return this.moult("depot", "user", "add", "packages", name, "--role", role, ...more).match(/http\S+/)[0];

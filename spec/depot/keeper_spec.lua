@@ -79,6 +79,35 @@ describe("depot.keeper", function()
     home.remove()
   end)
 
+  it("writes down what devices run on a day, the last count of it", function()
+    local function days()
+      local other, list = assert(store.open(natives, dir)), {}
+      for _, row in ipairs(assert(other:products_seen())) do
+        for _, day in ipairs(other:daily(row.hash, "0", "9")) do list[#list + 1] = day.day .. " " .. day.runs[1].n end
+      end
+      other:close()
+      return table.concat(list, ", ")
+    end
+    open()
+    report "a"
+    step(2)
+    assert.equal("2026-01-01 1", days())
+    report "b"
+    step(2)
+    assert.equal("2026-01-01 1", days())
+    step(2)
+    now = now + 3600
+    step(2)
+    assert.equal("2026-01-01 2", days())
+    report "c"
+    now = now + 86400
+    step(2)
+    assert.equal("2026-01-01 2, 2026-01-02 3", days())
+    wall = wall - 20 * 86400 -- the clock was wrong
+    step(600)
+    assert.matches("^2025%-12%-13 3, ", days())
+  end)
+
   it("sets a damaged database aside, says so, and begins a new one", function()
     write("depot.db", ("x"):rep(4096))
     open()

@@ -177,6 +177,64 @@ describe("the depot's records", function()
     end
   end)
 
+  describe("what devices run on a day", function()
+    local function note(at)
+      assert(s:change())
+      assert(s:note_day(at))
+      assert(s:commit())
+    end
+    -- "DAY RELEASE N" of each row.
+    local function days(hash, from, till)
+      local list = {}
+      for _, day in ipairs(assert(s:daily(hash, from or "0", till or "9"))) do
+        for _, run in ipairs(day.runs) do list[#list + 1] = ("%s %s %d"):format(day.day, run.release, run.n) end
+      end
+      return list
+    end
+
+    it("is what they ran when it was counted last, also if none runs that release any more", function()
+      for i = 1, 3 do assert(s:put(row_of("d" .. i))) end
+      assert(s:put(row_of("other", { hash = "o", release = "9" })))
+      note(NOW)
+      assert.same({ "1975-06-24 1.0.0 3" }, days "h")
+      assert.same({ "1975-06-24 9 1" }, days "o")
+      for i = 1, 3 do assert(s:put(row_of("d" .. i, { release = i < 3 and "1.0.1" or nil, other = "x" }))) end
+      assert(s:put(row_of("d3", { release = "1.0.1" })))
+      note(NOW + DAY - 1)
+      assert.same({ "1975-06-24 1.0.1 3" }, days "h")
+      note(NOW + DAY)
+      assert.same({ "1975-06-24 1.0.1 3", "1975-06-25 1.0.1 3" }, days "h")
+      assert.same({ "1975-06-25 1.0.1 3" }, days("h", "1975-06-25"))
+      assert.same({ "1975-06-24 1.0.1 3" }, days("h", "0", "1975-06-25"))
+    end)
+
+    it("names the twenty most common releases, however many there are, and counts each device once", function()
+      for i = 1, 30 do
+        for k = 1, i <= 20 and 2 or 1 do
+          assert(s:put(row_of(("d%d-%d"):format(i, k), { release = ("r%02d"):format(i) })))
+        end
+      end
+      local nameless = row_of "nameless"
+      nameless.release = nil
+      assert(s:put(nameless))
+      note(NOW)
+      local list, total = days "h", 0
+      for _, text in ipairs(list) do total = total + tonumber(text:match "%d+$") end
+      assert.same({ 21, 51, true }, { #list, total, table.concat(list, ","):find("1975-06-24  11", 1, true) ~= nil })
+    end)
+
+    it("is kept as long as events", function()
+      assert(s:put(row_of "d"))
+      note(NOW - 401 * DAY)
+      note(NOW - 400 * DAY)
+      assert.is_true(s:has_old(NOW))
+      assert(s:change())
+      assert.is_false(s:prune(NOW))
+      assert(s:commit())
+      assert.same({ 1, false }, { #days "h", s:has_old(NOW) })
+    end)
+  end)
+
   describe("retention", function()
     it("removes events after 400 days and audit rows after five years, in slices", function()
       assert(s:change())

@@ -6,9 +6,11 @@
 
 return [[
 :root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --line: #d0d7de; --soft: #f6f8fa; --link: #0550ae;
-  --good: #116329; --bad: #a40e26; --dull: #57606a; }
+  --good: #116329; --bad: #a40e26; --dull: #57606a;
+  --c1: #0969da; --c2: #bc4c00; --c3: #1a7f37; --c4: #8250df; --c5: #9a6700; --c6: #6e7781; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --paper: #0d1117; --line: #3d444d; --soft: #161b22;
-  --link: #79c0ff; --good: #7ee787; --bad: #ffa198; --dull: #9198a1; } }
+  --link: #79c0ff; --good: #7ee787; --bad: #ffa198; --dull: #9198a1;
+  --c1: #58a6ff; --c2: #f0883e; --c3: #3fb950; --c4: #bc8cff; --c5: #d29922; --c6: #8b949e; } }
 * { box-sizing: border-box; }
 body { margin: 0; color: var(--ink); background: var(--paper); line-height: 1.5;
   font-family: system-ui, "Noto Sans CJK SC", "WenQuanYi Zen Hei", sans-serif; }
@@ -72,6 +74,15 @@ progress[hidden] { display: none; }
 .waves { width: 12rem; max-width: 100%; height: 0.75rem; display: block; }
 .waves .open { fill: var(--good); }
 .waves .shut { fill: var(--line); }
+.chart { margin: 0.5rem 0; }
+.chart > svg { width: 100%; height: 8rem; display: block; border-bottom: 1px solid var(--dull); }
+.chart path { stroke: var(--paper); stroke-width: 1; vector-effect: non-scaling-stroke; }
+.chart .span { display: flex; gap: 0.5rem; justify-content: space-between; margin: 0; color: var(--dull); }
+.span span:nth-child(odd) { white-space: nowrap; }
+.legend { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; padding: 0; margin: 0.25rem 0; list-style: none; }
+.key { width: 0.8rem; height: 0.8rem; }
+.c1 { fill: var(--c1); } .c2 { fill: var(--c2); } .c3 { fill: var(--c3); } .c4 { fill: var(--c4); }
+.c5 { fill: var(--c5); } .c6 { fill: var(--c6); }
 pre { background: var(--soft); padding: 0.75rem; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .skip { position: absolute; left: -99rem; }

@@ -6,6 +6,7 @@
 -- @module depot.console.words
 
 local acts = require "depot.console.words.acts"
+local chart = require "depot.console.words.chart"
 local depot = require "depot.console.words.depot"
 local groups = require "depot.console.words.groups"
 local pages = require "depot.console.words.pages"
@@ -15,7 +16,7 @@ local M = {}
 
 --- {[key] = {English, Chinese}}. %s and %d are filled in.
 M.words = {}
-for _, list in ipairs { acts, depot, groups, pages, states } do
+for _, list in ipairs { acts, chart, depot, groups, pages, states } do
   for key, pair in pairs(list) do
     assert(not M.words[key], key)
     M.words[key] = pair

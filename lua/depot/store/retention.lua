@@ -1,10 +1,12 @@
---- Removes what is old: events after 400 days, audit rows after five years, unless the settings say otherwise; a slice
--- at a time.
+--- Removes what is old: events and counts of days after 400 days, audit rows after five years, unless the settings say
+-- otherwise; a slice at a time.
 --
 -- Of the audit the id and hash of the last row that was removed are kept, so that the chain can still be checked.
 -- `methods` are those of depot.store.
 --
 -- @module depot.store.retention
+
+local daily = require "depot.store.daily"
 
 local M = { methods = {} }
 
@@ -23,7 +25,8 @@ M.statements = {
   old_audit = [[SELECT max(id) AS id FROM (SELECT id FROM audit WHERE at < ? AND id < (SELECT max(id) FROM audit)
     ORDER BY id LIMIT ?)]],
   oldest = [[SELECT (SELECT min(at) FROM event) AS event,
-    (SELECT at FROM audit WHERE id < (SELECT max(id) FROM audit) ORDER BY id LIMIT 1) AS audit]],
+    (SELECT at FROM audit WHERE id < (SELECT max(id) FROM audit) ORDER BY id LIMIT 1) AS audit,
+    (SELECT min(day) FROM daily) AS day]],
   newest_event = "SELECT at FROM event ORDER BY id DESC LIMIT 1",
   size = "SELECT page_count * page_size AS n FROM pragma_page_count(), pragma_page_size()",
   prune_audit = "DELETE FROM audit WHERE id <= ?",
@@ -80,6 +83,9 @@ function Methods:prune(now)
   local events
   events, message, code = self.statements.prune_events:run(now - days.events * DAY, M.SLICE)
   if not events then return nil, message, code end
+  local counts
+  counts, message, code = self.statements.prune_days:run(daily.day_of(now - days.events * DAY))
+  if not counts then return nil, message, code end
   local rows
   rows, message, code = prune_audit(self, now - days.audit * DAY)
   if not rows then return nil, message, code end
@@ -103,6 +109,7 @@ function Methods:has_old(now)
   row, message, code = self.statements.oldest:first()
   if not row then return nil, message, code end
   return (row.event or now) < now - days.events * DAY or (row.audit or now) < now - days.audit * DAY
+    or (row.day or "9") < daily.day_of(now - days.events * DAY)
 end
 
 --- The last audit row that was removed for its age.

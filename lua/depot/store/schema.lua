@@ -4,6 +4,7 @@
 
 local accounts = require "depot.accounts"
 local audit = require "depot.audit"
+local daily = require "depot.store.daily"
 local disabled = require "depot.disabled"
 local events = require "depot.store.events"
 local groups = require "depot.store.groups"
@@ -93,7 +94,7 @@ M.whole = [[
   .. groups.schema .. tags.index .. groups.index .. uploads.schema .. products.schema .. products.zone
   .. standings.schema .. secrets.schema .. releases.notes
   .. products.unsigned .. products.admission .. records.zones .. records.judged .. disabled.schema
-  .. undo.schema .. tasks.schema .. "PRAGMA user_version = 23;"
+  .. undo.schema .. tasks.schema .. daily.schema .. "PRAGMA user_version = 24;"
 
 
 --- The step from each earlier version to the next.
@@ -135,6 +136,7 @@ M.later = {
   [20] = records.judged .. "PRAGMA user_version = 21;",
   [21] = disabled.schema .. "PRAGMA user_version = 22;",
   [22] = undo.schema .. tasks.schema .. "PRAGMA user_version = 23;",
+  [23] = daily.schema .. "PRAGMA user_version = 24;",
 }
 
 return M

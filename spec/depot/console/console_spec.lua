@@ -204,6 +204,29 @@ describe("the console", function()
     assert.is_true(folder.exists("packages/" .. copy))
   end)
 
+  it("draws what devices ran day by day, in Now and with the releases", function()
+    local now = os.time() * 1000
+    for _, path in ipairs { "/p/" .. w.pk, ("/p/%s/releases"):format(w.pk) } do
+      assert.is_nil(get(path).body:find('class="chart"', 1, true), "a single day is no picture")
+    end
+    for i, days in ipairs { 100, 40, 2, 1 } do
+      assert(w.store:put { cloud = "aliyun", product = "pk", device = "dev" .. i, hash = w.pk, release = HOSTILE .. i })
+      assert(w.store:change())
+      assert(w.store:note_day(now - days * 86400000))
+      assert(w.store:commit())
+    end
+    local function first(path) return get(path).body:match '<p class="span"><span>([%d-]+)</span>' end
+    assert.equal(os.date("!%Y-%m-%d", now // 1000 - 2 * 86400), first("/p/" .. w.pk))
+    assert.equal(os.date("!%Y-%m-%d", now // 1000 - 40 * 86400), first(("/p/%s/releases"):format(w.pk)))
+    assert.is_nil(get("/p/" .. w.pk).body:find("<script>", 1, true))
+    local path = ("/products/%s/summary"):format(w.pk)
+    assert.is_nil(w:ask("GET", path, { session = session }).object.daily)
+    local days = w:ask("GET", path .. "?days=400", { session = session }).object.daily
+    assert.same({ 5, "1.0.0", 2, 1 }, { #days, days[1].releases[1].release, days[1].releases[1].devices,
+      #days[5].releases[1].release > 0 and days[5].releases[1].devices })
+    assert.equal(400, w:ask("GET", path .. "?days=401", { session = session }).status)
+  end)
+
   it("describes a release, in words that stay text", function()
     local path = get(("/p/%s/releases"):format(w.pk)).body:match 'href="(/releases/%x+)"'
     local function etag() return w:ask("GET", path, { session = session }).headers.etag end

@@ -2,7 +2,9 @@
 --
 -- @module depot.api.routes.records
 
+local acts = require "depot.acts"
 local attention = require "depot.acts.attention"
+local daily = require "depot.store.daily"
 local filters = require "depot.filter"
 local forms = require "depot.record_forms"
 local may = require "depot.api.may"
@@ -12,6 +14,7 @@ local undo = require "depot.acts.undo"
 
 local M = {}
 
+local DAY = 86400000 -- ms
 local FOUND = 50 -- devices that a search shows
 
 -- Only what the actor may see.
@@ -102,13 +105,35 @@ local function search(call)
   return { items = call.json.array(items), next = call.json.null }
 end
 
+-- What the devices ran on the days before, and run on this one.
+local function days_of(call, runs)
+  local now = acts.now()
+  local days, message, code = call.world.store:daily(call.product, daily.day_of(now - call.args.days * DAY),
+    daily.day_of(now))
+  if not days then return nil, message, code end
+  days[#days + 1] = { day = daily.day_of(now), runs = runs }
+  local list = {}
+  for i, day in ipairs(days) do
+    local items = {}
+    for k, run in ipairs(day.runs) do items[k] = { release = run.release or "", devices = run.n } end
+    list[i] = { day = day.day, releases = call.json.array(items) }
+  end
+  return call.json.array(list)
+end
+
 local function summary(call)
   local found, message, code = call.world:standing(call.product)
   if not found then return nil, message, code end
   local list, states = {}, {}
   for i, row in ipairs(found.runs) do list[i] = { release = row.release or call.json.null, devices = row.n } end
   for state, n in pairs(found.states) do states[state] = n end
-  return { product_key = call.product, devices = call.objects.P.devices, runs = call.json.array(list), jobs = states }
+  local days
+  if call.args.days then
+    days, message, code = days_of(call, found.runs)
+    if not days then return nil, message, code end
+  end
+  return { product_key = call.product, devices = call.objects.P.devices, runs = call.json.array(list), jobs = states,
+    daily = days }
 end
 
 local function needs(call)
@@ -122,7 +147,10 @@ local EXPORT = { format = { type = "string", need = true, one_of = { "csv", "jso
   limit = { type = "integer", least = 1, most = EXPORTED, about = "rows at most" } }
 
 M.routes = {
-  { "GET", "/products/{P}/summary", "viewer", summary, verb = "read", about = "What the devices run, and their jobs" },
+  { "GET", "/products/{P}/summary", "viewer", summary, verb = "read", about = "What the devices run, and their jobs",
+    query = { days = { type = "integer", least = 1, most = 400,
+      about = "also what they ran on so many days before, in `daily`; those releases that are not the most common "
+        .. "together are \"\"" } } },
   { "GET", "/products/{P}/attention", "viewer", needs, verb = "read", about = "What needs a person" },
   { "GET", "/search", "viewer", search, verb = "read", scope = "any", about = "Devices of a name", query = {
     q = { type = "string", need = true, most = 256, about = "name or IMEI of a device, or a MAC in any spelling" } } },

@@ -2,6 +2,7 @@
 --
 -- @module depot.console.pages.now
 
+local chart = require "depot.console.chart"
 local filters = require "depot.filter"
 local frame = require "depot.console.frame"
 local html = require "depot.console.html"
@@ -14,6 +15,7 @@ local M = {}
 local h = html.h
 
 local ACTS = 10 -- of people, that are shown
+local DAYS = "30" -- of the picture
 
 -- Where the devices of an entry are listed.
 local function where(page, item)
@@ -83,14 +85,15 @@ end
 --- The page of a product.
 function M.now(page)
   local base = "/products/" .. page.product.product_key
-  local attention, summary = page:need(base .. "/attention"), page:need(base .. "/summary")
+  local attention, summary = page:need(base .. "/attention"), page:need(base .. "/summary", { days = DAYS })
   local acts = page:ask("/audit", { limit = "50" })
   page.title = page.t "now"
   page.body = {
     h.section { h.h2 { page.t "needs" }, frame.part("needs", needs(page, attention.items)) },
     summary.devices == 0 and begin(page, page.product),
     h.section { h.h2 { page.t "running" }, frame.part("running", rollouts.table(page, open_rollouts(page, base))) },
-    h.section { h.h2 { page.t "runs" }, frame.part("runs", runs(page, summary)) },
+    h.section { h.h2 { page.t "runs" }, frame.part("runs", { chart.releases(page, summary.daily),
+      runs(page, summary) }) },
     acts and h.section { h.h2 { page.t "last_acts" }, frame.part("acts", records.acts(page, acts.items, ACTS)),
       h.p { h.a { href = "/audit", page.t "audit" } } } }
 end

@@ -2,6 +2,7 @@
 --
 -- @module depot.console.pages.releases
 
+local chart = require "depot.console.chart"
 local filters = require "depot.filter"
 local frame = require "depot.console.frame"
 local html = require "depot.console.html"
@@ -15,6 +16,7 @@ local M = {}
 
 local h = html.h
 
+local DAYS = "90" -- of the picture
 local MANY = 100 -- devices above which the name of a release has to be typed
 
 -- Cores in the field for which the newest release has no delta, and the command that makes them.
@@ -39,11 +41,14 @@ function M.list(page)
     rows[i] = { h.a { href = "/releases/" .. release.id, frame.outside(release.release) }, tostring(release.sequence),
       stage_of(page, release), tostring(release.runs), frame.outside(table.concat(release.packages, " ")) }
   end
+  local summary = page:need(("/products/%s/summary"):format(page.product.product_key), { days = DAYS })
+  local picture = chart.releases(page, summary.daily)
   page.title = page.t "releases"
   page.body = { missing(page),
     frame.part("releases", #rows == 0 and h.p { page.t "no_releases" } or frame.table({ page.t "release",
     page.t "sequence", page.t "stage", page.t "count", page.t "files" }, rows, page.t "releases")), uploads.form(page, {
-      label = page.t "upload", hint = page.t "upload_hint" }) }
+      label = page.t "upload", hint = page.t "upload_hint" }),
+    picture and h.section { h.h2 { page.t "over_time" }, picture } }
 end
 
 local STAGES = { "uploaded", "verified", "released" }
