@@ -5,10 +5,11 @@
 local base = require "depot.actions.base"
 local forms = require "depot.record_forms"
 local natives = require "update.natives"
+local shown = require "depot.shown"
 
 local M = {}
 
-local LISTED = 100 -- rows, without --limit
+local LISTED = 100 -- rows
 
 local function check(context)
   local count, last, code = context.store:check_audit()
@@ -23,19 +24,11 @@ local function check(context)
 end
 
 local function list(context)
-  local env, json = context.env, natives.json
   local rows, message, code = context.store:audited(nil, LISTED)
   if not rows then return nil, message, code end
-  local objects = json.array {}
-  for i, row in ipairs(rows) do
-    objects[i] = forms.audit_row(row)
-    if not env.json then
-      local shown = objects[i]
-      env.out(("%6d %s %-14.14s %-14.14s %.23s"):format(row.id, os.date("!%Y-%m-%d %H:%M", row.at // 1000),
-        shown.actor, shown.verb, row.object and shown.object or ""))
-    end
-  end
-  if env.json then env.out(json.encode { audit = objects }) end
+  local objects = {}
+  for i, row in ipairs(rows) do objects[i] = forms.audit_row(row) end
+  shown.audit(context.env, objects)
   return 0
 end
 

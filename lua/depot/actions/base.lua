@@ -122,10 +122,6 @@ function M.page(context, rows)
   return list, more
 end
 
-function M.more_text(count)
-  return ("%d are shown, and there are more: choose with --filter, or give --first"):format(count)
-end
-
 --- Change the jobs of devices that the options mean, within change().
 -- @tparam table context
 -- @tparam table|boolean entry only jobs of this package; false: all jobs

@@ -7,9 +7,9 @@ local base = require "depot.actions.base"
 local devices = require "depot.acts.devices"
 local device_list = require "depot.device_list"
 local filters = require "depot.filter"
-local times = require "depot.times"
 local natives = require "update.natives"
 local products = require "depot.acts.products"
+local shown = require "depot.shown"
 local tags = require "depot.tags"
 
 local M = {}
@@ -61,28 +61,19 @@ end
 local verbs = {}
 
 function verbs.list(context)
-  local env, json = context.env, natives.json
   local rows, more, code = base.page(context, function(limit)
     return chosen(context, not context.opts.devices and limit or nil)
   end)
   if not rows then return nil, more, code end
   context.store:with_tags(rows)
-  local objects = json.array {}
-  if not env.json then env.out(("%-8s %-24s %-14s %-10s %s"):format("CLOUD", "NAME", "RELEASE", "STATE", "TAGS")) end
-  for i, row in ipairs(rows) do
-    objects[i] = object_of(row)
-    if not env.json then
-      env.out(natives.printable.text(("%-8s %-24.24s %-14.14s %-10s %.20s"):format(row.cloud, row.device,
-        row.release or "?", row.state or "-", table.concat(row.tags, " "))))
-    end
-  end
-  if env.json then env.out(json.encode { devices = objects, more = more }) end
-  if more and not env.json then env.note(base.more_text(#rows)) end
+  local objects = {}
+  for i, row in ipairs(rows) do objects[i] = object_of(row) end
+  shown.devices(context.env, objects, more)
   return 0
 end
 
-local SHOWN = { "cloud", "product", "hardware", "zone", "core", "release", "target", "state", "reason", "text",
-  "rollout", "wave", "offers", "failures" }
+-- What a page of one device has besides.
+local MORE = { "rollout", "wave", "offers", "failures" }
 
 function verbs.show(context)
   local env = context.env
@@ -93,22 +84,14 @@ function verbs.show(context)
   row.groups = context.store:groups_of(row)
   note, message, code = context.store:note(row)
   if note == nil then return nil, message, code end
+  local object = object_of(row)
+  object.note, object.groups = note or natives.json.null, natives.json.array(row.groups)
   if env.json then
-    local object = object_of(row)
-    object.note, object.groups = note or natives.json.null, natives.json.array(row.groups)
     env.out(natives.json.encode(object))
     return 0
   end
-  local function line(name, value)
-    if value then env.out(natives.printable.text(("%-9s %s"):format(name, value))) end
-  end
-  line("device", row.device)
-  for _, name in ipairs(SHOWN) do line(name, row[name]) end
-  line("admitted", row.admitted == 1 and "yes" or nil)
-  line("heard", row.heard and times.shown(row.heard // 1000))
-  line("tags", #row.tags > 0 and table.concat(row.tags, " ") or nil)
-  line("groups", #row.groups > 0 and table.concat(row.groups, " ") or nil)
-  line("note", note)
+  for _, name in ipairs(MORE) do object[name] = row[name] end
+  shown.device(env, object)
   return 0
 end
 
@@ -151,8 +134,7 @@ function verbs.add(context)
   local count
   count, message, code = admission.register(context, place, names)
   if not count then return nil, message, code end
-  context.env.out(context.env.json and natives.json.encode { added = count }
-    or ("%d of %d devices are new"):format(count, #names))
+  shown.added(context.env, count, #names)
   return 0
 end
 
@@ -166,8 +148,7 @@ function verbs.tag(context)
   local count
   count, message, code = devices.tag(context, function() return chosen(context) end, wanted)
   if not count then return nil, message, code end
-  context.env.out(context.env.json and natives.json.encode { changed = count }
-    or ("%d device%s changed"):format(count, count == 1 and "" or "s"))
+  shown.changed(context.env, count)
   return 0
 end
 
@@ -176,7 +157,7 @@ function verbs.note(context)
   if not text then return nil, 'give --note TEXT; "" removes it', "usage" end
   local done, message, code = devices.note(context, function() return one(context) end, text)
   if not done then return nil, message, code end
-  context.env.out(context.env.json and "{}" or ("%s: %s"):format(context.name, text == "" and "no note" or "noted"))
+  shown.done(context.env, ("%s: %s"):format(context.name, text == "" and "no note" or "noted"))
   return 0
 end
 
@@ -195,8 +176,7 @@ end
 function verbs.forget(context)
   local done, message, code = devices.forget(context, function() return one_of_all(context) end)
   if not done then return nil, message, code end
-  context.env.out(context.env.json and "{}" or ("%s is forgotten; it comes back if it reports again"):format(
-    natives.printable.text(context.name)))
+  shown.done(context.env, context.name .. " is forgotten; it comes back if it reports again")
   return 0
 end
 
@@ -207,8 +187,7 @@ local function admit(context, word)
   end
   local count, message, code = admission.admit(context, function() return chosen(context) end, word == "yes")
   if not count then return nil, message, code end
-  context.env.out(context.env.json and natives.json.encode { changed = count }
-    or ("%d device%s changed"):format(count, count == 1 and "" or "s"))
+  shown.changed(context.env, count)
   return 0
 end
 
@@ -222,8 +201,7 @@ function verbs.set(context)
   local name = opts.hardware and "hardware" or "zone"
   local done, message, code = devices["set_" .. name](context, function() return one(context) end, opts[name])
   if not done then return nil, message, code end
-  context.env.out(context.env.json and "{}" or ("%s: %s %s"):format(context.name, name,
-    opts[name] == "" and "unknown" or natives.printable.text(opts[name])))
+  shown.done(context.env, ("%s: %s %s"):format(context.name, name, opts[name] == "" and "unknown" or opts[name]))
   return 0
 end
 

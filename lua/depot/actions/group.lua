@@ -6,6 +6,7 @@ local acts = require "depot.acts.groups"
 local base = require "depot.actions.base"
 local device_list = require "depot.device_list"
 local natives = require "update.natives"
+local shown = require "depot.shown"
 
 local M = {}
 
@@ -36,54 +37,30 @@ end
 local verbs = {}
 
 function verbs.list(context)
-  local env, json = context.env, natives.json
   local all, message, code = context.store:groups()
   if not all then return nil, message, code end
-  local objects = json.array {}
-  if not env.json then env.out(("%-24s %8s  %s"):format("NAME", "DEVICES", "FILTER")) end
+  local objects = {}
   for i, group in ipairs(all) do
     objects[i], message, code = acts.object(context, group)
     if not objects[i] then return nil, message, code end
-    if not env.json then
-      env.out(natives.printable.text(("%-24.24s %8d  %.44s"):format(group.name, objects[i].devices,
-        group.filter or ("a list of %d"):format(group.names))))
-    end
   end
-  if env.json then env.out(json.encode { groups = objects }) end
-  return 0
-end
-
-local function show_json(context, object, names)
-  local json = natives.json
-  object.list = json.array {}
-  for i, one in ipairs(names) do
-    object.list[i] = { cloud = one.cloud ~= "" and one.cloud or json.null, name = natives.printable.text(one.name) }
-  end
-  context.env.out(json.encode(object))
+  shown.groups(context.env, objects)
   return 0
 end
 
 function verbs.show(context)
-  local env, printable = context.env, natives.printable.text
   local group, message, code = find(context)
   if not group then return nil, message, code end
   local object, names
   object, message, code = acts.object(context, group)
   if object then names, message, code = context.store:group_names(group) end
   if not names then return nil, message, code end
-  if env.json then return show_json(context, object, names) end
-  env.out(("group    %s"):format(group.name))
-  env.out(("devices  %d"):format(object.devices))
-  if group.filter then env.out("filter   " .. printable(group.filter)) end
-  for _, one in ipairs(names) do
-    env.out(printable(("name     %s%s"):format(one.name, one.cloud ~= "" and " of " .. one.cloud or "")))
+  local json = natives.json
+  object.list = json.array {}
+  for i, one in ipairs(names) do
+    object.list[i] = { cloud = one.cloud ~= "" and one.cloud or json.null, name = natives.printable.text(one.name) }
   end
-  return 0
-end
-
-local function say(context, group, text)
-  context.env.out(context.env.json and natives.json.encode { name = group.name } or ("group %s: %s"):format(group.name,
-    text))
+  shown.group(context.env, object)
   return 0
 end
 
@@ -110,7 +87,8 @@ function verbs.create(context)
     return set(context, group, names, true)
   end)
   if not done then return nil, message, code end
-  return say(context, done.group, "made")
+  shown.of_group(context.env, done.group.name, "made")
+  return 0
 end
 
 for verb, wanted in pairs { add = true, remove = false } do
@@ -125,8 +103,8 @@ for verb, wanted in pairs { add = true, remove = false } do
       return set(context, group, names, wanted)
     end)
     if not done then return nil, message, code end
-    return say(context, done.group, ("%d name%s %s"):format(done.count, done.count == 1 and "" or "s",
-      wanted and "more" or "less"))
+    shown.group_names(context.env, done.group.name, done.count, wanted)
+    return 0
   end
 end
 
@@ -139,7 +117,8 @@ function verbs.delete(context)
     return acts.drop(context, group)
   end)
   if not done then return nil, message, code end
-  return say(context, group, "removed; its devices stay")
+  shown.of_group(context.env, group.name, "removed; its devices stay")
+  return 0
 end
 
 --- @tparam table context of depot.actions.base with verb

@@ -6,8 +6,8 @@
 
 local base = require "depot.actions.base"
 local life = require "depot.rollout.life"
-local natives = require "update.natives"
 local rollouts = require "depot.acts.rollouts"
+local shown = require "depot.rollout.shown"
 local views = require "depot.rollout.view"
 
 local M = {}
@@ -36,29 +36,14 @@ local function find(context)
     #open == 0 and "missing" or "usage"
 end
 
-local function tell(context, rollout, text)
-  local env = context.env
-  if env.json then
-    local object, message, code = views.object(context, rollout)
-    if not object then return nil, message, code end
-    env.out(natives.json.encode(object))
-  else
-    env.out(("rollout %d of %s: %s"):format(rollout.id, rollout.target, text or rollout.state))
-  end
+local function tell(context, rollout, verb, count)
+  local object, message, code = views.object(context, rollout)
+  if not object then return nil, message, code end
+  shown.done(context.env, object, verb, count)
   return 0
 end
 
 local verbs = {}
-
--- What is said besides the state.
-local SAID = {
-  resume = function(rollout, failed)
-    return ("%s; forgives %d failure%s"):format(rollout.state, failed, failed == 1 and "" or "s")
-  end,
-  retry = function(_, count)
-    return ("%d %s once more"):format(count, count == 1 and "device tries" or "devices try")
-  end,
-}
 
 -- Find, do and report.
 for verb in pairs(rollouts.verbs) do
@@ -66,18 +51,28 @@ for verb in pairs(rollouts.verbs) do
     local rollout, more, code = rollouts.act(context, verb, function() return find(context) end, context)
     if not rollout then return nil, more, code end
     if life.is_offering(rollout) then base.warn_when_alone(context) end
-    return tell(context, rollout, SAID[verb] and SAID[verb](rollout, more))
+    return tell(context, rollout, verb, more)
   end
 end
 
 function verbs.create(context) return require("depot.actions.rollout_create").run(context, tell) end
 
-function verbs.list(context) return views.list(context) end
+function verbs.list(context)
+  local objects, message, code = views.objects(context)
+  if not objects then return nil, message, code end
+  shown.list(context.env, objects)
+  return 0
+end
 
 function verbs.show(context)
   local rollout, message, code = find(context)
   if not rollout then return nil, message, code end
-  return views.show(context, rollout)
+  local object, product
+  object, message, code = views.object(context, rollout)
+  if object then product, message, code = context.store:product(rollout.hash) end
+  if product == nil then return nil, message, code end
+  shown.one(context.env, object, product and product.zone)
+  return 0
 end
 
 --- @tparam table context of depot.actions.base with verb; plan (texts by field), priority

@@ -4,28 +4,17 @@
 
 local base = require "depot.actions.base"
 local rollouts = require "depot.acts.rollouts"
+local shown = require "depot.rollout.shown"
 
 local M = {}
 
 local function preview(context, rollout, found)
   local overtaken, message, code = rollouts.overtaken(context, rollout)
   if not overtaken then return nil, message, code end
-  if context.env.json then
-    local json = context.natives.json
-    context.env.out(json.encode { reaches = found.reaches, waves = json.array(found.waves), others = found.others,
-      overtakes = json.array(overtaken) })
-    return 0
-  end
-  local parts = {}
-  for i, count in ipairs(found.waves) do
-    parts[i] = ("wave %d (%g %%) %d"):format(i, rollout.plan.waves[i], count)
-  end
-  context.env.out(("%s would reach %d of the devices known now: %s"):format(rollout.target, found.reaches,
-    table.concat(parts, ", ")))
-  for why, count in pairs(found.others) do
-    context.env.out(("not reached: %d (%s)"):format(count, why == "newer" and "they run it, or something newer" or why))
-  end
-  for _, id in ipairs(overtaken) do context.env.out(("would end rollout %d"):format(id)) end
+  local waves = {}
+  for i, count in ipairs(found.waves) do waves[i] = { percent = rollout.plan.waves[i], devices = count } end
+  shown.preview(context.env, { release = rollout.target, reaches = found.reaches, waves = waves, others = found.others,
+    overtakes = overtaken })
   return 0
 end
 

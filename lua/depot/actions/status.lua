@@ -9,6 +9,7 @@ local dialects = require "depot.dialects"
 local jobs = require "depot.jobs"
 local lock = require "depot.lock"
 local store = require "depot.store"
+local printed = require "depot.shown"
 local wheres = require "depot.store.where"
 
 local M = {}
@@ -176,7 +177,7 @@ local function show(context)
   local text
   text, message, code = count(context, over_http, is_unordered)
   if not text then return nil, message, code end
-  if more then env.note(base.more_text(#rows)) end
+  if more then env.note(printed.more_text(#rows)) end
   -- Without a database the depot has never used a broker, and need not.
   env.out(text .. ((served or context.store == nothing) and "" or "; no depot with --mqtt serves this folder now"))
   return 0

@@ -5,6 +5,7 @@
 local acts = require "depot.acts"
 local base = require "depot.actions.base"
 local natives = require "update.natives"
+local shown = require "depot.shown"
 local users = require "depot.acts.users"
 
 local M = {}
@@ -87,23 +88,14 @@ for verb, change in pairs(CHANGES) do
 end
 
 function verbs.list(context)
-  local env, json = context.env, natives.json
   local rows, message, code = context.store:accounts()
   if not rows then return nil, message, code end
-  local objects = json.array {}
-  if not env.json then env.out(("%-24s %-9s %s"):format("NAME", "STATE", "ROLES")) end
+  local objects = {}
   for i, row in ipairs(rows) do
     objects[i], message, code = users.object(context, row)
     if not objects[i] then return nil, message, code end
-    local roles = {}
-    for product, role in pairs(objects[i].roles) do
-      roles[#roles + 1] = product == "" and role or ("%s of %.8s"):format(role, product)
-    end
-    table.sort(roles)
-    local state = row.disabled == 1 and "disabled" or row.password and "active" or "invited"
-    if not env.json then env.out(("%-24s %-9s %s"):format(row.name, state, table.concat(roles, ", "))) end
   end
-  if env.json then env.out(json.encode { users = objects }) end
+  shown.users(context.env, objects)
   return 0
 end
 

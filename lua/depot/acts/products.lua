@@ -66,6 +66,13 @@ function M.object(world, product)
     made = product.made > 0 and product.made // 1000 or json.null }
 end
 
+--- How many devices are not admitted to a product, if it admits only some.
+-- @treturn integer|userdata|nil JSON's null: it is for all; nil, message, code
+function M.unadmitted(world, product)
+  if product.admit ~= "listed" then return world.natives.json.null end
+  return world.store:unadmitted(product.hash)
+end
+
 local function is_name(text)
   return #text > 0 and #text <= LONGEST and not text:find "[%c/]" and utf8.len(text) ~= nil
 end
