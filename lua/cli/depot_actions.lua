@@ -52,6 +52,9 @@ local function act(action, dir, name, args, env)
     if not said then return nil, message, code end
     context.verb, context.plan, context.priority = args.positional[2], said.plan, said.priority
   end
+  if args.opts.server then
+    return require("depot.remote").run(action, context, function() return api.client(args.opts, env) end)
+  end
   return require("depot.actions." .. action).run(context)
 end
 
@@ -82,18 +85,31 @@ local function place_of_folder(words)
   return (ACTIONS[words[1]] or words[1] == "pack") and 2 or nil
 end
 
+-- An action at a server has no folder; an empty word stands in its place.
+local function at_server(action, words)
+  if not ACTIONS[action] then
+    return nil, ("%s takes no --server; it is done where the depot's folder is"):format(action), "usage"
+  end
+  table.insert(words, math.min(place_of_folder { action }, #words + 1), "")
+  return true
+end
+
 --- Serve until SIGTERM or SIGINT, or run an action. A folder that is named like an action is written ./NAME.
 -- @tparam table args positional {[ACTION,] DIR [, PACKAGE]}, opts
 -- @tparam table env out, note, json, quiet
 -- @tparam {table,...} options that the verb takes
 -- @treturn integer 0; or nil, message, code
 function M.run(args, env, options)
-  local ok, message, code = configured.apply(args, options, place_of_folder)
+  local ok, message, code = configured.apply(args, options, function(words)
+    return not args.opts.server and place_of_folder(words) or nil
+  end)
   if ok then ok, message, code = serve.number_of(args.opts, "timeout", 1) end
   if not ok then return nil, message, code end
   local action = args.positional[1]
   if not action then return nil, "name the folder: moult depot DIR", "usage" end
   if action == "api" then return api.run(args, env) end
+  if args.opts.server then ok, message, code = at_server(action, args.positional) end
+  if not ok then return nil, message, code end
   if action == "patch" then return run_patch(args, env) end
   if not ACTIONS[action] and action ~= "pack" then
     if #args.positional > 1 then

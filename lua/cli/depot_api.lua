@@ -7,9 +7,12 @@ local natives = require "update.natives"
 local M = {}
 
 M.options = {
-  { name = "server", value = "URL", help = "with api: the admin server, as https://depot.example" },
-  { name = "server-ca", value = "FILE", help = "with api: trust these certificates (default: those of the system)" },
-  { name = "token-file", value = "FILE", help = "with api: file with a token in its first line (else MOULT_TOKEN)" },
+  { name = "server", value = "URL",
+    help = "an admin server, as https://depot.example: for api, and for actions at it" },
+  { name = "server-ca", value = "FILE",
+    help = "with --server: trust these certificates (default: those of the system)" },
+  { name = "token-file", value = "FILE",
+    help = "with --server: file with a token in its first line (else MOULT_TOKEN)" },
 }
 
 --- For the help of the verb.
@@ -24,7 +27,10 @@ M.text = [[
   depot api wait PATH NAME=VALUE[,VALUE] --server URL
       ask until it has that value; fails after --timeout seconds (3600)
   depot api routes
-      list all routes with their arguments]]
+      list all routes with their arguments
+
+product, device, group, release, rollout, events, audit and `user list` take --server URL in place of DIR, and print the
+same: `moult depot release list --server https://depot.example`. What may be done is what the token may.]]
 
 local METHODS = { GET = true, POST = true, PUT = true, PATCH = true, DELETE = true }
 local LOOK = 1000 -- ms between two questions of `wait`
@@ -41,8 +47,9 @@ local function token_of(opts)
   return nil, "give a token by --token-file or MOULT_TOKEN; the console makes one under Settings", "usage"
 end
 
-local function client_of(args, env)
-  local opts = args.opts
+--- A client of the server that the options name.
+-- @treturn table|nil depot.api.client; nil, message, code
+function M.client(opts, env)
   if not opts.server then return nil, "give --server URL", "usage" end
   local token, message, code = token_of(opts)
   if not token then return nil, message, code end
@@ -175,7 +182,7 @@ end
 function M.run(args, env)
   local word = args.positional[2]
   if word == "routes" then return routes(env) end
-  local client, message, code = client_of(args, env)
+  local client, message, code = M.client(args.opts, env)
   if not client then return nil, message, code end
   local verbs = { upload = upload, wait = wait }
   return (verbs[word] or call)(client, args, env)

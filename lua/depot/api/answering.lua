@@ -241,7 +241,8 @@ function Answering:perform(request)
     why.headers = why.headers or {}
     why.headers["X-Undo"] = ("%d"):format(call.world.undoable)
   end
-  return self:_clean(result), why, nil, nil, call
+  -- A text is a file of lines, each printable already (depot.record_forms).
+  return type(result) == "string" and result or self:_clean(result), why, nil, nil, call
 end
 
 --- Answer a request; call it in a coroutine.

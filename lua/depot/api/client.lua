@@ -16,6 +16,8 @@ local M = {}
 local WAIT = 1000            -- ms of one poll
 local PIECE = 4 * 1024 * 1024 -- bytes of an upload that are sent at once
 local LONGEST = 64 * 1024 * 1024 -- bytes of an answer that is not written into a file
+local LIMITED = 429          -- HTTP: more requests than a token may send
+local PATIENT = 30           -- tries of a request then
 local TRIES = 5              -- of a piece, when the server is busy or cannot be reached
 
 local Client = {}
@@ -116,9 +118,14 @@ function Client:ask(method, path, with)
   if type(body) == "table" then
     body, headers["Content-Type"] = self.natives.json.encode(body), "application/json"
   end
-  local answer, message, code = self:_send(method, path, { query = with.query, body = body, headers = headers,
-    sink = with.sink })
-  if not answer then return nil, message, code end
+  local answer, message, code
+  for _ = 1, PATIENT do
+    answer, message, code = self:_send(method, path, { query = with.query, body = body, headers = headers,
+      sink = with.sink })
+    if not answer then return nil, message, code end
+    if answer.status ~= LIMITED then break end
+    self:pause(WAIT) -- nothing was done
+  end
   if answer.status < 200 or answer.status > 299 then return failure_of(self, answer) end
   return answer
 end

@@ -5,6 +5,7 @@
 --
 -- @module depot.api.world
 
+local acts = require "depot.acts.products"
 local catalog = require "depot.catalog"
 local disabled = require "depot.disabled"
 local releases = require "depot.releases"
@@ -61,7 +62,7 @@ local function add(known, hash, name)
   local product = known[hash]
   if not product then
     product = { product_key = hash, name = name or hash:sub(1, 8), clouds = {}, devices = 0, releases = 0,
-      enabled = true, unsigned = false, admit = "open" }
+      enabled = true, unsigned = false, admit = "open", registered = false, names = {} }
     known[hash] = product
   end
   return product
@@ -75,7 +76,11 @@ function World:_count_products()
   for _, row in ipairs(registered) do
     local product = add(known, row.hash, row.name)
     product.mode, product.enabled, product.zone = row.mode, row.enabled == 1, row.zone
-    product.unsigned, product.admit = row.unsigned == 1, row.admit
+    product.unsigned, product.admit, product.registered = row.unsigned == 1, row.admit, true
+    product.made = row.made > 0 and row.made // 1000 or nil
+    for i, name in ipairs(row.names) do product.names[i] = { cloud = name.cloud, name = name.name } end
+    product.unadmitted, message, code = acts.unadmitted(self, row)
+    if not product.unadmitted then return nil, message, code end
   end
   for _, row in ipairs(rows) do
     local product = add(known, row.hash, row.product)
@@ -87,13 +92,16 @@ function World:_count_products()
     product.releases = product.releases + 1
     product.project = entry.manifest.project
   end
-  for _, product in pairs(known) do product.clouds = self.natives.json.array(product.clouds) end
+  for _, product in pairs(known) do
+    product.clouds, product.names = self.natives.json.array(product.clouds), self.natives.json.array(product.names)
+  end
   return known
 end
 
 --- The products of packages and devices, by the hash of their key.
--- @treturn {[hash] = {product_key, name, mode (nil: open), enabled, unsigned, project, clouds, devices,
---   releases}}|nil nil, message, code
+-- @treturn {[hash] = {product_key, name, mode (nil: open), enabled, unsigned, project, clouds, devices, releases,
+--   registered, names (by which clouds know it), made (seconds, or nil), unadmitted (JSON's null, unless it admits only
+--   some)}}|nil nil, message, code
 function World:products()
   local now, top = self.natives.loop.now(), self.top
   if top.known and now < top.known_till and top.known_of == top.packages then return top.known end

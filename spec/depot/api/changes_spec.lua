@@ -395,6 +395,20 @@ describe("over the admin server", function()
       assert.equal(404, w:ask("GET", "/tasks/" .. task.id, { token = foreign }).status)
     end)
 
+    it("are chosen by id, of their product only", function()
+      local function bulk(list) return ask("POST", ("/products/%s/devices/bulk"):format(w.pk), { ids = list,
+        tag = { "lab" } }) end
+      local one = ids.of { cloud = "aliyun", product = "pk", device = "dev1" }
+      local task = run("/devices/bulk", { ids = { one, ids.of { cloud = "aliyun", product = "pk", device = "gone" } },
+        tag = { "lab" } })
+      assert.same({ 1, 1 }, { task.total, task.changed })
+      local far = ids.of { cloud = "aliyun", product = "other", device = "far" }
+      assert.same({ 404, "missing" }, { code_of(bulk { one, far }) })
+      assert.same({ 400, "usage" }, { code_of(bulk { "x" }) })
+      assert.same({ 400, "usage" }, { code_of(ask("POST", ("/products/%s/devices/bulk"):format(w.pk), { ids = { one },
+        devices = { "dev1" }, tag = { "lab" } })) })
+    end)
+
     it("try again", function()
       for _, name in ipairs { "dev1", "dev2" } do
         local row = w.store:get("aliyun", "pk", name)

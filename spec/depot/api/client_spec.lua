@@ -52,6 +52,10 @@ describe("moult depot api", function()
       "names=@" .. folder.path "names" }.names)
   end)
 
+  it("waits when it asks more than a token may", function()
+    for _ = 1, 130 do assert.equal("pk", natives.json.decode((good { "/products" })).name) end
+  end)
+
   it("says a mistake before it asks", function()
     bad("there is no route /product", "usage", { "/product" })
     bad("PUT is not for /products; GET, POST is", "usage", { "PUT", "/products" })

@@ -106,10 +106,23 @@ describe("live events", function()
       assert.equal("text/csv; charset=utf-8", csv.headers["content-type"])
       assert.is_truthy(csv.body:find([["'=HYPERLINK(1)"]], 1, true))
       assert.is_nil(csv.body:find("foreign", 1, true))
+      local rows = {}
+      for line in csv.body:gmatch "([^\n]*)\n" do rows[#rows + 1] = line end
+      assert.matches('^"id","at",', rows[1])
+      assert.matches('first heard', rows[2])
+      assert.equal(csv.body, table.concat(rows, "\n") .. "\n") -- a line for each
       local lines = w:ask("GET", "/events/export?format=jsonl&limit=1", { token = ann })
       assert.equal("1", lines.headers["x-next-cursor"])
       assert.equal("first heard", natives.json.decode((lines.body:match "^[^\n]*")).what)
       assert.equal(400, w:ask("GET", "/events/export?format=xls", { token = ann }).status)
+      local function count(query)
+        local body = w:ask("GET", "/events/export?format=jsonl" .. query, { token = ann }).body
+        return select(2, body:gsub("\n", ""))
+      end
+      assert.equal(1, count "&device=dev1")
+      assert.equal(3, count "&product=pk")
+      assert.equal(0, count "&product=pk&since=4000000000")
+      assert.equal(0, count "&device=far") -- not what another product's devices did
     end)
   end)
 

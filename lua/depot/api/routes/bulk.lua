@@ -4,6 +4,7 @@
 
 local acts = require "depot.acts"
 local filters = require "depot.filter"
+local ids = require "depot.api.ids"
 local tags = require "depot.tags"
 
 local M = {}
@@ -16,10 +17,26 @@ local function object_of(call, task)
     message = task.message or null, code = task.code or null }
 end
 
+-- The devices of `ids`; one that is gone is left out.
+local function of_ids(call)
+  local rows = {}
+  for _, text in ipairs(call.args.ids) do
+    local id = ids.read(text)
+    if not id then return nil, "ids: expected ids of devices", "usage", "ids" end
+    local row, message, code = call.world.store:get(id.cloud, id.product, id.device)
+    if row == nil then return nil, message, code end
+    if row and row.hash ~= call.product then return nil, "ids: a device is not of this product", "missing", "ids" end
+    if row then rows[#rows + 1] = row end
+  end
+  return rows
+end
+
 -- The devices of the product that the arguments choose.
 local function chosen(call)
   local args, store = call.args, call.world.store
-  if (args.filter == nil) == (args.devices == nil) then return nil, "give filter, or devices", "usage", "filter" end
+  local given = (args.filter and 1 or 0) + (args.devices and 1 or 0) + (args.ids and 1 or 0)
+  if given ~= 1 then return nil, "give filter, devices, or ids", "usage", "filter" end
+  if args.ids then return of_ids(call) end
   local filter, message, code
   if args.filter then
     filter, message, code = filters.parse(args.filter)
@@ -73,6 +90,7 @@ local DRY = { dry_run = { type = "boolean", about = "only say how many devices i
 local function choosing(more)
   more.filter = { type = "string", about = "which devices, as state:failed" }
   more.devices = { type = "strings", most = MOST, about = "or these, by name" }
+  more.ids = { type = "strings", most = MOST, about = "or these, by id" }
   return more
 end
 

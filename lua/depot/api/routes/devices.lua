@@ -48,7 +48,13 @@ local function list(call)
   return { items = items, next = last and ids.of(last) or call.json.null }
 end
 
-local function device(call) return objects.device(call.world, call.objects.D) end
+local function device(call)
+  local row = call.objects.D
+  local object = objects.device(call.world, row)
+  object.groups = call.json.array(call.world.store:groups_of(row))
+  object.offers, object.failures = row.offers or call.json.null, row.failures or call.json.null
+  return object
+end
 
 local function events(call)
   local rows, message, code = call.world.store:events_of_one(call.objects.D, call.args.cursor,

@@ -42,7 +42,7 @@ end
 
 local EXPORTED = 10000 -- rows at most
 
-local TYPES = { csv = "text/csv; charset=utf-8", jsonl = "application/jsonl" }
+local TYPES = { csv = "text/csv; charset=utf-8", jsonl = "application/jsonl", table = "text/plain; charset=utf-8" }
 
 -- Rows as a file, in one of `forms`; `last`: the number of the last row that was read, if there may be more.
 local function written(call, how, rows, name, last)
@@ -58,7 +58,8 @@ end
 
 local function export(call)
   local args, limit = call.args, call.args.limit or EXPORTED
-  local rows, message, code = call.world.store:events({ after = args.cursor }, limit)
+  local rows, message, code = call.world.store:events({ after = args.cursor, product = args.product,
+    device = args.device, since = args.since and args.since * 1000 }, limit)
   if not rows then return nil, message, code end
   return written(call, forms.events, visible(call, rows), "events", #rows == limit and rows[limit].id)
 end
@@ -146,6 +147,12 @@ local EXPORT = { format = { type = "string", need = true, one_of = { "csv", "jso
   cursor = { type = "integer", about = "X-Next-Cursor of the file before" },
   limit = { type = "integer", least = 1, most = EXPORTED, about = "rows at most" } }
 
+local EVENTS = { cursor = EXPORT.cursor, limit = EXPORT.limit,
+  format = { type = "string", need = true, one_of = { "csv", "jsonl", "table" }, about = "of the file" },
+  product = { type = "string", most = 64, about = "only of this product, as its cloud calls it" },
+  device = { type = "string", most = 256, about = "only of devices of this name" },
+  since = { type = "integer", about = "only from this second since 1970 on" } }
+
 M.routes = {
   { "GET", "/products/{P}/summary", "viewer", summary, verb = "read", about = "What the devices run, and their jobs",
     query = { days = { type = "integer", least = 1, most = 400,
@@ -160,7 +167,7 @@ M.routes = {
       rollout = { type = "integer", about = "number of a rollout" },
       what = { type = "string", most = 32, about = "kind of event" } } },
   { "GET", "/events/export", "viewer", export, verb = "read", scope = "any",
-    about = "Events as a file, the oldest first; X-Next-Cursor says where to go on", query = EXPORT },
+    about = "Events as a file, the oldest first; X-Next-Cursor says where to go on", query = EVENTS },
   { "GET", "/events/live", "viewer", live, verb = "read", scope = "any",
     about = "What happens from now on, as server-sent events; Last-Event-ID goes on", query = {
       after = { type = "integer", about = "number of the last event that was seen" } } },
