@@ -320,5 +320,7 @@ end
 list("device_settle:try_start", "if (d->state.phase == UP_ARMED && up_device_begin_trial(d, err) < 0)",
   "if (d->state.phase == UP_ARMED && (up_device_begin_trial(d, err) < 0 && false))",
   "what has no trial is not counted either, and goes back for that")
+list("generation_kept:copy_bytes", "if (n > 0 && s->ops->pwrite(s, to, chunk, (size_t)n, at) < 0)",
+  "if (n >= 0 && s->ops->pwrite(s, to, chunk, (size_t)n, at) < 0)", "at its end nothing is written")
 
 return listed

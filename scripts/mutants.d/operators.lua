@@ -120,6 +120,7 @@ end
 function ways.bound(line, found)
   -- A byte too few is for the sanitizers.
   if line:find "alloc%(" or line:find "memcpy%(" or declares_an_array(line) then return end
+  if line:find '"%%%.%*s", [A-Z_]+ %- 1,' then return end -- snprintf() cuts there, too
   replace_each(line, " ([%+%-]) 1([^%w%.])", function(_, after) return after end, found)
   if line:find "snprintf%(" or is_one_of_both(line) then return end -- see is_beyond_checks
   replace_each(line, " ([<>]=?) ([A-Z][A-Z0-9_]+)([^%w_%(])", function(relation, name, after)

@@ -27,6 +27,7 @@ struct play {
     char commands[512]; /* that were run, one a line */
     int command_status; /* of each command */
     int start_error;    /* of each start */
+    int blind;          /* the error of each look at who runs something; 0: it can be seen */
     bool managed;       /* the stop command ends what runs its {path} */
     void (*on_signal)(struct play *play);
     void *user;
@@ -45,6 +46,9 @@ static int play_each(struct up_running_table *t, const struct up_stat *file,
 {
     const struct play before = *(struct play *)t; /* fn ends some */
 
+    errno = before.blind;
+    if (before.blind)
+        return -1;
     for (unsigned i = 0; i < before.count; i++)
         if (before.process[i].device == file->device && before.process[i].inode == file->inode &&
             fn(user, &before.process[i].p) != 0)

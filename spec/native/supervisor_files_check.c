@@ -10,6 +10,7 @@
 #include "sim.h"
 #include "supervisor.h"
 #include "supervisor_private.h"
+#include "world.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -148,7 +149,35 @@ static void p_close(struct up_processes *p, int link)
     (void)p, (void)link;
 }
 
-static const struct up_processes_ops ops = {.start = p_start,
+static int p_ready(struct up_processes *p)
+{
+    (void)p;
+    return 0;
+}
+
+static void p_release(struct up_processes *p)
+{
+    (void)p;
+}
+
+static unsigned p_none_left(struct up_processes *p, enum up_orphans_of of, pid_t script, pid_t tester)
+{
+    (void)p, (void)of, (void)script, (void)tester;
+    return 0;
+}
+
+static unsigned p_none_killed(struct up_processes *p, const char *state)
+{
+    (void)p, (void)state;
+    return 0;
+}
+
+static const struct up_processes_ops ops = {.catch_signals = p_ready,
+                                            .release_signals = p_release,
+                                            .adopt_orphans = p_ready,
+                                            .kill_orphans = p_none_left,
+                                            .kill_left = p_none_killed,
+                                            .start = p_start,
                                             .signal = p_signal,
                                             .over = p_over,
                                             .waited = p_waited,
@@ -329,6 +358,28 @@ static void a_signal_is_heard_meanwhile(void **state)
     up_child_free(s->script);
 }
 
+/* Not the supervisor itself, which has to stay alive meanwhile. */
+static void what_the_device_does_to_its_tree_is_done_by_helpers(void **state)
+{
+    static const struct world_plan plan = {.name = "script", .provisioned = true, .package = WORLD_SCRIPT};
+    const struct helper one[] = {{.says = "done\n"}};
+    struct up_supervisor_options options = {&config, "/moult", UP_QUIET, NULL, &stage.processes, NULL, NULL};
+    struct up_supervisor *s;
+    struct up_error err;
+
+    (void)state;
+    sim_free(sim);
+    sim = world_new(&plan);
+    world_configure(&config);
+    options.storage = sim_storage(sim);
+    assert_int_equal(up_supervisor_open(&s, &options, &err), 0);
+    stage.helpers = one;
+    assert_int_equal(up_device_do_tree(s->device, UP_FILES_BACK, &err), 0);
+    assert_int_equal(stage.started, 1);
+    up_supervisor_close(s);
+    up_config_free(&config);
+}
+
 /* Of a release with files, whose programs are asked about. */
 static void a_plan_that_cannot_be_read_vouches_for_nothing(void **state)
 {
@@ -364,6 +415,7 @@ int main(void)
         ON_STAGE(helpers_that_say_nothing_are_not_followed_for_ever),
         ON_STAGE(one_that_cannot_be_started_is_told),
         ON_STAGE(a_signal_is_heard_meanwhile),
+        ON_STAGE(what_the_device_does_to_its_tree_is_done_by_helpers),
         ON_STAGE(a_plan_that_cannot_be_read_vouches_for_nothing),
     };
 
