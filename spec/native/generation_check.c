@@ -203,6 +203,32 @@ static void the_newest_that_is_proved_is_found(void **state)
     sim_free(base);
 }
 
+/* Without a journal only what was confirmed may run. */
+static void one_that_is_armed_has_no_mark(void **state)
+{
+    static const struct world_plan both = {.name = "both", .provisioned = true, .package = WORLD_BOTH};
+    struct sim *sim = world_new(&both);
+    struct up_config config;
+    struct up_device *device;
+    struct up_error err;
+    char *mark;
+
+    (void)state;
+    world_configure(&config);
+    assert_int_equal(up_device_open(&device, sim_storage(sim), &config, UP_DEVICE_LOCK, &err), 0);
+    assert_int_equal(world_install(device, sim_storage(sim), "/packages/both.upd", &err), 0);
+    assert_int_equal(sim_storage(sim)->ops->unlink(sim_storage(sim), SCRIPTS "/1.good"), 0);
+    up_device_clean(device);
+    mark = sim_get(sim, SCRIPTS "/1.good", NULL);
+    assert_non_null(mark);
+    assert_string_equal(mark, "a\n");
+    assert_false(sim_exists(sim, SCRIPTS "/2.good"));
+    free(mark);
+    up_device_close(device);
+    up_config_free(&config);
+    sim_free(sim);
+}
+
 /* A core alone goes on with the script that is there: one generation, two slots. */
 static void a_generation_of_two_slots_is_marked_for_both(void **state)
 {
@@ -923,6 +949,7 @@ int main(void)
         cmocka_unit_test(a_flipped_bit_is_never_started),
         cmocka_unit_test(what_is_kept_needs_no_hard_links),
         cmocka_unit_test(the_newest_that_is_proved_is_found),
+        cmocka_unit_test(one_that_is_armed_has_no_mark),
         cmocka_unit_test(a_generation_of_two_slots_is_marked_for_both),
         cmocka_unit_test(damage_is_kept_for_people),
         cmocka_unit_test(the_link_for_people_is_made_over_its_remains),

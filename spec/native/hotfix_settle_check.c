@@ -14,6 +14,8 @@
 
 #include "config.h"
 #include "device.h"
+#include "device_settle.h"
+#include "files.h"
 #include "hotfix.h"
 #include "hotfixes_world.h"
 #include "sim.h"
@@ -419,6 +421,38 @@ static void a_plan_that_cannot_be_read_is_not_taken_for_none(void **state)
     }
 }
 
+/* Files that it accepted stay, and those of a test go, though no journal tells what runs. */
+static void without_a_journal_the_ledger_tells(void **state)
+{
+    static const struct row on_test = {"on test", ON_TEST, NULL, NULL, {0}, "", false, false};
+    static struct up_hotfix_ledger ledger;
+    (void)state;
+
+    for (int accepted = 0; accepted < 2; accepted++) {
+        struct sim *sim = begin(&on_test);
+        char *before = world_files_dump(sim, false), *now;
+        enum up_settled settled;
+        struct up_files f;
+
+        read_ledger(sim, &ledger);
+        assert_int_equal(up_files_open(&f, sim_storage(sim), STATE, &err), 0);
+        if (accepted)
+            memcpy(ledger.plan, f.stage.plan, sizeof ledger.plan);
+        up_files_close(&f);
+        assert_int_equal(up_hotfix_ledger_write_both(&ledger, sim_storage(sim), STATE, &err), 0);
+        sim_settle(sim);
+        sim_put_text(sim, STATE "/journal.0", "damaged");
+        sim_put_text(sim, STATE "/journal.1", "damaged");
+        if (up_device_settle(&settled, sim_storage(sim), &config, &err) < 0)
+            fail_msg("%s", err.message);
+        now = world_files_dump(sim, false);
+        assert_string_equal(now, accepted ? before : without_hotfix);
+        free(now);
+        free(before);
+        sim_free(sim);
+    }
+}
+
 static int enter(void **state)
 {
     static const struct hotfixes_flow none = {"none", .end = HOTFIXES_APPLIED, .parts = HOTFIXES_BOTH};
@@ -446,6 +480,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_goes_goes_whatever_fails, enter, leave),
         cmocka_unit_test_setup_teardown(a_test_ends_whatever_fails, enter, leave),
         cmocka_unit_test_setup_teardown(a_plan_that_cannot_be_read_is_not_taken_for_none, enter, leave),
+        cmocka_unit_test_setup_teardown(without_a_journal_the_ledger_tells, enter, leave),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@
 #include "history.h"
 #include "stand.h"
 #include "variants.h"
+#include "world_files.h"
 
 #define SCRIPT "/packages/script.upd"
 #define CORE "/packages/core.upd"
@@ -90,7 +91,7 @@ static void reopen(struct stand *s)
         assert_int_equal(sim_ops((s)->sim), ops_);                  \
     } while (0)
 
-/* The names of what is on record after the factory, in order. */
+/* The names of what is on record after the factory, in order, with the code of what is no success. */
 static const char *history_of(struct stand *s)
 {
     static struct up_event events[UP_HISTORY_RECORDS];
@@ -101,9 +102,54 @@ static const char *history_of(struct stand *s)
     for (int i = 0; i < n; i++)
         if (events[i].sequence > 1) {
             strcat(names, events[i].name);
+            if (events[i].code != UP_OK)
+                strcat(strcat(names, "="), up_code_word(events[i].code));
             strcat(names, " ");
         }
     return names;
+}
+
+/* Of each root, by its path: how many bytes are free. */
+static struct {
+    const char *small;
+    uint64_t bytes;
+} rooms;
+
+static int room_of(struct up_storage *s, const char *path, uint64_t *bytes)
+{
+    (void)s;
+    *bytes = strcmp(path, rooms.small) == 0 ? rooms.bytes : 1 << 30;
+    return 0;
+}
+
+/* A release with files needs it in each root. */
+static void the_root_with_the_least_room_counts(void **state)
+{
+    static const struct world_plan by_files = {.name = "files", .provisioned = true, .package = WORLD_FILES};
+    static const char *const roots[] = {"/app", "/card"};
+    struct up_storage_ops ops;
+    struct stand s;
+    struct up_manifest m;
+
+    (void)state;
+    stand_up(&s, world_new(&by_files));
+    world_files_configure(&s.config, false);
+    m = manifest_of(s.sim, "/packages/files.upd");
+    ops = *s.storage->ops;
+    ops.space = room_of;
+    s.storage->ops = &ops;
+    for (size_t i = 0; i < sizeof roots / sizeof *roots; i++) {
+        struct up_gate_report report;
+
+        rooms.small = roots[i];
+        rooms.bytes = up_manifest_part(&m, UP_FILES)->size - 1;
+        assert_int_equal(up_device_gates(s.device, &m, &report, &s.err), UP_NOSPACE);
+        if (!strstr(s.err.message, roots[i]))
+            fail_msg("not of %s: %s", roots[i], s.err.message);
+        rooms.bytes++;
+        assert_int_equal(up_device_gates(s.device, &m, &report, &s.err), 0);
+    }
+    stand_free(&s);
 }
 
 static void a_life_is_on_record(void **state)
@@ -120,7 +166,7 @@ static void a_life_is_on_record(void **state)
     stand_up(&s, world_new(&by_script));
     enter_trial(&s, SCRIPT);
     assert_int_equal(up_device_rollback(s.device, true, "no", &action, &s.err), 0);
-    assert_string_equal(history_of(&s), "begun armed trial rolledback ");
+    assert_string_equal(history_of(&s), "begun armed trial rolledback=rolledback ");
     stand_free(&s);
     stand_up(&s, world_new(&by_script));
     install(&s, SCRIPT);
@@ -1093,6 +1139,7 @@ static void the_journal_knows_which_slot_is_confirmed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_root_with_the_least_room_counts),
         cmocka_unit_test(a_life_is_on_record),
         cmocka_unit_test(nothing_can_be_done_to_an_idle_device),
         cmocka_unit_test(what_fails_in_the_factory_is_told),
