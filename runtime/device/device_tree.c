@@ -82,13 +82,13 @@ int up_device_do_tree(struct up_device *d, enum up_files_task task, struct up_er
     return up_device_work_tree(d, task, &ignored, err);
 }
 
-/* The same to the plan that was seen, and to no other: as long as nothing is armed, the agent may begin one. */
+/* The same to the plan that was seen, and to no other: the agent may have begun one. */
 static int do_seen(struct up_device *d, const struct up_files_facts *seen, enum up_files_task task,
                    struct up_error *err)
 {
     enum up_files_outcome ignored;
 
-    return work(d, task, d->state.phase < UP_ARMING ? seen->plan : NULL, &ignored, err);
+    return work(d, task, seen->plan, &ignored, err);
 }
 
 /* Make the tree whole, then remove the traces. *whole: the first of it succeeded. */
