@@ -181,18 +181,25 @@ static struct up_device *installed(const char *path)
     return d;
 }
 
-/* The release went back half, and what the rest was is lost. */
-static int enter_mixed(void **state)
+static int enter_files(void **state)
 {
     static const struct world_plan files = {.name = "files", .provisioned = true, .package = WORLD_FILES};
-    enum up_start_action action;
-    struct up_device *d;
-    struct up_files f;
 
     (void)state;
     sim = world_new(&files);
     world_configure(&config);
     world_files_configure(&config, false);
+    return 0;
+}
+
+/* The release went back half, and what the rest was is lost. */
+static int enter_mixed(void **state)
+{
+    enum up_start_action action;
+    struct up_device *d;
+    struct up_files f;
+
+    enter_files(state);
     d = installed("/packages/files.upd");
     assert_int_equal(up_device_begin_trial(d, &err), 0);
     assert_int_equal(up_device_trial_start(d, &action, &err), 0);
@@ -220,6 +227,57 @@ static void what_cannot_be_made_whole_says_why(void **state)
     assert_non_null(strstr(err.message, "both copies of what an update found are unreadable"));
 }
 
+static void put_next(void)
+{
+    size_t len;
+    void *package = variant_files(3, 0, 0, world_files_ini, &len);
+
+    sim_put(sim, "/packages/next.upd", package, len, 0644);
+    free(package);
+}
+
+static int (*rename_at)(struct up_storage *s, int dir, const char *from, const char *to);
+
+/* One file cannot be put back. */
+static int rename_but_conf(struct up_storage *s, int dir, const char *from, const char *to)
+{
+    if (strcmp(to, "conf") != 0)
+        return rename_at(s, dir, from, to);
+    errno = EIO;
+    return -1;
+}
+
+/* A release was to replace a mixture, and is not wanted any more when the way back is free: it is gone at once. */
+static void below_a_release_that_goes_the_old_tree_is_made_whole(void **state)
+{
+    struct up_storage *s = sim_storage(sim);
+    const struct up_storage_ops *all = s->ops;
+    struct up_storage_ops ops;
+    enum up_start_action action;
+    struct up_device *d;
+
+    (void)state;
+    put_next();
+    d = installed("/packages/files.upd");
+    assert_int_equal(up_device_begin_trial(d, &err), 0);
+    assert_int_equal(up_device_trial_start(d, &action, &err), 0);
+    ops = *s->ops;
+    rename_at = ops.rename_at;
+    ops.rename_at = rename_but_conf;
+    s->ops = &ops;
+    assert_int_equal(up_device_rollback(d, true, "bad", &action, &err), UP_WRITE);
+    assert_true(up_device_mixed(d));
+    if (world_install(d, sim_storage(sim), "/packages/next.upd", &err) < 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(d->state.phase, UP_ARMED);
+    s->ops = all;
+    assert_int_equal(up_device_rollback(d, false, "no", &action, &err), 0);
+    assert_int_equal(d->state.phase, UP_IDLE);
+    assert_int_equal(world_files_tree(sim, true), WORLD_TREE_OLD);
+    assert_false(up_device_mixed(d));
+    up_device_close(d);
+}
+
 /* The owner may take the files as they are, but not while a release that replaces them is about to be tried. */
 static void a_release_that_replaces_a_mixture_is_not_given_up(void **state)
 {
@@ -227,12 +285,9 @@ static void a_release_that_replaces_a_mixture_is_not_given_up(void **state)
     struct up_journal_state next;
     struct up_device *d;
     enum up_settled settled;
-    size_t len;
-    void *package = variant_files(3, 0, 0, world_files_ini, &len);
 
     (void)state;
-    sim_put(sim, "/packages/next.upd", package, len, 0644);
-    free(package);
+    put_next();
     d = installed("/packages/next.upd");
     for (size_t i = 0; i < sizeof phases / sizeof *phases; i++) {
         next = d->state;
@@ -253,6 +308,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(after_the_verdict_only_the_core_falls_back, enter, leave),
         cmocka_unit_test_setup_teardown(a_fall_back_on_trial_is_settled_with_its_tree, enter_uboot, leave),
         cmocka_unit_test_setup_teardown(what_cannot_be_made_whole_says_why, enter_mixed, leave),
+        cmocka_unit_test_setup_teardown(below_a_release_that_goes_the_old_tree_is_made_whole, enter_files,
+                                        leave),
         cmocka_unit_test_setup_teardown(a_release_that_replaces_a_mixture_is_not_given_up, enter_mixed,
                                         leave),
     };

@@ -203,30 +203,50 @@ static void the_newest_that_is_proved_is_found(void **state)
     sim_free(base);
 }
 
-/* Without a journal only what was confirmed may run. */
-static void one_that_is_armed_has_no_mark(void **state)
+/* A release with a core on its way to the slot that does not run. */
+static void fetch_core(struct up_journal_state *j)
 {
-    static const struct world_plan both = {.name = "both", .provisioned = true, .package = WORLD_BOTH};
-    struct sim *sim = world_new(&both);
-    struct up_config config;
-    struct up_device *device;
-    struct up_error err;
+    j->phase = UP_FETCHING;
+    j->tx.parts = 1u << UP_CORE;
+    j->tx.target = 0;
+}
+
+static void arm_half(struct up_journal_state *j)
+{
+    j->phase = UP_ARMING;
+}
+
+/* Whether generation n is marked for these slots by the next cleaning; "": for none. */
+static void assert_marked(struct stand *s, const char *path, const char *letters)
+{
     char *mark;
 
-    (void)state;
-    world_configure(&config);
-    assert_int_equal(up_device_open(&device, sim_storage(sim), &config, UP_DEVICE_LOCK, &err), 0);
-    assert_int_equal(world_install(device, sim_storage(sim), "/packages/both.upd", &err), 0);
-    assert_int_equal(sim_storage(sim)->ops->unlink(sim_storage(sim), SCRIPTS "/1.good"), 0);
-    up_device_clean(device);
-    mark = sim_get(sim, SCRIPTS "/1.good", NULL);
-    assert_non_null(mark);
-    assert_string_equal(mark, "a\n");
-    assert_false(sim_exists(sim, SCRIPTS "/2.good"));
+    (void)!s->storage->ops->unlink(s->storage, path);
+    up_device_clean(s->device);
+    mark = sim_get(s->sim, path, NULL);
+    assert_string_equal(mark ? mark : "", letters);
     free(mark);
-    up_device_close(device);
-    up_config_free(&config);
-    sim_free(sim);
+}
+
+/* Without a journal only what was confirmed may run. */
+static void what_is_armed_has_no_mark_and_what_was_confirmed_has_one(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, world_new(&by_both));
+    install(&s, "/packages/both.upd");
+    for (int half = 0; half < 2; half++) {
+        assert_marked(&s, SCRIPTS "/1.good", "a\n");
+        assert_marked(&s, SCRIPTS "/2.good", "");
+        change(&s, arm_half);
+    }
+    stand_free(&s);
+    stand_up(&s, lived(&by_both));
+    change(&s, fetch_core); /* which has written nothing yet */
+    assert_marked(&s, SCRIPTS "/1.good", "a\n");
+    assert_marked(&s, SCRIPTS "/2.good", "b\n");
+    stand_free(&s);
 }
 
 /* A core alone goes on with the script that is there: one generation, two slots. */
@@ -496,6 +516,67 @@ static void one_that_cannot_be_made_again_is_withdrawn(void **state)
     enter_trial(&s, SCRIPT);
     assert_int_equal(inspect(&s), 0);
     stand_free(&s);
+}
+
+static struct up_storage_ops bad_ops;
+static const struct up_storage_ops *good_ops;
+static const char *bad_path;
+
+static int bad_stat(struct up_storage *s, const char *path, struct up_stat *out)
+{
+    errno = EIO;
+    return strcmp(path, bad_path) == 0 ? -1 : good_ops->stat(s, path, out);
+}
+
+static int bad_unlink(struct up_storage *s, const char *path)
+{
+    errno = EIO;
+    return strcmp(path, bad_path) == 0 ? -1 : good_ops->unlink(s, path);
+}
+
+static int bad_open(struct up_storage *s, const char *path, unsigned flags, unsigned mode)
+{
+    errno = EIO;
+    return strcmp(path, bad_path) == 0 ? -1 : good_ops->open(s, path, flags, mode);
+}
+
+/* What an earlier one left is no part of it, and what cannot be done is said. */
+static void what_keeps_one_from_being_made_again_is_said(void **state)
+{
+    static const char left[] = SCRIPTS "/2.mend/left.lua", tar[] = SCRIPTS "/2.tar";
+    static const struct {
+        const char *path;
+        bool stats, unlinks, opens;
+        int code;
+    } cases[] = {{"", false, false, false, 0},
+                 {tar, true, false, false, UP_CORRUPT},
+                 {tar, false, false, true, UP_CORRUPT},
+                 {left, false, true, false, UP_CORRUPT}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct stand s;
+
+        stand_up(&s, world_new(&by_script));
+        enter_trial(&s, SCRIPT);
+        overwrite(&s, SCRIPTS "/2/main.lua");
+        sim_settle(s.sim);
+        sim_put_text(s.sim, left, "of an earlier one");
+        good_ops = s.storage->ops;
+        bad_ops = *good_ops;
+        bad_path = cases[i].path;
+        bad_ops.stat = cases[i].stats ? bad_stat : good_ops->stat;
+        bad_ops.unlink = cases[i].unlinks ? bad_unlink : good_ops->unlink;
+        bad_ops.open = cases[i].opens ? bad_open : good_ops->open;
+        s.storage->ops = &bad_ops;
+        if (inspect(&s) != cases[i].code || (cases[i].code && (!strstr(s.err.message, cases[i].path) ||
+                                                               !strstr(s.err.message, strerror(EIO)))))
+            fail_msg("%zu: %s", i, s.err.message);
+        s.storage->ops = good_ops;
+        if (cases[i].code == 0)
+            assert_true(variant_is_script(s.sim, SCRIPTS "/2", 2));
+        stand_free(&s);
+    }
 }
 
 static void a_confirmed_one_is_made_again_for_the_next_start(void **state)
@@ -949,7 +1030,7 @@ int main(void)
         cmocka_unit_test(a_flipped_bit_is_never_started),
         cmocka_unit_test(what_is_kept_needs_no_hard_links),
         cmocka_unit_test(the_newest_that_is_proved_is_found),
-        cmocka_unit_test(one_that_is_armed_has_no_mark),
+        cmocka_unit_test(what_is_armed_has_no_mark_and_what_was_confirmed_has_one),
         cmocka_unit_test(a_generation_of_two_slots_is_marked_for_both),
         cmocka_unit_test(damage_is_kept_for_people),
         cmocka_unit_test(the_link_for_people_is_made_over_its_remains),
@@ -959,6 +1040,7 @@ int main(void)
         cmocka_unit_test(a_damaged_script_is_made_again_before_its_trial),
         cmocka_unit_test(what_the_medium_alone_has_wrong_is_made_again),
         cmocka_unit_test(one_that_cannot_be_made_again_is_withdrawn),
+        cmocka_unit_test(what_keeps_one_from_being_made_again_is_said),
         cmocka_unit_test(a_confirmed_one_is_made_again_for_the_next_start),
         cmocka_unit_test(a_confirmed_one_that_cannot_be_runs_on),
         cmocka_unit_test(another_of_the_same_core_runs_instead),
