@@ -755,6 +755,81 @@ static void a_write_that_never_came_is_noticed(void **state)
     sim_free(sim);
 }
 
+/* The calls of the storage that a write makes. */
+static struct {
+    const struct up_storage_ops *real;
+    size_t longest; /* pwrite() */
+    bool wrote;
+} calls;
+
+static int write_and_note(struct up_storage *s, int file, const void *buf, size_t len, uint64_t offset)
+{
+    calls.wrote = true;
+    if (offset == 0 && len > calls.longest)
+        calls.longest = len;
+    return calls.real->pwrite(s, file, buf, len, offset);
+}
+
+static int open_before_it_wrote(struct up_storage *s, const char *path, unsigned flags, unsigned mode)
+{
+    errno = EMFILE;
+    return calls.wrote && flags == UP_READ ? -1 : calls.real->open(s, path, flags, mode);
+}
+
+/* What cannot be read back is not taken for something else that was read. */
+static void a_write_that_cannot_be_read_back_says_why(void **state)
+{
+    struct sim *sim = with_values(three, 2);
+    struct up_storage *s = sim_storage(sim);
+    struct up_storage_ops ops = *s->ops;
+    struct up_record r = on(sim);
+    struct up_error err;
+
+    (void)state;
+    calls.real = s->ops;
+    calls.wrote = false;
+    ops.pwrite = write_and_note;
+    ops.open = open_before_it_wrote;
+    s->ops = &ops;
+    assert_int_equal(write_word(&r, "new", &err), UP_WRITE);
+    assert_non_null(strstr(err.message, strerror(EMFILE)));
+    s->ops = calls.real;
+    sim_free(sim);
+}
+
+/* Of 4096 bytes, so that the medium reads none before it writes it; and no more of them than needed. */
+static void a_write_is_of_whole_sectors(void **state)
+{
+    static const struct {
+        size_t value, written;
+    } cases[] = {{0, 4096},
+                 {4096 - UP_RECORD_HEAD, 4096},
+                 {4097 - UP_RECORD_HEAD, 8192},
+                 {8192 - UP_RECORD_HEAD, 8192},
+                 {8193 - UP_RECORD_HEAD, 9000}, /* all that it may be long */
+                 {9000 - UP_RECORD_HEAD, 9000}};
+    static const char value[9000];
+    struct sim *sim = sim_new();
+    struct up_storage *s = sim_storage(sim);
+    struct up_storage_ops ops = *s->ops;
+    struct up_record r = on(sim);
+    struct up_error err;
+
+    (void)state;
+    r.capacity = 9000;
+    assert_int_equal(up_record_create(&r, "", 0, &err), 0);
+    calls.real = s->ops;
+    ops.pwrite = write_and_note;
+    s->ops = &ops;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        calls.longest = 0;
+        assert_int_equal(up_record_write(&r, value, cases[i].value, &err), 0);
+        assert_int_equal(calls.longest, cases[i].written);
+    }
+    s->ops = calls.real;
+    sim_free(sim);
+}
+
 static void a_file_that_cannot_be_read_is_said(void **state)
 {
     struct sim *sim = with_values(three, 2);
@@ -869,6 +944,8 @@ int main(void)
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(crc32c_has_its_check_value),
         cmocka_unit_test(a_write_that_never_came_is_noticed),
+        cmocka_unit_test(a_write_that_cannot_be_read_back_says_why),
+        cmocka_unit_test(a_write_is_of_whole_sectors),
         cmocka_unit_test(a_file_that_cannot_be_read_is_said),
     };
 
