@@ -129,8 +129,10 @@ int up_hotfix_ledger_read(struct up_hotfix_ledger *out, struct up_storage *s, co
     return rc == UP_NOTHING ? 0 : rc;
 }
 
-int up_hotfix_ledger_write(const struct up_hotfix_ledger *ledger, struct up_storage *s, const char *state,
-                           struct up_error *err)
+/* One record for all times: another would not know what the first time made durable, and if it could not sync that
+ * again, it would write to the same file. */
+static int write_times(const struct up_hotfix_ledger *ledger, unsigned times, struct up_storage *s,
+                       const char *state, struct up_error *err)
 {
     struct up_hotfix_ledger *copy = malloc(sizeof *copy);
     struct up_walk w = {.out = malloc(CAPACITY), .len = CAPACITY};
@@ -144,6 +146,8 @@ int up_hotfix_ledger_write(const struct up_hotfix_ledger *ledger, struct up_stor
         copy->form = ledger->form ? ledger->form : UP_HOTFIX_FORM;
         up_record_walk_u32(&w, &copy->form);
         walk_ledger(&w, copy);
+    }
+    for (unsigned i = 0; rc == 0 && i < times; i++) {
         rc = up_record_write(&r, w.out, w.at, err);
         if (rc == UP_NOTHING)
             rc = up_record_create(&r, w.out, w.at, err);
@@ -151,6 +155,18 @@ int up_hotfix_ledger_write(const struct up_hotfix_ledger *ledger, struct up_stor
     free(copy);
     free(w.out);
     return rc;
+}
+
+int up_hotfix_ledger_write(const struct up_hotfix_ledger *ledger, struct up_storage *s, const char *state,
+                           struct up_error *err)
+{
+    return write_times(ledger, 1, s, state, err);
+}
+
+int up_hotfix_ledger_write_both(const struct up_hotfix_ledger *ledger, struct up_storage *s,
+                                const char *state, struct up_error *err)
+{
+    return write_times(ledger, 2, s, state, err);
 }
 
 int up_hotfix_ledger_tend(struct up_storage *s, const char *state, struct up_error *err)
@@ -291,15 +307,6 @@ int up_hotfix_ledger_accepts(bool *accepts, bool *under_way, const uint8_t plan[
         return rc == UP_STATELOST && up_hotfix_ledger_is_lost(s, state) ? 0 : rc;
     *accepts = memcmp(ledger.plan, plan, sizeof ledger.plan) == 0;
     *under_way = up_hotfix_ledger_under_way(&ledger);
-    return 0;
-}
-
-int up_hotfix_ledger_write_both(const struct up_hotfix_ledger *ledger, struct up_storage *s,
-                                const char *state, struct up_error *err)
-{
-    if (up_hotfix_ledger_write(ledger, s, state, err) < 0 ||
-        up_hotfix_ledger_write(ledger, s, state, err) < 0)
-        return err->code;
     return 0;
 }
 

@@ -32,19 +32,20 @@ void up_hotfix_mark(const struct up_device *d, struct up_hotfix *h, enum up_hotf
     up_printable_copy(h->why, sizeof h->why, why);
 }
 
-int up_hotfix_record(struct up_device *d, struct up_hotfix_ledger *ledger, const struct up_hotfix *h,
-                     struct up_error *err)
+static int record(struct up_device *d, struct up_hotfix_ledger *ledger, const struct up_hotfix *h, bool both,
+                  struct up_error *err)
 {
     char what[UP_VERSION_SIZE + 1];
     char message[UP_HOTFIX_WHY_SIZE + 16];
+    int rc;
 
     /* As long as the device may fall back to an older Moult, the ledger stays in the form that it reads. */
     if (d->state.phase < UP_ARMED)
         ledger->form = UP_HOTFIX_FORM;
-    if (up_hotfix_ledger_write(ledger, d->storage, d->config->state, err) < 0)
-        return err->code;
-    if (!h)
-        return 0;
+    rc = both ? up_hotfix_ledger_write_both(ledger, d->storage, d->config->state, err)
+              : up_hotfix_ledger_write(ledger, d->storage, d->config->state, err);
+    if (rc < 0 || !h)
+        return rc;
     snprintf(what, sizeof what, "%s %s", h->name, h->version);
     snprintf(message, sizeof message, "%s%s%s", up_hotfix_ledger_state_name(h->state), h->why[0] ? ": " : "",
              h->why);
@@ -53,12 +54,16 @@ int up_hotfix_record(struct up_device *d, struct up_hotfix_ledger *ledger, const
     return 0;
 }
 
+int up_hotfix_record(struct up_device *d, struct up_hotfix_ledger *ledger, const struct up_hotfix *h,
+                     struct up_error *err)
+{
+    return record(d, ledger, h, false, err);
+}
+
 int up_hotfix_record_both(struct up_device *d, struct up_hotfix_ledger *ledger, const struct up_hotfix *h,
                           struct up_error *err)
 {
-    if (up_hotfix_record(d, ledger, h, err) < 0)
-        return err->code;
-    return up_hotfix_ledger_write(ledger, d->storage, d->config->state, err);
+    return record(d, ledger, h, true, err);
 }
 
 /* The digest of the open plan: 1, or 0 there is none. */

@@ -326,6 +326,21 @@ static void must_agree(const struct fault *f, struct sim *sim, const char *befor
     free(now);
 }
 
+/* It is on record twice: whichever half of the ledger is lost. */
+static void either_half_says_so(const struct fault *f, const struct sim *sim, const char *before)
+{
+    static const char *const halves[] = {STATE "/hotfix/ledger.0", STATE "/hotfix/ledger.1"};
+
+    for (int i = 0; i < 2; i++) {
+        struct sim *then = sim_clone(sim);
+
+        if (sim_storage(then)->ops->unlink(sim_storage(then), halves[i]) < 0)
+            wrong(f, halves[i]);
+        must_be_done(f, then, before);
+        sim_free(then);
+    }
+}
+
 static bool ends_well(const struct fault *f, const struct sim *from, const char *before)
 {
     struct sim *sim = sim_clone(from), *then;
@@ -343,6 +358,8 @@ static bool ends_well(const struct fault *f, const struct sim *from, const char 
     if (rc == 0 && !up_device_mixed(d)) {
         then = sim_reboot(sim, &(struct sim_choice){SIM_INDEPENDENT, SIM_NONE, 0, SIM_HARMLESS});
         must_be_done(f, then, before);
+        if (f->row->files_stay) /* the plan is accepted, and its traces go */
+            either_half_says_so(f, then, before);
         must_agree(f, then, before);
         must_be_done(f, then, before);
         sim_free(then);
