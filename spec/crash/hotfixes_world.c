@@ -663,6 +663,23 @@ void hotfixes_bring(struct sim *sim, const char *path, bool opaque, char id[UP_H
     up_config_free(&l.config);
 }
 
+void hotfixes_make_opaque(struct sim *sim, struct up_device *device, const char *path,
+                          struct up_manifest *out)
+{
+    static const struct hotfixes_flow flow = {.end = HOTFIXES_HIGHER, .parts = HOTFIXES_OPAQUE};
+    struct life l = {.sim = sim, .storage = sim_storage(sim), .flow = &flow, .device = device};
+    struct up_package *package;
+
+    configure(&l.config, NULL);
+    if (make_opaque(&l, path, &package) < 0) {
+        fprintf(stderr, "%s: %s\n", path, l.err.message);
+        abort();
+    }
+    *out = *up_package_manifest(package);
+    up_package_free(package);
+    up_config_free(&l.config);
+}
+
 static void put_package(struct sim *sim, const char *path, const struct up_fixture *f)
 {
     struct up_error err;

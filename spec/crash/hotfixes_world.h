@@ -8,7 +8,10 @@
 #include <stdbool.h>
 
 #include "hotfix_ledger.h"
+#include "manifest.h"
 #include "sim.h"
+
+struct up_device;
 
 enum hotfixes_end {
     HOTFIXES_APPLIED, /* the hotfix passes, and a start lives with it */
@@ -57,6 +60,9 @@ struct sim *hotfixes_new(const struct hotfixes_flow *flow);
 /* As an agent beside a supervisor: the package "/packages/fix1.upd" or "fix2.upd" becomes the folder `id`;
  * `opaque`: as one that nobody signed. */
 void hotfixes_bring(struct sim *sim, const char *path, bool opaque, char id[UP_HOTFIX_ID_SIZE]);
+/* Of such bytes only the package of version 2, as it is before up_hotfix_begin(): its manifest. */
+void hotfixes_make_opaque(struct sim *sim, struct up_device *device, const char *path,
+                          struct up_manifest *out);
 /* Power on until nothing is left to do. Without `online` nothing is brought, tested or ordered. */
 void hotfixes_live(struct sim *sim, const struct hotfixes_flow *flow, bool online, struct hotfixes_log *log);
 /* What must hold now. `online`: it was, until the end. */

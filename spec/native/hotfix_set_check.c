@@ -20,7 +20,10 @@
 #include "hotfix_private.h"
 #include "hotfix_set.h"
 #include "hotfixes_world.h"
+#include "minisign.h"
+#include "package.h"
 #include "sim.h"
+#include "source.h"
 #include "world.h"
 
 #define STATE "/device/state"
@@ -533,6 +536,83 @@ static void test_clean_when_a_call_fails(void **state)
     device->storage = sim_storage(sim);
 }
 
+/* What begins is there as a whole, or it is said why not: of each file that it takes over, and whichever call fails. */
+static void must_begin_whole(const struct up_manifest *m, const char *const names[])
+{
+    struct sim *whole;
+    unsigned failures = 0;
+
+    sim_settle(sim);
+    whole = sim;
+    for (int op = SIM_OPEN; op < SIM_OPS; op++)
+        for (unsigned n = 1, met = 1; met; n++) {
+            bool all = true;
+            int rc;
+
+            sim = sim_clone(whole);
+            device->storage = sim_storage(sim);
+            sim_reset_counters(sim);
+            sim_fail(sim, (enum sim_op)op, n, EIO, false);
+            rc = up_hotfix_begin(device, m, &err);
+            met = sim_fault_hits(sim) > 0;
+            for (int i = 0; names[i]; i++)
+                all = all && is_there(names[i]);
+            if (rc == 0 ? !all : !met)
+                fail_msg("%s %u: %d: %s", sim_op_name((enum sim_op)op), n, rc, err.message);
+            failures += rc < 0;
+            sim_free(sim);
+        }
+    sim = whole;
+    device->storage = sim_storage(sim);
+    assert_true(failures > 10);
+}
+
+static void test_begin_opaque_when_a_call_fails(void **state)
+{
+    static const char *const names[] = {"new/hotfix.idx", "new/hotfix.tar", "new/manifest.json",
+                                        "new/unsigned", NULL};
+    struct up_manifest m;
+    (void)state;
+
+    hotfixes_make_opaque(sim, device, "/packages/fix2.upd", &m);
+    must_begin_whole(&m, names);
+}
+
+/* The head as the spool of a package holds it. */
+static void put_head(const char *path, struct up_manifest *out)
+{
+    struct up_storage *s = sim_storage(sim);
+    struct up_package *package;
+    struct up_keyring *ring;
+    struct up_source *source;
+    char spool[256];
+    int rc;
+
+    if (up_keyring_load(&ring, s, config.keys, &err) < 0 || up_source_file(&source, s, path, &err) < 0 ||
+        up_device_spool(device, spool, sizeof spool, &err) < 0 ||
+        up_package_open(&package, source, s, ring, spool, &err) < 0)
+        fail_msg("%s", err.message);
+    do
+        rc = up_package_step(package, &err);
+    while (rc == UP_AGAIN);
+    if (rc < 0)
+        fail_msg("%s", err.message);
+    *out = *up_package_manifest(package);
+    up_package_free(package);
+    source->ops->close(source);
+    up_keyring_free(ring);
+}
+
+static void test_begin_signed_when_a_call_fails(void **state)
+{
+    static const char *const names[] = {"new/hotfix.idx", "new/manifest.minisig", "new/manifest.json", NULL};
+    struct up_manifest m;
+    (void)state;
+
+    put_head("/packages/fix2.upd", &m);
+    must_begin_whole(&m, names);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -546,6 +626,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_waiting, enter_plain, leave),
         cmocka_unit_test_setup_teardown(test_begin_asks_the_gates, enter_plain, leave),
         cmocka_unit_test_setup_teardown(test_clean_when_a_call_fails, enter_plain, leave),
+        cmocka_unit_test_setup_teardown(test_begin_opaque_when_a_call_fails, enter_plain, leave),
+        cmocka_unit_test_setup_teardown(test_begin_signed_when_a_call_fails, enter_plain, leave),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
