@@ -320,12 +320,16 @@ static void test_zip_directory(void **state)
     static const struct {
         const char *title;
         uint32_t place, count, len;
+        const char *behind, *why; /* what follows its end */
     } cases[] = {
-        {"its place is wrong", 3, 0, 0},
-        {"its place is outside", 0x10000000, 0, 0},
-        {"it is longer than it is", 0, 0, 1000},
-        {"it has more entries than it has", 0, 5, 0},
-        {"it has fewer entries than it has", 0, (uint32_t)-1, 0},
+        {"its place is wrong", 3, 0, 0, "", ""},
+        {"its place is outside", 0x10000000, 0, 0, "", ""},
+        {"it is longer than it is", 0, 0, 1000, "", ""},
+        {"it has more entries than it has", 0, 5, 0, "", "zip: "},
+        {"it has fewer entries than it has", 0, (uint32_t)-1, 0, "", "zip: its directory has more"},
+        {"a byte follows its end", 0, 0, 0, "x", "zip: it has no end"},
+        {"another archive follows its end", 0, 0, 0, "PK\x03\x04 and more of it, which nobody looks at",
+         "zip: it has no end"},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -334,7 +338,8 @@ static void test_zip_directory(void **state)
         zip_add(&z, &(struct zipped){.name = "good", .content = "good"});
         zip_add(&z, &(struct zipped){.name = "more", .content = "more"});
         zip_end(&z, cases[i].place, cases[i].count, cases[i].len);
-        expect(*state, cases[i].title, &z.out, UP_CORRUPT, "");
+        pile_add(&z.out, cases[i].behind, strlen(cases[i].behind));
+        expect(*state, cases[i].title, &z.out, UP_CORRUPT, cases[i].why);
         pile_free(&z.out);
     }
 }

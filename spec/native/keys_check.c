@@ -385,6 +385,7 @@ static void serials_rise_and_nothing_is_taken_back(void **state)
 {
     struct sim *sim = a_keys_directory();
     const char *before = "r2 n1";
+    char said[80];
     struct up_error err;
 
     (void)state;
@@ -395,7 +396,8 @@ static void serials_rise_and_nothing_is_taken_back(void **state)
     put_list(sim, 5, "n2", "", "o1");
     assert_refused(sim, UP_INCOMPATIBLE, "another list with this serial");
     put_list(sim, 6, "r1", "", "o1");
-    assert_refused(sim, UP_INCOMPATIBLE, "which was revoked before");
+    snprintf(said, sizeof said, "list 6: adds key %s, which was revoked before", id_of(sim, "r1"));
+    assert_refused(sim, UP_INCOMPATIBLE, said);
     sim_put_text(sim, KEYS "/n2.pub", "untrusted comment: x\n" GOOD_KEY "\n");
     put_list(sim, 6, "n2", "", "o1");
     assert_refused(sim, UP_INCOMPATIBLE, "holds another key");

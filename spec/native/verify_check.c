@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "codec.h"
+#include "delta_images.h"
 #include "error.h"
 #include "fixture.h"
 #include "index.h"
@@ -125,10 +126,19 @@ static int verify(const struct rig *r, size_t size, size_t broken, size_t piece,
     return verify_memory(r, &m, counts, err);
 }
 
+/* Of two images: blocks to copy, and one that is a delta. */
+static uint8_t old[DELTA_IMAGE], fresh[DELTA_IMAGE];
+
 static const struct up_fixture fixtures[] = {
     {.script = true},
     {.script = true, .core = true, .core_blocks = 2, .encoding = UP_ZSTD},
     {.core = true, .core_blocks = 3, .encoding = UP_LZMA},
+    {.core = true,
+     .encoding = UP_ZSTD,
+     .image = fresh,
+     .image_size = sizeof fresh,
+     .old = old,
+     .old_size = sizeof old},
 };
 #define FIXTURES (sizeof fixtures / sizeof fixtures[0])
 
@@ -286,5 +296,8 @@ int main(void)
         cmocka_unit_test(what_decodes_to_something_else_is_corrupt),
     };
 
+    delta_image_fill(old, sizeof old, 1);
+    memcpy(fresh, old, sizeof old);
+    fresh[10000] ^= 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
