@@ -260,7 +260,12 @@ list("archive_reader:check_size", "if (a->bytes > RATIO_FROM && a->bytes / a->li
   "if (a->bytes > RATIO_FROM && a->bytes / a->limits.ratio >= came)", "the bound itself is a choice")
 list("files_clean:each", "c->strays->first[0] = '\\0';", ";", "a path that is too long is shown cut, not left out")
 list("package_spool:check_index", "if (n > 0)", "if (n >= 0)", "nothing is fed")
-list("files_copy:copy_dir", "if (c.depth > DEPTH)", "if (c.depth > (DEPTH + 1))", "how deep is too deep is a choice")
+for _, wrong in ipairs { "> (DEPTH + 1)", ">= DEPTH" } do
+  list("files_copy:copy_dir", "if (c.depth > DEPTH)", ("if (c.depth %s)"):format(wrong),
+    "how deep is too deep is a choice")
+end
+list("transfer:decode_old", "for (int try = 0; try < 2; try++) {", "for (int try = 0; try <= 2; try++) {",
+  "what reads wrong twice, past the cache, may be read once more")
 for _, wrong in ipairs { "p->ready = p->ready && rc == 0;", ";" } do
   list("transfer:make_ready", "p->ready = p->ready || rc == 0;", wrong,
     "what is prepared is prepared again, which does nothing")

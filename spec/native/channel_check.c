@@ -361,6 +361,53 @@ static void a_listener_removes_only_its_own_file(void **state)
     assert_int_equal(rmdir(dir), 0);
 }
 
+static void assert_let_in(const char *path, const struct up_access *access, uid_t user, gid_t group,
+                          mode_t mode)
+{
+    struct up_listener *l = NULL;
+    struct up_error err;
+    struct stat st;
+
+    if (up_listener_open(&l, path, access, &err) < 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_uid, user);
+    assert_int_equal(st.st_gid, group);
+    assert_int_equal(st.st_mode & 07777, mode);
+    up_listener_close(l);
+}
+
+/* Others connect only when they were named; who may not name them is told, and leaves no socket. */
+static void a_listener_lets_in_whom_it_is_told(void **state)
+{
+    char dir[] = "/tmp/moult-check-XXXXXX", path[64];
+    const struct up_access nobody = {.user = 12345, .group = 12345},
+                           ours = {.has_user = true,
+                                   .has_group = true,
+                                   .user = geteuid(),
+                                   .group = getegid()},
+                           group = {.has_group = true, .group = 12345},
+                           user = {.has_user = true, .user = 12345};
+    struct up_listener *l = NULL;
+    struct up_error err;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/s", dir);
+    assert_let_in(path, NULL, geteuid(), getegid(), 0600);
+    assert_let_in(path, &nobody, geteuid(), getegid(), 0600);
+    assert_let_in(path, &ours, geteuid(), getegid(), 0660);
+    if (geteuid() == 0) {
+        assert_let_in(path, &group, 0, 12345, 0660);
+        assert_let_in(path, &user, 12345, getegid(), 0600);
+    } else {
+        assert_int_equal(up_listener_open(&l, path, &user, &err), UP_WRITE);
+        assert_non_null(strstr(err.message, "hand it to user 12345"));
+    }
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(rmdir(dir), 0);
+}
+
 static int failure_of_unlink;
 
 int __real_unlink(const char *path);
@@ -414,6 +461,7 @@ int main(void)
         cmocka_unit_test(addresses_that_cannot_be_are_refused),
         cmocka_unit_test(a_long_path_is_as_good_as_another),
         cmocka_unit_test(a_listener_removes_only_its_own_file),
+        cmocka_unit_test(a_listener_lets_in_whom_it_is_told),
         cmocka_unit_test(what_a_killed_listener_left_makes_way),
     };
 

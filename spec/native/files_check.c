@@ -727,6 +727,15 @@ static void what_others_put_there_is_kept(void **state)
     free(kept);
 }
 
+static void assert_stuck(struct world *w, const char *expected)
+{
+    char path[UP_PATH_SIZE];
+
+    memset(path, 'x', sizeof path);
+    up_files_stuck(&w->files, path, sizeof path);
+    assert_string_equal(path, expected);
+}
+
 static int damage(void *user, const char *name, enum up_node_kind kind)
 {
     struct world *w = user;
@@ -751,7 +760,23 @@ static void a_plan_that_is_lost_is_told(void **state)
     assert_int_equal(w->storage->ops->list(w->storage, STATE "/files", damage, w), 0);
     open_again(w);
     assert_true(w->files.lost);
+    assert_stuck(w, STATE "/files");
     assert_int_equal(up_files_undo(&w->files, &w->err), UP_STATELOST);
+}
+
+/* For people: the first thing in the way of the old tree, from the end of the plan on. */
+static void where_it_is_stuck_is_told(void **state)
+{
+    struct world *w = *state;
+
+    assert_stuck(w, "");
+    begin(w);
+    assert_int_equal(up_files_fill(&w->files, &source, &w->err), 0);
+    assert_stuck(w, "");
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    assert_stuck(w, "/app/etc/link");
+    assert_int_equal(w->storage->ops->unlink(w->storage, "/card/.moult-1122334455667788.here"), 0);
+    assert_stuck(w, "/card");
 }
 
 /* One copy of it is enough, also when the other is not there. */
@@ -1380,6 +1405,7 @@ int main(void)
         IN_WORLD(what_appeared_is_not_written_over),
         IN_WORLD(what_others_put_there_is_kept),
         IN_WORLD(a_plan_that_is_lost_is_told),
+        IN_WORLD(where_it_is_stuck_is_told),
         IN_WORLD(one_copy_of_a_plan_is_enough),
         cmocka_unit_test(whatever_fails_is_said),
         cmocka_unit_test(both_copies_are_written_or_it_is_said),

@@ -403,6 +403,28 @@ static void a_script_that_is_staged_needs_commands(void **state)
     assert_non_null(strstr(w->err.message, FRESH ": begins with #!"));
 }
 
+/* What cannot be told is not taken for a program that needs none. */
+static void what_cannot_be_looked_at_does_not_fit(void **state)
+{
+    struct world *w = *state;
+    unsigned failures = 0;
+
+    for (int op = SIM_OPEN; op < SIM_OPS; op++)
+        for (unsigned n = 1, met = 1; met; n++) {
+            int rc;
+
+            sim_reset_counters(w->sim);
+            sim_fail(w->sim, (enum sim_op)op, n, EIO, false);
+            rc = up_files_programs_fit(&w->files, &hands, &w->err);
+            met = sim_fault_hits(w->sim) > 0;
+            if (met ? rc != UP_WRITE || !strstr(w->err.message, strerror(EIO)) : rc < 0)
+                fail_msg("%s %u: %d", sim_op_name((enum sim_op)op), n, rc);
+            failures += met;
+        }
+    sim_fail(w->sim, SIM_OPS, 0, 0, false);
+    assert_true(failures > 4);
+}
+
 /* The process was killed at operation k, and another one goes on, or back. Whether it got there. */
 static bool killed_at(const struct world *w, unsigned k, bool back)
 {
@@ -827,6 +849,7 @@ int main(int argc, char **argv)
         IN_WORLD(a_script_needs_commands),
         IN_WORLD(a_program_that_is_a_link_needs_commands),
         IN_WORLD(a_script_that_is_staged_needs_commands),
+        IN_WORLD(what_cannot_be_looked_at_does_not_fit),
         IN_WORLD(whoever_was_killed_nothing_stays_stopped),
         IN_WORLD(whatever_fails_nothing_stays_stopped),
         cmocka_unit_test(a_record_of_what_ran_reads_as_it_was_written),

@@ -538,6 +538,38 @@ static void after_a_failed_write_it_is_opened_anew(void **state)
     }
 }
 
+/* Nor is a second sync a proof after one that failed, or one whose bytes were never seen past the cache. */
+static void after_a_failed_sync_it_is_opened_anew(void **state)
+{
+    static const enum sim_op fails[] = {SIM_SYNC, SIM_DROP_CACHE};
+    unsigned failed[2] = {0};
+
+    (void)state;
+    for (size_t m = 0; m < MEDIA; m++)
+        for (size_t i = 0; i < sizeof fails / sizeof *fails; i++) {
+            struct sim *sim = make(&media[m]);
+            const struct up_flash_place place = {.path = PATH, .size = ERASE};
+            struct up_flash_image *f = NULL;
+            uint8_t *data = content(ERASE, 2);
+            struct up_error err;
+
+            assert_int_equal(up_flash_open(&f, sim_storage(sim), &place, &err), 0);
+            assert_int_equal(up_flash_write(f, data, ERASE, 0, &err), 0);
+            sim_reset_counters(sim);
+            sim_fail(sim, fails[i], 1, EIO, false);
+            if (up_flash_sync(f, &err) < 0) {
+                assert_int_equal(err.code, UP_WRITE);
+                expect(up_flash_sync(f, &err), UP_USAGE, "failed before; open it anew", &err);
+                expect(up_flash_write(f, data, ERASE, 0, &err), UP_USAGE, "failed before", &err);
+                failed[i]++;
+            }
+            up_flash_close(f);
+            free(data);
+            sim_free(sim);
+        }
+    assert_true(failed[0] > 0 && failed[1] > 0);
+}
+
 /* It is what the medium holds, or it is not opened. */
 static void reading_passes_the_cache(void **state)
 {
@@ -599,6 +631,7 @@ int main(void)
         cmocka_unit_test(a_call_that_fails_is_said),
         cmocka_unit_test(blocks_that_are_or_go_bad_are_passed_over),
         cmocka_unit_test(after_a_failed_write_it_is_opened_anew),
+        cmocka_unit_test(after_a_failed_sync_it_is_opened_anew),
         cmocka_unit_test(reading_passes_the_cache),
         cmocka_unit_test(a_digest_takes_a_mib_a_call),
     };

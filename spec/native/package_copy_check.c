@@ -137,19 +137,22 @@ static void has_all(const struct bench *b)
 
 static void test_whole(void **state)
 {
-    uint64_t from[] = {0, 1, 511, 513, 1500, 4000, 9000, 20000};
+    uint64_t from[] = {0, 1, 511, 513, 1500, 4000, 9000, 20000}, at, head;
     struct bench b;
 
     for (unsigned i = 0; i < sizeof from / sizeof *from; i++) {
         for (int hesitant = 0; hesitant < 2; hesitant++) {
             set_up(&b, *state, from[i]);
             b.memory.hesitant = hesitant;
+            at = up_package_layout(b.package)->data_offset[0];
+            head = b.memory.base.received;
             memcpy(b.got, b.sample.data, (size_t)from[i]);
-            read_through(&b, up_package_layout(b.package)->data_offset[0], b.sample.size);
+            read_through(&b, at, b.sample.size);
             take_rest(&b);
             has_all(&b);
             assert_int_equal(b.source->size, b.sample.size);
             assert_int_equal(b.source->received, b.memory.base.received);
+            assert_int_equal(b.source->received - head, b.sample.size - at); /* each byte once */
             tear_down(&b);
         }
     }
