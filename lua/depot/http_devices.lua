@@ -1,4 +1,4 @@
---- The devices that ask over HTTP: what they run, and what they were given last.
+--- The devices that ask over HTTP: what they run, what they were given last, and what they were answered.
 --
 -- They are in <folder>/luat.db, apart from the jobs of devices on a broker.
 -- Queries are answered even if it cannot be written. The last query of each
@@ -8,6 +8,7 @@
 -- @module depot.http_devices
 
 local files = require "depot.files"
+local http_answers = require "depot.http_answers"
 local rescue = require "depot.rescue"
 
 local M = {}
@@ -21,13 +22,14 @@ local EVERY = 1       -- seconds between two writes
 local RETRY = 60      -- seconds until a database is opened again
 local AT_ONCE = 500   -- rows in one transaction, since the loop waits for it
 local WAITING = 10000 -- devices in memory, at most
+local STRANGE = 100   -- of them with a key of no product
 local MOST = 1000000  -- rows, at most: whoever knows the key of a product can name any device
 
 local SCHEMA = [[
   CREATE TABLE IF NOT EXISTS http_device (
     product TEXT NOT NULL, device TEXT NOT NULL, release TEXT NOT NULL, target TEXT, given INTEGER,
     heard INTEGER NOT NULL, asked INTEGER NOT NULL, PRIMARY KEY (product, device)) WITHOUT ROWID;
-]]
+]] .. http_answers.SCHEMA
 
 local PUT = [[
   INSERT INTO http_device VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (product, device) DO UPDATE SET
@@ -44,34 +46,42 @@ local function path_of(dir) return dir .. NAME end
 -- @tparam function tell function(text): called once for each trouble with the database
 -- @tparam[opt] integer most rows, MOST when absent
 function M.new(natives, dir, tell, most)
-  return setmetatable({ natives = natives, dir = dir, tell = tell, rows = {}, count = 0, next_time = 0,
+  return setmetatable({ natives = natives, dir = dir, tell = tell, rows = {}, count = 0, strangers = 0, next_time = 0,
     most = most or MOST }, HttpDevices)
 end
 
 --- A device asked.
--- @tparam table question product (its firmware_name), device (id), release, target (given to it, or nil)
+-- @tparam table question product (its firmware_name), device (id), release, target (given to it, or nil); of a query
+--   of Luat's also key, code (0: a package), why, and whether the key is of no product (is_strange)
 -- @tparam integer time seconds since 1970
 function HttpDevices:note(question, time)
   local key = question.product .. "\0" .. question.device
   local row = self.rows[key]
   if not row then
-    if self.count >= WAITING then return end
-    row = { product = question.product, device = question.device, asked = 0 }
+    if self.count >= WAITING or question.is_strange and self.strangers >= STRANGE then return end
+    row = { product = question.product, device = question.device, asked = 0, answers = {} }
     self.rows[key], self.count = row, self.count + 1
+    self.strangers, row.is_strange = self.strangers + (question.is_strange and 1 or 0), question.is_strange
   end
+  if question.code then
+    http_answers.add(row.answers, { hash = self.natives.digest.sha256(question.key), release = question.release,
+      code = question.code, why = question.why }, time)
+  end
+  if question.is_strange then return end
   row.release, row.heard, row.asked = question.release, time, row.asked + 1
   if question.target then row.target, row.given = question.target, time end
 end
 
 function HttpDevices:_open()
   local db, message, code = self.natives.database.open(path_of(self.dir), { timeout = 0 })
-  local ok, put, has, counted
+  local ok, put, has, counted, answers
   if db then ok, message, code = db:execute(SCHEMA) end
   if ok then put, message, code = db:prepare(PUT) end
   if put then has, message, code = db:prepare(HAS) end
   if has then counted, message, code = db:prepare("SELECT count(*) AS n FROM http_device"):first() end
-  if counted then
-    self.db, self.put, self.has, self.known = db, put, has, counted.n
+  if counted then answers, message, code = http_answers.writer(db) end
+  if answers then
+    self.db, self.put, self.has, self.known, self.answers = db, put, has, counted.n, answers
     return true
   end
   if db then db:close() end
@@ -80,6 +90,10 @@ end
 
 -- Write one row, unless the table is full: how many rows that adds.
 local function write_row(self, row, known)
+  if row.asked == 0 then -- of no product
+    local written, message, code = self.answers:write(row)
+    return written and 0, message, code
+  end
   local has, message, code = self.has:first(row.product, row.device)
   if has == nil then return nil, message, code end
   if not has and known >= self.most then
@@ -92,6 +106,7 @@ local function write_row(self, row, known)
   end
   local ok
   ok, message, code = self.put:run(row.product, row.device, row.release, row.target, row.given, row.heard, row.asked)
+  if ok then ok, message, code = self.answers:write(row) end
   return ok and (has and 0 or 1), message, code
 end
 
@@ -109,7 +124,10 @@ local function write(self)
     return nil, message, code
   end
   self.known = known
-  for _, key in ipairs(done) do self.rows[key] = nil end
+  for _, key in ipairs(done) do
+    if self.rows[key].is_strange then self.strangers = self.strangers - 1 end
+    self.rows[key] = nil
+  end
   self.count = self.count - #done
   return true
 end
@@ -165,9 +183,22 @@ function M.forget(natives, dir, row)
   local db <close>, message, code = natives.database.open(path_of(dir))
   if not db then return nil, message, code end
   local done
-  done, message, code = db:prepare("DELETE FROM http_device WHERE product = ? AND device = ?"):run(row.product,
-    row.device)
+  done, message, code = db:execute(SCHEMA)
+  for _, of in ipairs { "device", "answer" } do
+    local sql = ("DELETE FROM http_%s WHERE product = ? AND device = ?"):format(of)
+    if done then done, message, code = db:prepare(sql):run(row.product, row.device) end
+  end
   return done and true, message, code
+end
+
+--- What the queries of a device were answered.
+-- @tparam {string,...} names spellings of its name
+-- @treturn {table,...}|nil as depot.http_answers, read(); nil, message, code
+function M.answers(natives, dir, names)
+  if not files.exists(path_of(dir)) then return {} end
+  local db <close>, message, code = natives.database.open(path_of(dir), { readonly = true })
+  if not db then return nil, message, code end
+  return http_answers.read(db, names)
 end
 
 --- The devices that asked, sorted; none if there is no database.

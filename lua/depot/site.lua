@@ -70,12 +70,16 @@ local function describe(query, outcome)
   return table.concat(parts, " ")
 end
 
--- What to record of the device; nil if it gives no id, or no package has its product key.
+-- What to record of the device and its answer; nil if the query gives no id. Where no package has its product key it is
+-- a stranger.
 local function question_of(query, answer)
   local asked = luat.parse(query)
-  if not asked or answer.code == 25 then return nil end
+  if not asked then return nil end
+  local entry = answer.entry
+  local why = entry and (answer.why and ("%s (%s)"):format(entry.name, answer.why) or entry.name) or answer.why
   return { product = query.firmware_name:sub(1, 128), device = asked.id, release = luat.release(query, asked),
-    target = answer.entry and answer.entry.manifest.release }
+    target = entry and entry.manifest.release, key = asked.project_key, code = answer.code or 0, why = why,
+    is_strange = answer.code == 25 or nil }
 end
 
 local function refuse(request, answer)

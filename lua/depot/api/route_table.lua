@@ -13,7 +13,7 @@
 local M = {}
 
 local MODULES = { "people", "users", "products", "devices", "releases", "rollouts", "hotfixes", "groups", "bulk",
-  "records", "keeping", "uploads", "meta" }
+  "records", "queries", "keeping", "uploads", "meta" }
 
 M.PREFIX = "/api/v1"
 

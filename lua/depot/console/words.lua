@@ -10,13 +10,14 @@ local chart = require "depot.console.words.chart"
 local depot = require "depot.console.words.depot"
 local groups = require "depot.console.words.groups"
 local pages = require "depot.console.words.pages"
+local queries = require "depot.console.words.queries"
 local states = require "depot.console.words.states"
 
 local M = {}
 
 --- {[key] = {English, Chinese}}. %s and %d are filled in.
 M.words = {}
-for _, list in ipairs { acts, chart, depot, groups, pages, states } do
+for _, list in ipairs { acts, chart, depot, groups, pages, queries, states } do
   for key, pair in pairs(list) do
     assert(not M.words[key], key)
     M.words[key] = pair

@@ -5,6 +5,7 @@
 local frame = require "depot.console.frame"
 local html = require "depot.console.html"
 local inputs = require "depot.console.inputs"
+local queries = require "depot.console.pages.queries"
 
 local M = {}
 
@@ -104,6 +105,7 @@ function M.one(page)
       { page.t "runs_now", frame.outside(page.text(device.release)) },
       { page.t "heard", frame.time(page, page.number(device.heard)) } },
     h.section { h.h2 { page.t "job" }, frame.part("job", job(page, device), device.state == "upgrading") },
+    device.cloud == "luat" and queries.section(page, device.device, device.product_key),
     page.product.admit == "listed" and not device.admitted and h.section { h.h2 { page.t "n_admission" },
       inputs.form(page, { route = "/devices/" .. device.id, method = "PATCH", etag = etag, label = page.t "admit",
         fields = h.input { type = "hidden", name = "admitted", value = "1" } }) },

@@ -6,6 +6,7 @@ local devices = require "depot.console.pages.devices"
 local filters = require "depot.filter"
 local frame = require "depot.console.frame"
 local html = require "depot.console.html"
+local queries = require "depot.console.pages.queries"
 
 local M = {}
 
@@ -42,10 +43,11 @@ function M.search(page)
     releases_of(page, product, text, releases)
     devices_of(page, product, text, found)
   end
+  local asked = queries.section(page, text)
   page.title = page.t "find"
   page.body = { #releases > 0 and h.section { h.h2 { page.t "releases" }, h.ul { releases } },
     #found > 0 and h.section { h.h2 { page.t "devices" }, devices.table(page, found) },
-    #releases + #found == 0 and h.p { role = "status", page.t "nothing_found" } }
+    asked, #releases + #found == 0 and not asked and h.p { role = "status", page.t "nothing_found" } }
 end
 
 return M
