@@ -93,7 +93,7 @@ function Page:time(seconds)
 end
 
 --- A time for programs.
-function Page.stamp(_, seconds) return times.stamp(seconds) end
+function Page.stamp(seconds) return times.stamp(seconds) end
 
 --- Begin a page.
 -- @tparam table console depot.console

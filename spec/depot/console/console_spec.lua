@@ -431,6 +431,12 @@ describe("the console", function()
     assert.is_truthy(get("/audit").body:find(" UTC</time>", 1, true))
   end)
 
+  it("gives programs the same time that it shows, which the script turns into the reader's", function()
+    assert(w.store:put { cloud = "aliyun", product = "pk", device = "dev1", hash = w.pk, heard = 1767225600000 })
+    local page = get("/devices/" .. device "dev1").body
+    assert.is_truthy(page:find('<time datetime="2026-01-01T00:00:00Z">2026-01-01 00:00 UTC</time>', 1, true))
+  end)
+
   it("serves its style and script, and no other file", function()
     assert.equal("text/css; charset=utf-8", get("/static/console.css").headers["content-type"])
     assert.equal("text/javascript; charset=utf-8", get("/static/console.js").headers["content-type"])
