@@ -54,7 +54,7 @@ async function fill(t, window, base) {
   return { now: base, devices: `${base}/devices`, device, releases: `${base}/releases`, release: release + "?state=failed",
     hotfixes: `${base}/hotfixes`, hotfix: "/hotfixes/1", rollouts: `${base}/rollouts`, rollout: "/rollouts/1",
     "rollout-new": `${base}/rollouts/new?release=${release.slice(10)}`, events: `${base}/events`,
-    groups: `${base}/groups?filter=${encodeURIComponent(HOSTILE)}`, group: "/groups/1", search: "/search?q=" + encodeURIComponent(HOSTILE.slice(0, 20)), settings: "/settings", depot: "/depot",
+    groups: `${base}/groups?filter=${encodeURIComponent(HOSTILE)}`, group: "/groups/1", search: "/search?q=" + encodeURIComponent(HOSTILE.slice(0, 20)), settings: "/settings", uploads: "/uploads", depot: "/depot",
     audit: "/audit" };
 }
 

@@ -44,6 +44,11 @@ local function hand_over(console, ask, tag, path, boundary)
   local fields, file = read(path, boundary)
   if not fields then return nil, file, "usage" end
   local headers = { ["x-csrf-token"] = fields.csrf }
+  -- A browser without script sends all of it, also where an upload was to go on.
+  if (fields.upload or ""):find "^%x+$" then
+    local dropped, why, word = ask("DELETE", "/uploads/" .. fields.upload, nil, headers)
+    if not dropped and word ~= "missing" then return nil, why, word, fields end
+  end
   local upload, message, code = ask("POST", "/uploads", { name = file.name ~= "" and file.name or "package",
     size = file.size, product = fields.product }, headers)
   if not upload then return nil, message, code, fields end

@@ -21,7 +21,8 @@ function localTimes(where) {
 // Parts, as the server wrote them last.
 const news = document.getElementById("news");
 const parts = new Map($$("[data-part]").map(p => [p.dataset.part, p.innerHTML]));
-localTimes(document);
+const scripted = where => { localTimes(where); $$(".drop", where).forEach(p => { p.hidden = false; }); };
+scripted(document);
 const busy = part => part.contains(document.activeElement) || $$("details[open]", part).length > 0;
 let due, renewing;
 async function renew() {
@@ -40,7 +41,7 @@ async function renew() {
       if (busy(part)) { left = true; continue; }
       parts.set(name, fresh.innerHTML);
       part.replaceChildren(...fresh.childNodes);
-      localTimes(part);
+      scripted(part);
     }
     news.hidden = !left;
   } catch (e) {
@@ -100,15 +101,22 @@ async function describe(form, upload) {
     body: JSON.stringify({ about: text }) });
   return answer.ok ? upload : answer.json();
 }
+// A new one, or one that goes on with the same file.
+async function begin(form, file, token) {
+  const id = form.dataset.upload;
+  if (id) {
+    if (String(file.size) !== form.dataset.size) return { error: { message: form.dataset.other } };
+    return (await fetch("/api/v1/uploads/" + id)).json();
+  }
+  return (await fetch("/api/v1/uploads", { method: "POST", headers: { ...token, "Content-Type": "application/json" },
+    body: JSON.stringify({ name: file.name, size: file.size,
+      product: form.elements.product ? form.elements.product.value : undefined }) })).json();
+}
 async function put(form, file, say) {
-  const token = { "X-CSRF-Token": form.elements.csrf.value };
-  const begun = await fetch("/api/v1/uploads", { method: "POST", headers: { ...token,
-    "Content-Type": "application/json" }, body: JSON.stringify({ name: file.name, size: file.size,
-      product: form.elements.product ? form.elements.product.value : undefined }) });
-  const upload = await begun.json();
-  if (!begun.ok) return upload;
+  const token = { "X-CSRF-Token": form.elements.csrf.value }, upload = await begin(form, file, token);
+  if (upload.error) return upload;
   const url = "/api/v1/uploads/" + upload.id;
-  for (let offset = 0, tries = 0; ; tries++) {
+  for (let offset = upload.offset, tries = 0; ; tries++) {
     const sent = await send(url, { ...token, "Upload-Offset": offset }, file.slice(offset),
       e => say(offset + e.loaded, file.size));
     if (sent.status || tries === 5) return sent.status ? JSON.parse(sent.responseText) : { error: { message: "?" } };
@@ -117,26 +125,42 @@ async function put(form, file, say) {
     if (now && now.ok) offset = (await now.json()).offset;
   }
 }
-for (const form of $$("form[data-upload]")) {
+async function upload(form, file) {
   const bar = form.querySelector("progress"), text = form.querySelector("[role=status]");
-  form.addEventListener("submit", async event => {
-    const file = form.elements.file.files[0];
-    if (!file) return;
+  form.querySelector("button").disabled = true;
+  bar.hidden = false;
+  text.className = "";
+  const result = await put(form, file, (sent, size) => {
+    bar.value = sent / size;
+    text.textContent = sent < size ? `${Math.floor(sent * 100 / size)} %` : form.dataset.checking;
+  }).then(done => describe(form, done)).catch(error => ({ error: { message: String(error) } }));
+  if (!result.error) {
+    location.assign(form.elements.back.value.replace("{hotfix}", result.hotfix));
+    return;
+  }
+  text.textContent = result.error.message;
+  text.className = "bad";
+  bar.hidden = true;
+  form.querySelector("button").disabled = false;
+}
+document.addEventListener("submit", event => {
+  const file = event.target.matches("form[data-upload]") && event.target.elements.file.files[0];
+  if (!file) return;
+  event.preventDefault();
+  upload(event.target, file);
+});
+
+// A file that is dropped on a form is chosen there; beside it, it does not take the page's place.
+if ($$("form[data-upload]").length > 0) {
+  const formOf = event => event.target.closest && event.target.closest("form[data-upload]");
+  const mark = form => $$("form[data-upload]").forEach(f => f.classList.toggle("over", f === form));
+  document.addEventListener("dragover", event => { event.preventDefault(); mark(formOf(event)); });
+  document.addEventListener("dragleave", () => mark());
+  document.addEventListener("drop", event => {
     event.preventDefault();
-    form.querySelector("button").disabled = true;
-    bar.hidden = false;
-    const result = await put(form, file, (sent, size) => {
-      bar.value = sent / size;
-      text.textContent = sent < size ? `${Math.floor(sent * 100 / size)} %` : form.dataset.checking;
-    }).then(upload => describe(form, upload)).catch(error => ({ error: { message: String(error) } }));
-    if (!result.error) {
-      location.assign(form.elements.back.value.replace("{hotfix}", result.hotfix));
-      return;
-    }
-    text.textContent = result.error.message;
-    text.className = "bad";
-    bar.hidden = true;
-    form.querySelector("button").disabled = false;
+    mark();
+    const form = formOf(event);
+    if (form && event.dataTransfer.files.length === 1) form.elements.file.files = event.dataTransfer.files;
   });
 }
 ]]

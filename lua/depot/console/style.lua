@@ -56,6 +56,8 @@ progress, meter { vertical-align: middle; max-width: 100%; }
 progress[hidden] { display: none; }
 .acts { display: flex; flex-wrap: wrap; gap: 0.25rem; }
 .act { margin: 0.5rem 0; }
+.drop { color: var(--dull); margin: 0.25rem 0; }
+.over { outline: 3px dashed var(--link); outline-offset: 4px; }
 .inline, .who form { margin: 0; display: inline; }
 .steps { background: var(--soft); padding: 0.25rem 0.75rem; margin: 0.5rem 0; }
 .needs { padding: 0; list-style: none; }

@@ -14,6 +14,7 @@ local records = require "depot.console.pages.records"
 local releases = require "depot.console.pages.releases"
 local rollouts = require "depot.console.pages.rollouts"
 local search = require "depot.console.pages.search"
+local uploads = require "depot.console.pages.uploads"
 
 local M = {}
 
@@ -34,7 +35,7 @@ end
 
 local PAGES = {
   ["/"] = first, ["/search"] = search.search, ["/settings"] = people.settings, ["/audit"] = records.audit,
-  ["/depot"] = depot.depot,
+  ["/depot"] = depot.depot, ["/uploads"] = uploads.list,
   ["/p/{product}"] = now.now, ["/p/{product}/devices"] = devices.list, ["/p/{product}/releases"] = releases.list,
   ["/p/{product}/groups"] = groups.list, ["/groups/{id}"] = groups.one,
   ["/p/{product}/hotfixes"] = hotfixes.list, ["/hotfixes/{id}"] = hotfixes.one,

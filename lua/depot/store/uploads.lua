@@ -22,6 +22,7 @@ M.statements = {
   upload_reopen = "UPDATE upload SET state = 'open' WHERE state = 'checking'",
   upload_drop = "DELETE FROM upload WHERE id = ?",
   uploads_open = "SELECT count(*) AS n FROM upload WHERE account = ? AND state IN ('open', 'checking') AND ends > ?",
+  uploads_of = "SELECT * FROM upload WHERE account = ? AND ends > ? ORDER BY made DESC, id LIMIT 100",
   uploads_ended = "SELECT * FROM upload WHERE ends <= ?",
 }
 
@@ -51,6 +52,9 @@ function Methods:open_uploads(account, now)
   local row, message, code = self.statements.uploads_open:first(account, now)
   return row and row.n, message, code
 end
+
+--- The uploads of an account, the newest first, until their time is over.
+function Methods:uploads_of(account, now) return self.statements.uploads_of:all(account, now) end
 
 --- Those whose time is over.
 function Methods:ended_uploads(now) return self.statements.uploads_ended:all(now) end

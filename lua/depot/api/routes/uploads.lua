@@ -76,6 +76,14 @@ local function begin(call)
   return object_of(call, row), { status = 201 }
 end
 
+local function list(call)
+  local rows, message, code = call.world.store:uploads_of(call.actor.account, acts.now())
+  if not rows then return nil, message, code end
+  local items = {}
+  for i, row in ipairs(rows) do items[i] = object_of(call, row) end
+  return { items = call.json.array(items), next = call.json.null }
+end
+
 local function show(call)
   local row, message, code = find(call)
   if not row then return nil, message, code end
@@ -198,6 +206,7 @@ local function put(call)
 end
 
 M.routes = {
+  { "GET", "/uploads", "operator", list, verb = "upload", scope = "any", about = "Your uploads of the last day" },
   { "POST", "/uploads", "operator", begin, verb = "upload", scope = "any", about = "Begin to upload a package", body = {
     name = { type = "string", most = 255, need = true,
       about = "of the file, only to show; of a bare patch NAME_VERSION.zip or .bin, which it is called by" },
