@@ -338,6 +338,49 @@ static void a_long_path_is_as_good_as_another(void **state)
     assert_int_equal(rmdir(dir), 0);
 }
 
+/* What the file system refuses. */
+static bool no_mode, no_owner;
+
+int __real_chmod(const char *path, mode_t mode);
+int __wrap_chmod(const char *path, mode_t mode);
+int __real_chown(const char *path, uid_t user, gid_t group);
+int __wrap_chown(const char *path, uid_t user, gid_t group);
+
+int __wrap_chmod(const char *path, mode_t mode)
+{
+    errno = EROFS;
+    return no_mode ? -1 : __real_chmod(path, mode);
+}
+
+int __wrap_chown(const char *path, uid_t user, gid_t group)
+{
+    errno = EROFS;
+    return no_owner ? -1 : __real_chown(path, user, group);
+}
+
+/* Who cannot be let in finds no socket at all. */
+static void a_socket_that_cannot_be_handed_over_is_none(void **state)
+{
+    const struct up_access ours = {true, true, geteuid(), getegid()};
+    char dir[] = "/tmp/moult-check-XXXXXX", path[64];
+    struct up_listener *l = NULL;
+    struct up_error err;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/s", dir);
+    for (int i = 0; i < 2; i++) {
+        no_mode = i == 0;
+        no_owner = i == 1;
+        assert_int_equal(up_listener_open(&l, path, &ours, &err), UP_WRITE);
+        assert_non_null(strstr(err.message, i == 0 ? "mode: " : "hand it to "));
+        assert_non_null(strstr(err.message, strerror(EROFS)));
+        assert_int_equal(access(path, F_OK), -1);
+    }
+    no_owner = false;
+    assert_int_equal(rmdir(dir), 0);
+}
+
 /* Somebody took the socket away and put something else there: that stays. */
 static void a_listener_removes_only_its_own_file(void **state)
 {
@@ -460,6 +503,7 @@ int main(void)
         cmocka_unit_test(the_loop_sees_pipes_hung_up),
         cmocka_unit_test(addresses_that_cannot_be_are_refused),
         cmocka_unit_test(a_long_path_is_as_good_as_another),
+        cmocka_unit_test(a_socket_that_cannot_be_handed_over_is_none),
         cmocka_unit_test(a_listener_removes_only_its_own_file),
         cmocka_unit_test(a_listener_lets_in_whom_it_is_told),
         cmocka_unit_test(what_a_killed_listener_left_makes_way),
