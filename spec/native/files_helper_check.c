@@ -154,15 +154,55 @@ static void it_is_for_the_supervisor(void **state)
     struct world *w = *state;
     struct up_config config = {.state = (char *)STATE};
     struct up_files_helper helper = {&config, w->storage, &play.table, up_processes_system(), 63};
+    static const char *const no_order[] = {"", "off", "no", "keep-all", "on:", "on:00", "backwards"};
     int pair[2];
 
     assert_int_equal(up_files_helper(&helper, "on", &w->err), UP_USAGE);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
     helper.link = pair[1];
-    assert_int_equal(up_files_helper(&helper, "off", &w->err), UP_USAGE);
+    for (size_t i = 0; i < sizeof no_order / sizeof *no_order; i++)
+        assert_int_equal(up_files_helper(&helper, no_order[i], &w->err), UP_USAGE);
     assert_tree(w, false);
     close(pair[0]);
     close(pair[1]);
+}
+
+/* When names cannot be removed now, it is on record which files stay. */
+static void it_keeps_what_it_was_told_to(void **state)
+{
+    static const struct {
+        const char *order, *keep;
+        enum up_files_step step;
+    } cases[] = {{"back", "keep-old", UP_FILES_SWEEPING_OLD}, {"on", "keep-new", UP_FILES_SWEEPING_NEW}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct world *w = *state;
+
+        assert_ends(help(w, "on"), "done\n");
+        assert_ends(help(w, cases[i].order), "done\n");
+        sim_reset_counters(w->sim);
+        sim_fail(w->sim, SIM_UNLINK, 1, EIO, true);
+        assert_non_null(strstr(help(w, cases[i].keep), "failed "));
+        sim_fail(w->sim, SIM_OPS, 0, 0, false);
+        up_files_close(&w->files);
+        assert_int_equal(up_files_open(&w->files, w->storage, STATE, &w->err), 0);
+        assert_int_equal(w->files.stage.step, cases[i].step);
+        assert_int_equal(leave(state), 0);
+        assert_int_equal(enter(state), 0);
+    }
+}
+
+/* One at a time. */
+static void it_does_nothing_beside_another(void **state)
+{
+    struct world *w = *state;
+    int claim;
+
+    assert_int_equal(up_files_claim(&claim, w->storage, STATE, &w->err), 0);
+    assert_non_null(strstr(help(w, "on"), "failed 2 busy "));
+    assert_tree(w, false);
+    up_files_let_go(w->storage, claim);
+    assert_ends(help(w, "on"), "done\n");
 }
 
 #define IN_WORLD(f) cmocka_unit_test_setup_teardown(f, enter, leave)
@@ -176,6 +216,8 @@ int main(void)
         IN_WORLD(it_says_which_step_failed),
         IN_WORLD(it_says_that_the_plan_cannot_be_read),
         IN_WORLD(it_is_for_the_supervisor),
+        IN_WORLD(it_keeps_what_it_was_told_to),
+        IN_WORLD(it_does_nothing_beside_another),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

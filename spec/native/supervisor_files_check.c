@@ -397,7 +397,10 @@ static void a_plan_that_cannot_be_read_vouches_for_nothing(void **state)
     assert_int_equal(up_supervisor_tried(s, &err), UP_STATELOST);
     assert_int_equal(up_supervisor_alone_look(s, &err), UP_STATELOST);
     up_supervisor_alone_forget(s);
+    d->state.tx.plan.known = false; /* then nobody is asked */
+    assert_int_equal(up_supervisor_tried(s, &err), 0);
     s->device = NULL;
+    assert_int_equal(up_supervisor_tried(s, &err), 0);
     free(d);
 }
 
