@@ -47,7 +47,6 @@ static int end(struct up_device *d, enum up_files_action action, enum up_settled
     bool over, whole = true;
     int rc = up_device_resume_tree(d, &over, &ignored, err);
 
-    up_device_see_tree(d);
     if (rc < 0 && up_device_mixed(d))
         return rc;
     if (action == UP_FILES_GO_BACK && up_device_undo_tree(d, err) < 0) /* the boot loader fell back */

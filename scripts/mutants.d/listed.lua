@@ -327,5 +327,10 @@ list("device_settle:try_start", "if (d->state.phase == UP_ARMED && up_device_beg
   "what has no trial is not counted either, and goes back for that")
 list("generation_kept:copy_bytes", "if (n > 0 && s->ops->pwrite(s, to, chunk, (size_t)n, at) < 0)",
   "if (n >= 0 && s->ops->pwrite(s, to, chunk, (size_t)n, at) < 0)", "at its end nothing is written")
+list("transfer:decode_old", "for (int try = 0; try < 2; try++) {", "for (int try = 0; try <= 2; try++) {",
+  "what was read past the cache reads the same once more")
+list("transfer:decode_old", "if (try)", "if (!(try))", "past the cache at once, which is slower alone")
+list("device_gates:find_room", "if (facts->files_root && room > facts->files_free)",
+  "if (facts->files_root && room >= facts->files_free)", "of two roots with the same room either may be named")
 
 return listed

@@ -113,13 +113,17 @@ static const char *history_of(struct stand *s)
 static struct {
     const char *small;
     uint64_t bytes;
+    int error; /* of the question */
 } rooms;
 
 static int room_of(struct up_storage *s, const char *path, uint64_t *bytes)
 {
+    bool is_small = strcmp(path, rooms.small) == 0;
+
     (void)s;
-    *bytes = strcmp(path, rooms.small) == 0 ? rooms.bytes : 1 << 30;
-    return 0;
+    *bytes = is_small ? rooms.bytes : 1 << 30;
+    errno = rooms.error;
+    return is_small && rooms.error ? -1 : 0;
 }
 
 /* A release with files needs it in each root. */
@@ -148,6 +152,13 @@ static void the_root_with_the_least_room_counts(void **state)
             fail_msg("not of %s: %s", roots[i], s.err.message);
         rooms.bytes++;
         assert_int_equal(up_device_gates(s.device, &m, &report, &s.err), 0);
+        rooms.error = EIO;
+        assert_int_equal(up_device_gates(s.device, &m, &report, &s.err), UP_WRITE);
+        if (!strstr(s.err.message, roots[i]))
+            fail_msg("not of %s: %s", roots[i], s.err.message);
+        rooms.error = ENOENT;
+        assert_int_equal(up_device_gates(s.device, &m, &report, &s.err), UP_MISSING);
+        rooms.error = 0;
     }
     stand_free(&s);
 }

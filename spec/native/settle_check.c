@@ -371,6 +371,27 @@ static int remove_here(void *user, const char *name, enum up_node_kind kind)
 }
 
 /* A partition that is mounted late. */
+/* Each change of a name fails once: the release is tried, or the old files are there for programs to start. */
+static void a_switch_that_fails_goes_back(void **state)
+{
+    const char *said = "";
+    (void)state;
+
+    for (unsigned n = 1; strcmp(said, "trial") != 0; n++) {
+        arm(true);
+        boot();
+        sim_fail(sim, SIM_RENAME, n, EIO, false);
+        said = settle();
+        if (strcmp(said, "trial") != 0) {
+            assert_string_equal(said, "old");
+            assert_tree(WORLD_TREE_OLD);
+            assert_int_equal(phase(), UP_IDLE);
+        }
+        leave(state);
+        enter(state);
+    }
+}
+
 static void without_a_root_nothing_is_decided(void **state)
 {
     struct up_storage *s = sim_storage(sim);
@@ -722,6 +743,7 @@ int main(void)
         IN_WORLD(it_goes_back_when_starts_are_spent),
         IN_WORLD(on_trial_it_leaves_the_first_switch_to_run),
         IN_WORLD(what_is_confirmed_stays),
+        IN_WORLD(a_switch_that_fails_goes_back),
         IN_WORLD(without_a_root_nothing_is_decided),
         IN_WORLD(what_cannot_be_read_now_is_not_accepted),
         IN_WORLD(what_cannot_be_put_back_is_told),
