@@ -332,5 +332,7 @@ list("transfer:decode_old", "for (int try = 0; try < 2; try++) {", "for (int try
 list("transfer:decode_old", "if (try)", "if (!(try))", "past the cache at once, which is slower alone")
 list("device_gates:find_room", "if (facts->files_root && room > facts->files_free)",
   "if (facts->files_root && room >= facts->files_free)", "of two roots with the same room either may be named")
+list("package_copy:copy_read", "if (c->ready && c->is_block && offset >= c->begin && offset < end_of(c)) {",
+  "if (c->ready && c->is_block && offset >= c->begin && offset <= end_of(c)) {", "a package ends with no block")
 
 return listed
