@@ -236,6 +236,30 @@ static void put_next(void)
     free(package);
 }
 
+/* It could not even begin to go back: what runs is the new script, which knows these files. */
+static void a_tree_that_stays_new_keeps_its_release(void **state)
+{
+    struct up_device *d = installed("/packages/files.upd");
+    enum up_start_action action;
+
+    (void)state;
+    assert_int_equal(up_device_begin_trial(d, &err), 0);
+    assert_int_equal(up_device_trial_start(d, &action, &err), 0);
+    sim_reset_counters(sim);
+    sim_fail(sim, SIM_CHANGES, 1, EROFS, true);
+    sim_fail_below(sim, "/device/state/files");
+    assert_int_equal(up_device_rollback(d, true, "bad", &action, &err), UP_WRITE);
+    assert_int_equal(d->state.phase, UP_ROLLING_BACK);
+    assert_int_equal(world_files_tree(sim, false), WORLD_TREE_NEW);
+    assert_false(up_device_mixed(d));
+    assert_ptr_equal(up_device_pair(d), &d->state.tx.pair);
+    sim_fail(sim, SIM_OPS, 0, 0, false);
+    assert_int_equal(up_device_retry(d, &action, &err), 0);
+    assert_int_equal(d->state.phase, UP_IDLE);
+    assert_int_equal(world_files_tree(sim, true), WORLD_TREE_OLD);
+    up_device_close(d);
+}
+
 static int (*rename_at)(struct up_storage *s, int dir, const char *from, const char *to);
 
 /* One file cannot be put back. */
@@ -308,6 +332,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(after_the_verdict_only_the_core_falls_back, enter, leave),
         cmocka_unit_test_setup_teardown(a_fall_back_on_trial_is_settled_with_its_tree, enter_uboot, leave),
         cmocka_unit_test_setup_teardown(what_cannot_be_made_whole_says_why, enter_mixed, leave),
+        cmocka_unit_test_setup_teardown(a_tree_that_stays_new_keeps_its_release, enter_files, leave),
         cmocka_unit_test_setup_teardown(below_a_release_that_goes_the_old_tree_is_made_whole, enter_files,
                                         leave),
         cmocka_unit_test_setup_teardown(a_release_that_replaces_a_mixture_is_not_given_up, enter_mixed,

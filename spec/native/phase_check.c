@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "boot.h"
+#include "device_private.h"
 #include "fixture.h"
 #include "history.h"
 #include "stand.h"
@@ -159,6 +160,81 @@ static void the_root_with_the_least_room_counts(void **state)
         rooms.error = ENOENT;
         assert_int_equal(up_device_gates(s.device, &m, &report, &s.err), UP_MISSING);
         rooms.error = 0;
+    }
+    stand_free(&s);
+}
+
+static int (*open_all)(struct up_storage *s, const char *path, unsigned flags, unsigned mode);
+
+static int open_all_but_boot(struct up_storage *s, const char *path, unsigned flags, unsigned mode)
+{
+    errno = EIO;
+    return strncmp(path, "/device/state/boot", 18) == 0 ? -1 : open_all(s, path, flags, mode);
+}
+
+/* Nobody knows which slot it starts next; it is told again. */
+static void a_loader_that_can_be_neither_told_nor_asked_is_told_later(void **state)
+{
+    const struct up_storage_ops *all;
+    struct up_storage_ops ops;
+    enum up_start_action action;
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, world_new(&by_core));
+    install(&s, CORE);
+    all = s.storage->ops;
+    ops = *all;
+    open_all = all->open;
+    ops.open = open_all_but_boot;
+    s.storage->ops = &ops;
+    assert_int_equal(up_device_rollback(s.device, false, "no", &action, &s.err), UP_STATELOST);
+    assert_int_equal(phase_of(&s), UP_ROLLING_BACK);
+    s.storage->ops = all;
+    assert_int_equal(up_device_retry(s.device, &action, &s.err), 0);
+    assert_int_equal(phase_of(&s), UP_IDLE);
+    assert_int_equal(boot_state(&s).order[0], 0);
+    stand_free(&s);
+}
+
+/* It starts the old slot by itself, and cannot be told anything. */
+static void a_loader_that_starts_the_old_slot_needs_not_be_told(void **state)
+{
+    enum up_start_action action;
+    struct up_boot_state b;
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, world_new(&by_core));
+    install(&s, CORE);
+    b = boot_state(&s);
+    assert_int_equal(b.order[0], 1);
+    b.order[0] = 0;
+    b.order[1] = 1;
+    set_boot_state(&s, &b);
+    sim_reset_counters(s.sim);
+    sim_fail(s.sim, SIM_CHANGES, 1, EROFS, true);
+    sim_fail_below(s.sim, "/device/state/boot");
+    assert_int_equal(up_device_rollback(s.device, false, "no", &action, &s.err), 0);
+    assert_int_equal(phase_of(&s), UP_IDLE);
+    assert_int_equal(s.device->boot_state.order[0], 0);
+    stand_free(&s);
+}
+
+/* Also when the same release was dropped before, for something else. */
+static void the_last_reason_is_what_status_shows(void **state)
+{
+    static const char *const reasons[] = {"first", "second"};
+    enum up_start_action action;
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, world_new(&by_script));
+    for (int i = 0; i < 2; i++) {
+        install(&s, SCRIPT);
+        assert_int_equal(up_device_rollback(s.device, false, reasons[i], &action, &s.err), 0);
+        assert_string_equal(up_device_state(s.device)->last.message, reasons[i]);
+        assert_int_equal(up_device_state(s.device)->last.code, UP_OK);
     }
     stand_free(&s);
 }
@@ -1151,6 +1227,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_root_with_the_least_room_counts),
+        cmocka_unit_test(a_loader_that_can_be_neither_told_nor_asked_is_told_later),
+        cmocka_unit_test(a_loader_that_starts_the_old_slot_needs_not_be_told),
+        cmocka_unit_test(the_last_reason_is_what_status_shows),
         cmocka_unit_test(a_life_is_on_record),
         cmocka_unit_test(nothing_can_be_done_to_an_idle_device),
         cmocka_unit_test(what_fails_in_the_factory_is_told),
