@@ -48,7 +48,7 @@ M.checks = {
   files_foreign = { "files", "files_foreign", "files_fault" }, files = { "files", "files_record", "files_fault" },
   files_clean = { "settle" }, device_settle = { "settle", "device_tree", "device_tree_fault", "files_root" },
   device_alone = { "settle", "device_tree_fault", "hotfix_settle" },
-  device_tree = { "settle", "device_tree", "hotfix_settle", "device_tree_fault" },
+  device_tree = { "settle", "device_tree", "supervisor_alone", "hotfix_settle", "device_tree_fault" },
   device_tree_facts = { "settle", "device_tree", "device_tree_fault" },
   device_counted = { "settle", "trouble" },
   files_helper = { "files_helper" }, supervisor_files = { "supervisor_files" },

@@ -16,6 +16,7 @@
 #include "history.h"
 #include "journal.h"
 #include "record.h"
+#include "record_walk.h"
 #include "sim.h"
 
 /* Every field set to something of its own. */
@@ -507,6 +508,62 @@ static void history_keeps_the_newest_events_in_order(void **state)
     sim_free(sim);
 }
 
+/* What a walk reads, and whether it can have been written. */
+static void values_that_nobody_writes_are_told(void **state)
+{
+    static const struct {
+        const char *kind;
+        uint8_t bytes[8];
+        size_t len;
+        bool bad;
+    } cases[] = {
+        {"text", "abc", 4, false},
+        {"text", {'a', 'b', 'c', 'd'}, 4, true}, /* it does not end */
+        {"text", "ab", 3, true},
+        {"flag", {0}, 1, false},
+        {"flag", {1}, 1, false},
+        {"flag", {2}, 1, true},
+        {"u8", {255}, 1, false},
+        {"u8", {0}, 0, true},
+        {"u32", {255, 255, 255, 255, 0, 0, 0, 0}, 8, false},
+        {"u32", {0, 0, 0, 0, 1, 0, 0, 0}, 8, true},
+        {"u32", {0}, 7, true},
+        {"u64", {0, 0, 0, 0, 0, 0, 0, 255}, 8, false},
+        {"u64", {0}, 7, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct up_walk w = {.in = cases[i].bytes, .len = cases[i].len};
+        const char *kind = cases[i].kind;
+        char text[4] = "";
+        uint64_t wide = 0;
+        uint32_t half = 0;
+        uint8_t byte = 0;
+        bool flag = false;
+
+        if (strcmp(kind, "text") == 0)
+            up_record_walk_text(&w, text, sizeof text);
+        else if (strcmp(kind, "flag") == 0)
+            up_record_walk_flag(&w, &flag);
+        else if (strcmp(kind, "u8") == 0)
+            up_record_walk_u8(&w, &byte);
+        else if (strcmp(kind, "u32") == 0)
+            up_record_walk_u32(&w, &half);
+        else
+            up_record_walk_u64(&w, &wide);
+        if (w.bad != cases[i].bad)
+            fail_msg("%s, case %zu", kind, i);
+        assert_int_equal(text[3], '\0'); /* whoever prints it finds its end */
+        if (!w.bad) {
+            assert_int_equal(w.at, w.len);
+            assert_int_equal(flag, kind[0] == 'f' && cases[i].bytes[0] == 1);
+            assert_true(half == (strcmp(kind, "u32") == 0 ? UINT32_MAX : 0));
+            assert_true(wide == (strcmp(kind, "u64") == 0 ? 255ull << 56 : 0));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -525,6 +582,7 @@ int main(void)
         cmocka_unit_test(every_phase_has_a_name_of_its_own),
         cmocka_unit_test(the_file_loader_counts_a_trial_down),
         cmocka_unit_test(history_keeps_the_newest_events_in_order),
+        cmocka_unit_test(values_that_nobody_writes_are_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
