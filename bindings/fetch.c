@@ -38,7 +38,7 @@ static struct up_fetch *check_open(lua_State *L)
 
 /* open(loop, url [, options]) -> transfer | nil, message, code ("usage")
  * options: range = {offset, length}, if_range, method, body, headers = {name =
- * value}, max_redirects (none are followed by default), redirect_prefix, proxy,
+ * value}, max_redirects (none are followed by default), redirect_prefix, proxy, public_only,
  * ca_file, time_floor (see fetch_options.h), max_body (bytes), connect_timeout, low_speed_time, deadline
  * (seconds), low_speed_limit (bytes a second). */
 static int f_open(lua_State *L)

@@ -292,6 +292,7 @@ void up_check_fetch_options(lua_State *L, int index, struct up_fetch_options *o)
     o->deadline = field_unsigned(L, index, "deadline");
     o->time_floor = up_field_integer(L, index, "time_floor", 0);
     o->max_body = up_field_integer(L, index, "max_body", 0);
+    o->public_only = up_field_boolean(L, index, "public_only", 0);
     o->question = up_field_boolean(L, index, "question", 0);
     o->body = up_field_string(L, index, "body", NULL);
     if (o->body) {

@@ -19,6 +19,7 @@ struct up_fetch {
     CURL *easy;
     struct curl_slist *headers; /* as sent now */
     struct up_fetch_options o;
+    bool kept_off; /* with public_only: from an address that is not */
     char *url;
     char shown[UP_URL_SHOWN];
     char why[CURL_ERROR_SIZE];
@@ -131,6 +132,9 @@ static int start(struct up_fetch *f)
         return up_fail(&f->error, UP_INTERNAL, "fetch: out of memory");
     if (up_fetch_options_apply(&f->o, f->easy, f->url, f->foreign, f->elapsed, &f->headers, &f->error) < 0)
         return f->error.code;
+    f->kept_off = false;
+    if (f->o.public_only)
+        up_fetch_options_public(f->easy, &f->kept_off);
     curl_easy_setopt(f->easy, CURLOPT_ERRORBUFFER, f->why);
     curl_easy_setopt(f->easy, CURLOPT_HEADERFUNCTION, header_in);
     curl_easy_setopt(f->easy, CURLOPT_HEADERDATA, f);
@@ -225,6 +229,8 @@ static int check_end(struct up_fetch *f, CURLcode result)
         return up_fail(&f->error, UP_NETWORK, "%s: the response headers are too long", f->shown);
     if (result != CURLE_OK && tunnel_wants_login(f))
         return up_fetch_head_proxy(&f->error, tunnel_wants_login(f), f->shown, f->o.proxy);
+    if (result != CURLE_OK && f->kept_off)
+        return up_fail(&f->error, UP_REFUSED, "%s: its address is not public", f->shown);
     if (result != CURLE_OK)
         return up_fail(&f->error, result == CURLE_OUT_OF_MEMORY ? UP_INTERNAL : UP_NETWORK, "%s: %s",
                        f->shown, reason(f, result));

@@ -28,7 +28,8 @@ UP_MUST_CHECK int up_fetch_open(struct up_fetch **out, struct up_loop *loop, con
 /* Body bytes: a count > 0, 0 at the end, UP_AGAIN, UP_NETWORK (cannot connect,
  * connection lost, too slow, shorter than announced, not HTTP, too many
  * redirects), UP_CORRUPT (longer than announced or than max_body, or not the
- * requested range), or UP_REFUSED (a redirect that must not be followed). Any
+ * requested range), or UP_REFUSED (a redirect that must not be followed; with
+ * public_only: no public address). Any
  * HTTP status has a body here. What arrives during this call goes straight into
  * buf; beyond that at most two small buffers are kept. */
 UP_MUST_CHECK long up_fetch_read(struct up_fetch *f, void *buf, size_t len, struct up_error *err);

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "error.h"
+#include "public_address.h"
 
 #define RECEIVE_SIZE (64 * 1024L) /* bytes taken from the socket at once */
 #define CONNECT_TIMEOUT 15        /* seconds */
@@ -205,6 +206,23 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
     (void)user;
     (void)purpose;
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/* The same, but for public addresses only. */
+static curl_socket_t open_public(void *user, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    bool *kept_off = user;
+
+    if (up_public_address(&address->addr))
+        return open_socket(NULL, purpose, address);
+    *kept_off = true;
+    return CURL_SOCKET_BAD;
+}
+
+void up_fetch_options_public(void *easy, bool *kept_off)
+{
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_public);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, kept_off);
 }
 
 /* The true time may well be later than the floor, so a certificate that is not

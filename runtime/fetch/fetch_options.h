@@ -35,6 +35,7 @@ struct up_fetch_options {
                                   * is that it is not earlier: certificates that ended before it are refused,
                                   * those that begin after it are not. 0: the system clock judges */
     uint64_t max_body;   /* bytes; more is UP_CORRUPT. 0: no limit */
+    bool public_only;    /* connect to public addresses only (public_address.h) */
     int question;        /* of a source: the response is never the object, whatever its status */
 };
 
@@ -56,5 +57,11 @@ void up_fetch_options_free(struct up_fetch_options *o);
 UP_MUST_CHECK int up_fetch_options_apply(const struct up_fetch_options *o, void *easy, const char *url,
                                          bool foreign, int64_t elapsed, struct curl_slist **headers,
                                          struct up_error *err);
+
+/*
+ * For fetch.c, with `public_only`: *kept_off, which must outlive the transfer,
+ * is set when an address that is not public was not connected to.
+ */
+void up_fetch_options_public(void *easy, bool *kept_off);
 
 #endif

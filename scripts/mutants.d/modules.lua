@@ -19,6 +19,7 @@ M.checks = {
   keys = { "permit", "generation", "keys" },
   keys_format = { "keys" },
   permit = { "permit", "phase" },
+  public_address = { "public_address" },
   record_walk = { "journal" }, config_kept = { "config_kept" },
   hotfix = { "hotfix", "hotfix_settle" }, hotfix_gate = { "hotfix" }, hotfix_ledger = { "hotfix" },
   hotfix_stage = { "hotfix", "hotfix_set" },

@@ -60,6 +60,17 @@ describe("fetch", function()
     assert.is_nil(text:find "\nrange")
   end)
 
+  it("connects to no address that is not public, by whatever name, if it must not", function()
+    local port = server.url:match ":(%d+)"
+    for _, host in ipairs { "127.0.0.1", "localhost", "0.0.0.0", "[::ffff:127.0.0.1]" } do
+      local f <close> = assert(fetch.open(l, ("http://%s:%s/echo/1"):format(host, port), { public_only = true }))
+      local text, message, code = body_of(f)
+      assert.same({ "", "refused" }, { text, code }, host)
+      assert.matches("its address is not public$", message)
+    end
+    assert.matches("^GET", echo { public_only = false })
+  end)
+
   it("sends ranges, validators, headers, methods and bodies", function()
     local text = echo { range = { 5, 10 }, if_range = '"tag"', headers = { ["X-One"] = "1", ["X-Two"] = "" } }
     assert.matches("\nrange: bytes=5%-14\n", text)
