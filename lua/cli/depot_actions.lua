@@ -14,10 +14,10 @@ local M = {}
 -- Actions: module depot.actions.<name>, with run(context).
 local ACTIONS = { add = true, admin = true, status = true, verify = true, batch = true, retry = true, cancel = true,
   rollout = true, release = true, device = true, user = true, audit = true, events = true,
-  group = true, backup = true, restore = true, product = true }
+  group = true, backup = true, restore = true, product = true, webhook = true }
 -- Actions whose second word says what they do.
 local MANY = { rollout = "PACKAGE|NUMBER", release = "PACKAGE", device = "NAME", user = "NAME", group = "NAME",
-  product = "NAME" }
+  product = "NAME", webhook = "URL|NUMBER" }
 -- Actions that take --filter.
 local FILTERED = { status = true, batch = true, retry = true, cancel = true, rollout = true, device = true,
   group = true }

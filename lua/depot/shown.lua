@@ -181,6 +181,25 @@ function M.withdrawn(env, release, sequence, runs)
   end
 end
 
+--- @tparam {table,...} objects as depot.acts.webhooks has them
+function M.webhooks(env, objects)
+  M.list(env, "webhooks", objects, ("%4s  %-8s %-40s %s"):format("ID", "STATE", "URL", "EVENTS"), function(hook)
+    local state = not hook.enabled and "off" or value(hook.failing) and "failing" or "on"
+    return ("%4d  %-8s %-40s %s"):format(hook.id, state, natives.url.shown(hook.url), table.concat(hook.events, ","))
+  end)
+  for _, hook in ipairs(env.json and {} or objects) do
+    local why = value(hook.reason) or value(hook.problem)
+    if why then env.out(printable(("webhook %d: %s"):format(hook.id, why))) end
+  end
+end
+
+--- A webhook that was made, with its secret.
+function M.new_webhook(env, hook)
+  if env.json then return env.out(json.encode(hook)) end
+  env.out(printable(("webhook %d to %s"):format(hook.id, natives.url.shown(hook.url))))
+  env.out(("secret     %s (it is not shown again: note it)"):format(hook.secret))
+end
+
 --- @tparam {table,...} objects as depot.acts.users has them
 function M.users(env, objects)
   M.list(env, "users", objects, ("%-24s %-9s %s"):format("NAME", "STATE", "ROLES"), function(user)

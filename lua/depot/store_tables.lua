@@ -22,12 +22,13 @@ local tags = require "depot.tags"
 local tasks = require "depot.store.tasks"
 local undo = require "depot.store.undo"
 local uploads = require "depot.store.uploads"
+local webhooks = require "depot.store.webhooks"
 
 local M = {}
 
 --- What has tables in the database: statements and methods of depot.store.
 M.modules = { accounts, audit, daily, disabled, events, forgetting, groups, pages, products, records, releases,
-  retention, secrets, settings, standings, tags, tasks, undo, uploads }
+  retention, secrets, settings, standings, tags, tasks, undo, uploads, webhooks }
 
 local COLUMNS = schema.columns
 local LATEST = #schema.later + 1

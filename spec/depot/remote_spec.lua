@@ -173,6 +173,31 @@ describe("moult depot with --server", function()
     same("release withdraw DIR METER_1.0.1.upd")
   end)
 
+  it("prints webhooks, and makes, switches and removes one", function()
+    local out = good("webhook add DIR https://hooks.example/a?key=1", { product = "pk", event = { "failed", "act" } })
+    assert.matches("^webhook 1 to https://hooks.example/a\nsecret     %x+ %(it is not shown again: note it%)$", out)
+    local made = here("webhook add DIR https://hooks.example/b", { product = "pk" })
+    assert.matches("^webhook 2 to https://hooks.example/b\nsecret     %x+", made[4])
+    same "webhook list DIR"
+    assert.equal("webhook 1 is off", (good "webhook disable DIR 1"))
+    same "webhook list DIR"
+    same "webhook enable DIR 1"
+    assert.equal("webhook 2 is removed", (good "webhook drop DIR 2"))
+    assert.equal("webhook 1 is removed", here("webhook drop DIR 1")[4])
+    for _, run in ipairs { here, there } do
+      for _, case in ipairs { { "webhook drop DIR 1", "missing" }, { "webhook enable DIR x", "usage" },
+        { "webhook add DIR http://hooks.example", "usage", { product = "pk" } }, { "webhook list", "usage" },
+        { "webhook add DIR https://hooks.example", "usage" }, { "webhook add DIR", "usage", { product = "pk" } },
+        { "webhook add DIR https://hooks.example", "usage", { product = "pk", event = { "rain" } } },
+        { "webhook add DIR https://hooks.example", "missing", { product = "nobody" } } } do
+        if case[1] ~= "webhook list" or run == here then
+          local done = run(case[1], case[3])
+          assert.same({ nil, case[2] }, { done[1], done[3] }, case[1])
+        end
+      end
+    end
+  end)
+
   it("prints events, the audit and users", function()
     same "audit DIR"
     same "user list DIR"

@@ -22,6 +22,7 @@ local ADDED = {
   [12] = "DROP INDEX tag_name; DROP INDEX device_alike; CREATE INDEX device_release ON device (hash, release); ",
   [13] = "DROP TABLE upload; ",
   [14] = "DROP TABLE product; DROP TABLE product_name; ",
+  [25] = "DROP TABLE webhook; ",
   [24] = "DROP TABLE daily; ",
   [23] = "DROP TABLE undo; DROP TABLE task_device; DROP TABLE task; ",
   [22] = "DROP TABLE disabled; ",

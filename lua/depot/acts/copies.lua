@@ -33,7 +33,8 @@ function M.backup(world, path)
 end
 
 --- Time has passed a restored or copied store by, and the other one may still run: its rollouts pause, its name at the
--- broker is a new one, nobody is logged in, no task goes on, and nothing is taken back. Within change().
+-- broker is a new one, nobody is logged in, no task goes on, nothing is taken back, and
+-- webhooks are off. Within change().
 -- @tparam table parts store, now (ms)
 -- @treturn integer|nil how many rollouts are paused; nil, message, code
 function M.settle(parts)
@@ -44,6 +45,7 @@ function M.settle(parts)
   if done then done, message, code = parts.store:drop_all_sessions() end
   if done then done, message, code = parts.store:clear_tasks() end
   if done then done, message, code = parts.store:clear_undo() end
+  if done then done, message, code = parts.store:stop_webhooks() end
   return done and count, message, code
 end
 

@@ -12,7 +12,7 @@ Child.__index = Child
 local SETTLED = 3 -- seconds after which one that ends is started anew; before, something is wrong from the start
 local PAUSES = { 1, 2, 5, 15, 60 } -- seconds until then, longer each time
 
-local PASSED = { "admin", "admin-cert", "admin-key", "keys" }
+local PASSED = { "admin", "admin-cert", "admin-key", "keys", "secret-file", "webhook-ca" }
 local LISTS = { "admin-url", "trusted-proxy" }
 
 -- The words that start it: this program, with what concerns it.
@@ -27,7 +27,7 @@ local function words_of(dir, opts)
   for _, name in ipairs(LISTS) do
     for _, value in ipairs(opts[name] or {}) do add(name, value) end
   end
-  for _, name in ipairs { "json", "quiet" } do
+  for _, name in ipairs { "json", "quiet", "webhook-private" } do
     if opts[name] then words[#words + 1] = "--" .. name end
   end
   return words

@@ -22,6 +22,7 @@ local people = require "depot.api.people"
 local route_table = require "depot.api.route_table"
 local router = require "depot.api.router"
 local tasks = require "depot.api.tasks"
+local webhooks = require "depot.api.webhooks"
 local worlds = require "depot.api.world"
 
 local M = {}
@@ -60,7 +61,8 @@ end
 --- Open an admin server; nothing is served before the first step().
 -- @tparam table options dir; listen ("HOST:PORT"); keys (as the depot takes it), urls (array: by which it is reached),
 --   tls {cert, key}, tls_files {cert, key} (their paths: read again when they change), proxies (addresses), watch
---   (array of further {fd, read}), on_request(event), note(text); all but the first two optional
+--   (array of further {fd, read}), on_request(event), note(text), secret_file (of depot.vault), webhooks (private, ca:
+--   as depot.api.webhooks); all but the first two optional
 -- @treturn table|nil api; nil, message, code
 function M.open(options)
   local self = setmetatable({ waiting = {}, arriving = {}, notes = {}, counts = {},
@@ -111,7 +113,10 @@ function Api:_assemble(options)
   local routes = route_table.all()
   self:_take_over(base)
   self.passwords = passwords.new(natives)
-  self.tasks = tasks.new(self.world)
+  self.tasks, self.world.secret_file = tasks.new(self.world), options.secret_file
+  local about = options.webhooks or {}
+  self.webhooks = webhooks.new { world = self.world, natives = natives, loop = self.loop, note = options.note,
+    private = about.private, ca = about.ca }
   local shared = { world = self.world, limits = limits.new(), passwords = self.passwords,
     secure = base:find "^https" ~= nil, clock = natives.loop.now, now = function() return os.time() * 1000 end }
   local known = people.new(shared)
@@ -228,6 +233,7 @@ function Api:step(timeout_ms)
   self.passwords:watch(watches)
   if self.answers.incoming.running > 0 then timeout_ms = math.min(timeout_ms, CHILD) end
   if self.tasks:step() then timeout_ms = 0 end
+  self.webhooks:step()
   local limit = self.server:timeout()
   local ok, message, code = self.loop:poll(limit >= 0 and math.min(limit, timeout_ms) or timeout_ms, watches)
   if ok then ok, message, code = self.server:run() end
@@ -253,6 +259,7 @@ end
 --- Stop serving.
 function Api:close()
   if self.passwords then self.passwords:close() end
+  if self.webhooks then self.webhooks:close() end
   if self.server then self.server:close() end
   if self.loop then self.loop:close() end
   self.world:close()

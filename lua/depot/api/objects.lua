@@ -1,5 +1,5 @@
 --- What the parts of a path name: {P} a product, {D} a device, {R} a release, {H} a hotfix, {X} a rollout, {N} a user,
--- {G} a group, {F} a package, {A} a change that can be taken back.
+-- {G} a group, {F} a package, {A} a change that can be taken back, {W} a webhook.
 --
 -- Each is loaded and shown in one place, with the product that rights are asked for, and an ETag over what people can
 -- change of it.
@@ -14,6 +14,7 @@ local releases = require "depot.acts.releases"
 local undo = require "depot.acts.undo"
 local users = require "depot.acts.users"
 local views = require "depot.rollout.view"
+local webhooks = require "depot.acts.webhooks"
 
 local M = {}
 
@@ -160,6 +161,18 @@ M.kinds = {
       return undo.find(world, id or 0)
     end,
     product = function(change) return change.product end,
+  },
+  W = {
+    load = function(world, text)
+      local row, message, code = world.store:webhook(number_of(text) or 0)
+      if row == false then return missing "webhook" end
+      return row, message, code
+    end,
+    product = function(hook) return hook.product end,
+    name = webhooks.name,
+    etag = function(world, hook)
+      return tag_of(world, { url = hook.url, events = world.natives.json.array(hook.events), enabled = hook.enabled })
+    end,
   },
   N = {
     load = function(world, text) return users.find(world, text) end,

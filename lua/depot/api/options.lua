@@ -9,7 +9,7 @@ local M = {}
 
 --- Check the options.
 -- @tparam table opts of the verb: admin, admin-url, admin-cert, admin-key, trusted-proxy
--- @treturn table|nil {listen, urls, tls, tls_files, proxies, keys}; nil, message, code
+-- @treturn table|nil {listen, urls, tls, tls_files, proxies, keys, secret_file, webhooks}; nil, message, code
 function M.check(opts)
   local serve = require "depot.serve"
   local tls, message, code = serve.tls_of(opts, "admin-cert", "admin-key")
@@ -33,7 +33,8 @@ function M.check(opts)
   end
   return { listen = opts.admin, urls = opts["admin-url"], tls = tls or nil,
     tls_files = tls and { cert = opts["admin-cert"], key = opts["admin-key"] } or nil, proxies = proxies,
-    keys = opts.keys }
+    keys = opts.keys, secret_file = opts["secret-file"], webhooks = { private = opts["webhook-private"],
+      ca = opts["webhook-ca"] } }
 end
 
 return M

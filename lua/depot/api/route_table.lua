@@ -13,7 +13,7 @@
 local M = {}
 
 local MODULES = { "people", "users", "products", "devices", "releases", "rollouts", "hotfixes", "groups", "bulk",
-  "records", "queries", "keeping", "uploads", "meta" }
+  "records", "queries", "keeping", "uploads", "webhooks", "meta" }
 
 M.PREFIX = "/api/v1"
 
@@ -23,7 +23,8 @@ M.MATCHED = { PATCH = true, PUT = true, DELETE = true }
 --- What the names in braces stand for.
 M.IDS = { A = "number of a change that can be taken back", D = "id of a device", F = "digest of a package",
   G = "number of a group", H = "number of a hotfix", N = "name of a user", P = "hash of a product's key",
-  R = "id of a release", T = "id of a task", U = "id of an upload", X = "number of a rollout",
+  R = "id of a release", T = "id of a task", U = "id of an upload", W = "number of a webhook",
+  X = "number of a rollout",
   session = "id of a session", token = "number of a token" }
 
 --- @treturn {table,...}

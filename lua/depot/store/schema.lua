@@ -17,6 +17,7 @@ local tags = require "depot.tags"
 local tasks = require "depot.store.tasks"
 local undo = require "depot.store.undo"
 local uploads = require "depot.store.uploads"
+local webhooks = require "depot.store.webhooks"
 
 local M = {}
 
@@ -94,7 +95,7 @@ M.whole = [[
   .. groups.schema .. tags.index .. groups.index .. uploads.schema .. products.schema .. products.zone
   .. standings.schema .. secrets.schema .. releases.notes
   .. products.unsigned .. products.admission .. records.zones .. records.judged .. disabled.schema
-  .. undo.schema .. tasks.schema .. daily.schema .. "PRAGMA user_version = 24;"
+  .. undo.schema .. tasks.schema .. daily.schema .. webhooks.schema .. "PRAGMA user_version = 25;"
 
 
 --- The step from each earlier version to the next.
@@ -137,6 +138,7 @@ M.later = {
   [21] = disabled.schema .. "PRAGMA user_version = 22;",
   [22] = undo.schema .. tasks.schema .. "PRAGMA user_version = 23;",
   [23] = daily.schema .. "PRAGMA user_version = 24;",
+  [24] = webhooks.schema .. "PRAGMA user_version = 25;",
 }
 
 return M

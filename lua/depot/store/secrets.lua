@@ -14,6 +14,7 @@ M.schema = "CREATE TABLE secret (name TEXT PRIMARY KEY, sealed BLOB NOT NULL) WI
 M.statements = {
   secret = "SELECT sealed FROM secret WHERE name = ?",
   secret_put = "INSERT INTO secret VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET sealed = excluded.sealed",
+  secret_drop = "DELETE FROM secret WHERE name = ?",
   secrets = "SELECT count(*) AS n FROM secret",
 }
 
@@ -43,6 +44,25 @@ local function seal(self, name, text)
   if ok then ok, message, code = self.db:execute "PRAGMA wal_checkpoint(TRUNCATE)" end
   return ok and text, message, code
 end
+
+--- Keep another secret, sealed, within change().
+-- @treturn integer|nil nil, message, code
+function Methods:seal_secret(name, text, vault)
+  local sealed, message, code = vault:seal(name, text)
+  if not sealed then return nil, message, code end
+  return self.statements.secret_put:run(name, sealed)
+end
+
+--- A secret of seal_secret().
+-- @treturn string|nil nil, message, code
+function Methods:sealed_secret(name, vault)
+  local row, message, code = self.statements.secret:first(name)
+  if row == false then return nil, ("the store has no secret %s"):format(name), "missing" end
+  if not row then return nil, message, code end
+  return vault:unseal(name, row.sealed)
+end
+
+function Methods:drop_secret(name) return self.statements.secret_drop:run(name) end
 
 --- The secret that links are signed with, made on the first call; outside of change().
 -- @tparam function random function() -> unpredictable string

@@ -33,6 +33,8 @@ describe("the routes of the admin server", function()
       X = tostring(rollout), N = "own-viewer", U = "1", T = "1", token = "99", session = "99",
       F = w:ask("GET", "/releases/" .. release.id, { token = tokens.viewer }).object.files[1].digest,
       G = ("%d"):format(w.store:add_group(w.pk, "lab", "tag:lab")), A = "7" }
+    paths.W = ("%d"):format(w.store:add_webhook({ product = w.pk, url = "https://hooks.example/a", events = {},
+      secret = "s" }, 1))
     assert(w.store:keep_undo(7, w.pk, { kind = "note", device = paths.D, old = "", new = "what it never was" },
       os.time() * 1000))
   end)
@@ -46,7 +48,7 @@ describe("the routes of the admin server", function()
   local function ask(route, with) return w:ask(route.method, path_of(route), with) end
 
   -- Whether the path names something of a product.
-  local function has_object(route) return route.path:find "{[PDRXGHFA]}" ~= nil end
+  local function has_object(route) return route.path:find "{[PDRXGHFAW]}" ~= nil end
 
   local function is_refusal(status) return status == 401 or status == 403 end
 

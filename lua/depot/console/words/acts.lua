@@ -61,4 +61,8 @@ return {
   ["d_user.password"] = { "set a password", "设置密码" },
   ["d_user.roles"] = { "changed roles", "修改角色" },
   ["d_user.settings"] = { "changed own settings", "修改个人设置" },
+  ["d_webhook.add"] = { "made a webhook", "添加 Webhook" },
+  ["d_webhook.drop"] = { "removed a webhook", "删除 Webhook" },
+  ["d_webhook.off"] = { "switched a failing webhook off", "停用失败的 Webhook" },
+  ["d_webhook.set"] = { "changed a webhook", "修改 Webhook" },
 }
