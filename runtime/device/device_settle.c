@@ -92,6 +92,10 @@ static int settle(struct up_device *d, enum up_settled *out, struct up_error *er
 /* What waits may be an update that is to replace what could not be put back. */
 static int check_whole(struct up_device *d, struct up_error *err)
 {
+    struct up_files_facts ignored;
+
+    if (up_device_tree_facts(d, &ignored, err) < 0)
+        return err->code;
     return up_device_mixed(d)
                ? up_fail(err, UP_STATELOST,
                          "files: they are neither the old nor the new ones, and an update that "

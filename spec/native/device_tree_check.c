@@ -260,6 +260,24 @@ static void a_tree_that_stays_new_keeps_its_release(void **state)
     up_device_close(d);
 }
 
+/* A helper of a supervisor that was killed is at it still. */
+static void nothing_is_done_to_a_tree_that_another_has(void **state)
+{
+    struct up_device *d = installed("/packages/files.upd");
+    enum up_start_action action;
+    int claim;
+
+    (void)state;
+    assert_int_equal(up_device_begin_trial(d, &err), 0);
+    assert_int_equal(up_files_claim(&claim, sim_storage(sim), "/device/state", &err), 0);
+    assert_int_equal(up_device_work_tree(d, UP_FILES_ON, &(enum up_files_outcome){0}, &err), UP_BUSY);
+    assert_int_equal(world_files_tree(sim, false), WORLD_TREE_OLD);
+    up_files_let_go(sim_storage(sim), claim);
+    assert_int_equal(up_device_trial_start(d, &action, &err), 0);
+    assert_int_equal(world_files_tree(sim, false), WORLD_TREE_NEW);
+    up_device_close(d);
+}
+
 static int (*rename_at)(struct up_storage *s, int dir, const char *from, const char *to);
 
 /* One file cannot be put back. */
@@ -333,6 +351,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_fall_back_on_trial_is_settled_with_its_tree, enter_uboot, leave),
         cmocka_unit_test_setup_teardown(what_cannot_be_made_whole_says_why, enter_mixed, leave),
         cmocka_unit_test_setup_teardown(a_tree_that_stays_new_keeps_its_release, enter_files, leave),
+        cmocka_unit_test_setup_teardown(nothing_is_done_to_a_tree_that_another_has, enter_files, leave),
         cmocka_unit_test_setup_teardown(below_a_release_that_goes_the_old_tree_is_made_whole, enter_files,
                                         leave),
         cmocka_unit_test_setup_teardown(a_release_that_replaces_a_mixture_is_not_given_up, enter_mixed,

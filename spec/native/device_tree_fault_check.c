@@ -1,6 +1,6 @@
 /*
  * device_tree_fault_check.c -- a device with files is found in the middle of something, and one call fails: each,
- * once. Whatever a start or `moult settle` says then is true, and a device that is left alone ends where it would
+ * once; or how far its plan is cannot be read any more. Whatever a start or `moult settle` says then is true, and a device that is left alone ends where it would
  * have ended: with the old tree when the release fails, with the new one when it was confirmed, and no plan open.
  */
 #include "config.h"
@@ -231,17 +231,18 @@ static const struct situation {
     const char *name;
     void (*prepare)(void);
     enum world_tree ends;
+    bool goes_back; /* when all that can be read of its plan is what was written before the last step */
 } situations[] = {
-    {"staging", staging, WORLD_TREE_OLD},
-    {"armed", armed, WORLD_TREE_OLD},
-    {"due", due, WORLD_TREE_OLD},
-    {"switching", switching, WORLD_TREE_OLD},
-    {"on trial", on_trial, WORLD_TREE_OLD},
-    {"spent", spent, WORLD_TREE_OLD},
-    {"going back", going_back, WORLD_TREE_OLD},
-    {"gone back", gone_back, WORLD_TREE_OLD},
-    {"confirming", confirming, WORLD_TREE_NEW},
-    {"confirmed", confirmed, WORLD_TREE_NEW},
+    {"staging", staging, WORLD_TREE_OLD, false},
+    {"armed", armed, WORLD_TREE_OLD, false},
+    {"due", due, WORLD_TREE_OLD, false},
+    {"switching", switching, WORLD_TREE_OLD, false},
+    {"on trial", on_trial, WORLD_TREE_OLD, false},
+    {"spent", spent, WORLD_TREE_OLD, false},
+    {"going back", going_back, WORLD_TREE_OLD, false},
+    {"gone back", gone_back, WORLD_TREE_OLD, false},
+    {"confirming", confirming, WORLD_TREE_NEW, true},
+    {"confirmed", confirmed, WORLD_TREE_NEW, false},
 };
 
 static const enum sim_op ops[] = {SIM_OPEN,   SIM_PREAD, SIM_OPEN_DIR, SIM_STAT, SIM_LIST,
@@ -283,6 +284,25 @@ static void do_it(bool settles, const struct situation *s, const char **bad)
     up_device_close(device);
 }
 
+/* Nothing fails any more. */
+static void must_end(const struct situation *s, enum world_tree or_else, const char *bad, const char *what,
+                     const char *call, unsigned n)
+{
+    enum world_tree tree;
+
+    for (int i = 0; i < BOOTS; i++) {
+        boot();
+        go_on();
+    }
+    if (!bad && phase() != UP_IDLE)
+        bad = "it does not end";
+    tree = world_files_tree(sim, true);
+    if (!bad && tree != s->ends && tree != or_else)
+        bad = "it ends with another tree";
+    if (bad)
+        fail_msg("%s, %s, %s %u: %s", s->name, what, call, n, bad);
+}
+
 /* Whether there is an n-th call of this kind. */
 static bool survives(const struct situation *s, bool settles, enum sim_op op, unsigned n)
 {
@@ -296,16 +316,7 @@ static bool survives(const struct situation *s, bool settles, enum sim_op op, un
     do_it(settles, s, &bad);
     met = sim_fault_hits(sim) > 0;
     sim_fail(sim, op, 0, 0, false);
-    for (int i = 0; i < BOOTS; i++) {
-        boot();
-        go_on();
-    }
-    if (!bad && phase() != UP_IDLE)
-        bad = "it does not end";
-    if (!bad && world_files_tree(sim, true) != s->ends)
-        bad = "it ends with another tree";
-    if (bad)
-        fail_msg("%s, %s, %s %u: %s", s->name, settles ? "settle" : "start", sim_op_name(op), n, bad);
+    must_end(s, s->ends, bad, settles ? "settle" : "start", sim_op_name(op), n);
     sim_free(sim);
     sim = plain;
     return met;
@@ -347,12 +358,67 @@ static void a_journal_that_takes_no_write_keeps_no_program_from_starting(void **
     }
 }
 
+static struct {
+    int (*open)(struct up_storage *s, const char *path, unsigned flags, unsigned mode);
+    unsigned seen, good; /* how often it was opened, and how often that works */
+} stage;
+
+static int open_for_a_while(struct up_storage *s, const char *path, unsigned flags, unsigned mode)
+{
+    if (!strstr(path, "/state/files/stage") || stage.seen++ < stage.good)
+        return stage.open(s, path, flags, mode);
+    errno = EIO;
+    return -1;
+}
+
+/* How far the plan is can be read so often, and then no more. Whether it was asked more often than that. */
+static bool survives_blind(const struct situation *s, bool settles, unsigned good)
+{
+    struct sim *plain = sim;
+    const struct up_storage_ops *real;
+    struct up_storage_ops blind;
+    const char *bad = NULL;
+
+    sim = sim_clone(plain);
+    real = sim_storage(sim)->ops;
+    blind = *real;
+    stage.open = real->open;
+    stage.seen = 0;
+    stage.good = good;
+    blind.open = open_for_a_while;
+    sim_storage(sim)->ops = &blind;
+    err.message[0] = '\0';
+    do_it(settles, s, &bad);
+    sim_storage(sim)->ops = real;
+    if (strstr(err.message, "waits to be tried"))
+        bad = "it names another cause";
+    must_end(s, s->goes_back ? WORLD_TREE_OLD : s->ends, bad, settles ? "settle" : "start", "the stage",
+             good);
+    sim_free(sim);
+    sim = plain;
+    return stage.seen > good;
+}
+
+static void how_far_it_is_may_become_unreadable(void **state)
+{
+    for (size_t i = 0; i < sizeof situations / sizeof *situations; i++) {
+        situations[i].prepare();
+        boot();
+        for (int settles = 0; settles < 2; settles++)
+            for (unsigned good = 0; survives_blind(&situations[i], settles, good);)
+                good++;
+        leave(state);
+        enter(state);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_journal_that_takes_no_write_keeps_no_program_from_starting, enter,
                                         leave),
         cmocka_unit_test_setup_teardown(any_call_may_fail_once, enter, leave),
+        cmocka_unit_test_setup_teardown(how_far_it_is_may_become_unreadable, enter, leave),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

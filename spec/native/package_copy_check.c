@@ -369,6 +369,21 @@ static void test_spool_is_gone(void **state)
     }
 }
 
+/* When a program goes on behind the head, only what lists the blocks is asked for. */
+static void test_index_is_gone(void **state)
+{
+    struct bench b;
+    char path[600];
+
+    set_up(&b, *state, 20000);
+    snprintf(path, sizeof path, "%s/core.idx", b.spool);
+    assert_int_equal(unlink(path), 0);
+    read_through(&b, up_package_layout(b.package)->data_offset[1], b.sample.size);
+    has_ended(&b);
+    assert_int_equal(b.have, 20000);
+    tear_down(&b);
+}
+
 static void test_refusals(void **state)
 {
     struct bench b;
@@ -396,6 +411,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_outside, scratch_set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_short_source, scratch_set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_spool_is_gone, scratch_set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(test_index_is_gone, scratch_set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_refusals, scratch_set_up, scratch_tear_down),
     };
 
