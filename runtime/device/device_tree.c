@@ -95,7 +95,7 @@ static int do_seen(struct up_device *d, const struct up_files_facts *seen, enum 
 static int end_one(struct up_device *d, const struct up_files_facts *facts, bool *whole, struct up_error *err)
 {
     enum up_files_action action = up_files_settle_decide(facts);
-    bool new = action == UP_FILES_SWEEP_NEW || action == UP_FILES_FINISH || action == UP_FILES_VERDICT;
+    bool new = action == UP_FILES_SWEEP_NEW || action == UP_FILES_FINISH;
     int rc = 0;
 
     if (action == UP_FILES_MIXED) {
