@@ -33,6 +33,20 @@ describe("a wave", function()
     assert.is_true(is_empty())
   end)
 
+  it("is over when all run the release and no other can come", function()
+    put("a", { release = "2" })
+    assert.is_false(is_empty())
+    rollout.plan.members = "fixed"
+    assert(kept:add_member(rollout, "aliyun", "a"))
+    assert.is_true(is_empty())
+    assert(kept:add_member(rollout, "aliyun", "A")) -- one that was never heard of
+    assert.is_false(is_empty())
+    put("A", { release = "2", cloud = "luat" })
+    assert.is_false(is_empty())
+    put("A", { release = "2" })
+    assert.is_true(is_empty())
+  end)
+
   it("has who has a job in it, unless another release took its place", function()
     put("c", { rollout = rollout.id, wave = 2, state = "pending" })
     assert.is_true(is_empty())

@@ -58,6 +58,9 @@ M.statements = {
   job_in_wave = "SELECT 1 AS yes FROM tally WHERE rollout = ? AND wave = ? AND n > 0 "
     .. "AND state NOT IN ('superseded', 'cancelled')",
   wanting = "SELECT 1 AS yes FROM device WHERE hash = ? AND release IS NOT ? LIMIT 1",
+  unheard_member = [[SELECT 1 AS yes FROM rollout_member AS m WHERE rollout = ?1 AND NOT EXISTS (SELECT 1 FROM device
+    WHERE device.device = m.device COLLATE NOCASE AND device.device = m.device AND device.cloud = m.cloud
+      AND hash = ?2) LIMIT 1]],
   undecided = "SELECT 1 AS yes FROM device WHERE due <= ? AND hash = ? LIMIT 1",
   asking = "SELECT * FROM device WHERE hash = ? AND cloud IN ('luat', 'terminal') AND release IS NOT ?",
   -- An offer is open while its link lives, and until the device has a verdict once it has begun.
@@ -184,7 +187,16 @@ local function asks_in_wave(store, rollout, is_in)
   return false
 end
 
---- Whether nobody is in the last open wave, though devices of the product do not run the release.
+-- Where all that are known run the release: whether no other can come. It can, unless members are fixed and known.
+local function is_complete(self, rollout)
+  if rollout.plan.members ~= "fixed" then return false end
+  local row, message, code = self.statements.unheard_member:first(rollout.id, rollout.hash)
+  if row == nil then return nil, message, code end
+  return row == false
+end
+
+--- Whether nobody is in the last open wave, though devices of the product do not run the release; or all members are
+-- fixed, and do.
 -- @tparam table rollout
 -- @tparam integer now ms
 -- @tparam function is_in function(row) -> whether a device is
@@ -196,7 +208,8 @@ function Methods:is_wave_empty(rollout, now, is_in)
   if row == nil then return nil, message, code end
   if row then return false end
   row, message, code = statements.wanting:first(rollout.hash, rollout.target)
-  if not row then return row, message, code end
+  if row == nil then return nil, message, code end
+  if not row then return is_complete(self, rollout) end
   local asks
   asks, message, code = asks_in_wave(self, rollout, is_in)
   if asks == nil then return nil, message, code end
