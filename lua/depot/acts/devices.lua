@@ -137,6 +137,8 @@ local function set(world, which, name, value)
     if not row then return nil, message, code end
     act.object, act.product = "device " .. row.device, row.hash
     act.before = row[name] and ("%s %s"):format(name, row[name])
+    act.idle = (row[name] or "") == value
+    if act.idle then return 0 end
     row[name] = value ~= "" and value or nil
     local ok
     ok, message, code = world.store:put(row)

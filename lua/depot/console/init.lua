@@ -27,7 +27,8 @@ local CSP = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 's
 -- Not of a route's arguments.
 local OURS = { csrf = true, form = true, method = true, etag = true, back = true, confirm = true, expect = true,
   dry_run = true, again = true, again_route = true }
-local KEEPS_EMPTY = { note = true, support_until = true, tags = true, text = true, tz = true }
+local KEEPS_EMPTY = { hardware = true, note = true, support_until = true, tags = true, text = true, tz = true,
+  zone = true }
 
 --- @tparam table answers depot.api.answering
 -- @tparam function cookie_of function(header, name) -> value

@@ -11,6 +11,7 @@ local depot = require "depot.console.words.depot"
 local groups = require "depot.console.words.groups"
 local pages = require "depot.console.words.pages"
 local queries = require "depot.console.words.queries"
+local rollouts = require "depot.console.words.rollouts"
 local states = require "depot.console.words.states"
 local uploads = require "depot.console.words.uploads"
 
@@ -18,7 +19,7 @@ local M = {}
 
 --- {[key] = {English, Chinese}}. %s and %d are filled in.
 M.words = {}
-for _, list in ipairs { acts, chart, depot, groups, pages, queries, states, uploads } do
+for _, list in ipairs { acts, chart, depot, groups, pages, queries, rollouts, states, uploads } do
   for key, pair in pairs(list) do
     assert(not M.words[key], key)
     M.words[key] = pair

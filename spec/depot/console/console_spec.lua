@@ -135,6 +135,54 @@ describe("the console", function()
     assert.is_false(w.store:note { cloud = "aliyun", product = "pk", device = "dev1" })
   end)
 
+  it("says what hardware a device is, and where, and records only what has changed", function()
+    local path = "/devices/" .. device "dev1"
+    local function send(fields)
+      fields.method, fields.etag, fields.back = "PATCH", hidden(get(path), path, "etag"), path
+      fields.tags, fields.note = "", ""
+      return post("/do" .. path, fields)
+    end
+    local function acts()
+      local count = 0
+      for _, row in ipairs(w.store:audited(nil, 100)) do count = count + (row.verb == "device.set" and 1 or 0) end
+      return count
+    end
+    assert.equal(303, send({ hardware = "", zone = "" }).status)
+    assert.equal(0, acts())
+    assert.equal(303, send({ hardware = "<i>rev-a", zone = "Asia/Shanghai" }).status)
+    assert.equal(303, send({ hardware = "<i>rev-a", zone = "Asia/Shanghai" }).status)
+    local body = get(path).body
+    assert.same({ 2, true, true }, { acts(), body:find('value="&lt;i&gt;rev-a"', 1, true) ~= nil,
+      body:find('value="Asia/Shanghai"', 1, true) ~= nil })
+    assert.equal(303, send({ hardware = "", zone = "" }).status)
+    local row = w.store:get("aliyun", "pk", "dev1")
+    assert.same({}, { row.hardware, row.zone })
+    local wrong = send { hardware = "", zone = "Nowhere/City" }
+    assert.is_truthy(wrong.body:find("Nowhere/City", 1, true), wrong.body)
+  end)
+
+  it("changes a rollout while it runs, and says in which zone a product is", function()
+    local release = verified_release()
+    local id = w:ask("POST", ("/products/%s/rollouts"):format(w.pk), { session = session,
+      body = { release = release } }).object.id
+    local path = ("/rollouts/%d"):format(id)
+    local page = get(path)
+    assert.is_truthy(page.body:find('name="limit" type="text" value="5%"', 1, true))
+    local done = post("/do" .. path, { method = "PATCH", etag = hidden(page, path, "etag"), limit = "7", in_flight = "",
+      window = "22:00-05:00", back = path })
+    assert.equal(303, done.status, done.body)
+    local object = w:ask("GET", path, { session = session }).object
+    assert.same({ 7, 100, 22 * 60 }, { object.limit.count, object.in_flight, object.window.from })
+    assert.is_truthy(get(path).body:find('value="22:00-05:00"', 1, true))
+    local route = "/products/" .. w.pk
+    assert(w.store:change())
+    assert(w.store:add_product(w.pk, "METER", "staged", 1))
+    assert(w.store:commit())
+    local etag = w:ask("GET", route, { session = session }).headers.etag
+    assert.equal(303, post("/do" .. route, { method = "PATCH", etag = etag, zone = "Asia/Tokyo" }).status)
+    assert.is_truthy(get("/depot").body:find("Asia/Tokyo", 1, true))
+  end)
+
   it("keeps what was entered when the session ends meanwhile", function()
     local path = "/devices/" .. device "dev1"
     local etag = hidden(get(path), path, "etag")

@@ -29,6 +29,14 @@ local function switch(page, product, etag, name, label)
   return set(page, product, etag, name, product[name] and "0" or "1", label)
 end
 
+-- The zone of its devices, for the windows of rollouts.
+local function zone(page, product, etag)
+  return inputs.ask(page, { route = "/products/" .. product.product_key, method = "PATCH", etag = etag,
+    label = page.text(product.zone) or "UTC", says = page.t "product_zone_hint", fields = inputs.field { name = "zone",
+      id = "zone-" .. product.product_key:sub(1, 8), label = page.t "product_zone", value = page.text(product.zone),
+      autocomplete = "off", maxlength = 64 } })
+end
+
 local function products(page)
   local rows = {}
   for i, product in ipairs(page.products) do
@@ -40,11 +48,11 @@ local function products(page)
       switch(page, product, etag, "unsigned", product.unsigned and "forbid" or "allow"),
       page.t("admit_" .. product.admit),
       product.mode == "staged" and set(page, product, etag, "admit", product.admit == "open" and "listed" or "open",
-        product.admit == "open" and "admit_some" or "admit_all") }
+        product.admit == "open" and "admit_some" or "admit_all"), zone(page, product, etag) }
   end
   return h.section { h.h2 { page.t "products" },
     frame.table({ page.t "name", page.t "mode", page.t "switched_on", "", page.t "unsigned_patches", "",
-      page.t "rollouts_for", "" }, rows,
+      page.t "rollouts_for", "", page.t "product_zone" }, rows,
       page.t "products"),
     inputs.form(page, { route = "/products", label = page.t "add_product", fields = {
       inputs.field { name = "name", label = page.t "name", required = true, autocomplete = "off", maxlength = 64 },

@@ -113,7 +113,11 @@ function M.one(page)
       etag = etag, label = page.t "save", fields = {
         inputs.field { name = "tags", label = page.t "tags", hint = page.t "tags_hint", rows = 3,
           value = table.concat(device.tags, "\n") },
-        inputs.field { name = "note", label = page.t "note", rows = 3, value = page.text(device.note) } } }) },
+        inputs.field { name = "note", label = page.t "note", rows = 3, value = page.text(device.note) },
+        inputs.field { name = "hardware", label = page.t "hardware", hint = page.t "hardware_hint", maxlength = 64,
+          value = page.text(device.hardware), autocomplete = "off" },
+        inputs.field { name = "zone", label = page.t "product_zone", hint = page.t "device_zone_hint", maxlength = 64,
+          value = page.text(device.zone), autocomplete = "off" } } }) },
     h.section { h.h2 { page.t "history" }, frame.part("history", frame.table({ page.t "time", page.t "what",
       page.t "release", page.t "details" }, rows, page.t "history")) } }
 end

@@ -58,8 +58,12 @@ function M.list(page)
       page.t "new_rollout" } } }
 end
 
+-- Name and default; and which there are, if it is chosen.
 local FIELDS = { { "waves", "1,10,50,100" }, { "soak", "24h" }, { "limit", "5%" }, { "in_flight", "100" }, { "from" },
   { "filter" }, { "window" } }
+local RARE = { { "members", "open", { "open", "fixed" } }, { "advance", "time", { "time", "hand" } }, { "at" },
+  { "retries", "0" }, { "priority", "0" } }
+local HINTS = { filter = "filter_hint", window = "window_hint", at = "at_hint" }
 
 local function preview(page, wish)
   local path = ("/products/%s/rollouts"):format(page.product.product_key)
@@ -77,6 +81,23 @@ local function preview(page, wish)
     h.p { class = "big", page.t("reaches", found.reaches) }, h.ul { waves, others } }
 end
 
+-- Fields of the form by a list as FIELDS; what they hold is added to `wish`.
+local function fields_of(page, list, wish)
+  local fields = {}
+  for i, field in ipairs(list) do
+    local name, choices = field[1], nil
+    local value = page.args[name] or field[2]
+    for k, choice in ipairs(field[3] or {}) do
+      choices = choices or {}
+      choices[k] = { choice, page.t(name .. "_" .. choice) }
+    end
+    fields[i] = inputs.field { name = name, label = page.t(name), value = value, options = choices,
+      hint = HINTS[name] and page.t(HINTS[name]) or nil }
+    if value and value ~= "" then wish[name] = value end
+  end
+  return fields
+end
+
 --- One page: the form, and when it was sent what it would reach.
 function M.new(page)
   local base = ("/products/%s"):format(page.product.product_key)
@@ -88,24 +109,42 @@ function M.new(page)
   end
   local wish = { release = page.args.release }
   local fields = { inputs.field { name = "release", label = page.t "release", options = options,
-    value = page.args.release } }
-  for _, field in ipairs(FIELDS) do
-    local value = page.args[field[1]] or field[2]
-    fields[#fields + 1] = inputs.field { name = field[1], label = page.t(field[1]), value = value,
-      hint = field[1] == "filter" and page.t "filter_hint" or nil }
-    if value and value ~= "" then wish[field[1]] = value end
-  end
+    value = page.args.release }, fields_of(page, FIELDS, wish) }
   fields[#fields + 1] = inputs.field { name = "devices", label = page.t "only_devices", rows = 3,
     value = page.args.devices }
   if page.args.devices and page.args.devices ~= "" then wish.devices = page.args.devices end
+  fields[#fields + 1] = h.details { open = page.args.members ~= nil, h.summary { page.t "more" },
+    fields_of(page, RARE, wish) }
   fields[#fields + 1] = h.button { type = "submit", formmethod = "get", formaction = page.path, page.t "preview" }
   page.title = page.t "new_rollout"
   page.body = { page.args.release and preview(page, wish), inputs.form(page, { route = base .. "/rollouts",
     label = page.t "start", fields = fields, back = ("/p/%s/rollouts"):format(page.product.product_key) }) }
 end
 
+local ENDED = { finished = true, cancelled = true }
+
+-- A window as it is typed.
+local function typed(window)
+  if type(window) ~= "table" then return nil end
+  return ("%02d:%02d-%02d:%02d"):format(window.from // 60, window.from % 60, window.to // 60, window.to % 60)
+end
+
+-- What can be changed while it runs; what is left empty stays.
+local function change(page, rollout, etag)
+  if ENDED[rollout.state] then return false end
+  local limit = rollout.limit
+  return inputs.ask(page, { route = ("/rollouts/%d"):format(rollout.id), method = "PATCH", etag = etag,
+    label = page.t "change", says = page.t "change_hint", fields = {
+      inputs.field { name = "limit", label = page.t "limit", value = type(limit) == "table"
+        and (limit.count and tostring(limit.count) or ("%g%%"):format(limit.percent)) or nil },
+      inputs.field { name = "in_flight", label = page.t "in_flight", value = page.number(rollout.in_flight)
+        and tostring(rollout.in_flight) },
+      inputs.field { name = "window", label = page.t "window", value = typed(rollout.window),
+        hint = page.t "window_hint" } } })
+end
+
 function M.one(page)
-  local rollout = page:need("/rollouts/" .. page.params.id)
+  local rollout, etag = page:need("/rollouts/" .. page.params.id)
   page:of_product(rollout.product_key)
   local state = page.args.state
   local found = page:need(("/rollouts/%d/jobs"):format(rollout.id), { state = state, cursor = page.args.cursor })
@@ -120,6 +159,7 @@ function M.one(page)
   page.body = { h.p { class = "big", ("%d: "):format(rollout.id), frame.outside(rollout.release) },
     frame.part("state", { h.p { state_of(page, rollout) }, frame.waves(page, rollout),
       h.p { frame.meter(page, rollout.failed, rollout.verdicts, rollout.limit) } }), acts(page, rollout),
+    change(page, rollout, etag),
     h.section { id = "devices", h.h2 { page.t "devices" }, frame.part("jobs", {
       frame.tabs(page, jobs.STATES, state, rollout.jobs),
       frame.table({ page.t "name", page.t "state", "%", page.t "wave", page.t "why" }, rows, page.t "jobs"),

@@ -82,7 +82,7 @@ return {
   limit = { "Pause at failures", "失败多少时暂停" },
   in_flight = { "Offers open at once", "同时升级的设备数" },
   from = { "Only devices that run", "仅限运行此版本的设备" },
-  window = { "Time of day (UTC)", "升级时段（UTC）" },
+  window = { "Time of day", "升级时段" },
   only_devices = { "Only these devices, one on each line", "仅限这些设备，每行一个" },
   preview = { "Preview", "预览" },
   start = { "Start", "开始" },
