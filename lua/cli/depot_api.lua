@@ -29,8 +29,8 @@ M.text = [[
   depot api routes
       list all routes with their arguments
 
-product, device, group, release, rollout, events, audit and `user list` take --server URL in place of DIR, and print the
-same: `moult depot release list --server https://depot.example`. What may be done is what the token may.]]
+product, device, group, release, verify, rollout, webhook, events, audit and `user list` take --server URL in place of
+DIR, and print the same: `moult depot release list --server https://depot.example`. They may what the token may.]]
 
 local METHODS = { GET = true, POST = true, PUT = true, PATCH = true, DELETE = true }
 local LOOK = 1000 -- ms between two questions of `wait`

@@ -198,6 +198,35 @@ describe("moult depot with --server", function()
     end
   end)
 
+  it("waits while a device tries a release, and says what came of it", function()
+    w.folder.pack("METER_1.0.2.upd", "pk", 3, "1.0.2")
+    w:wait("the release", function() return there("release list DIR")[4]:find("1.0.2", 1, true) end)
+    local words = "verify DIR METER_1.0.2.upd"
+    bad("name one device", "usage", words)
+    bad("has never reported", "missing", words, { device = { "nobody" } })
+    bad("no result from dev1 in time", "busy", words, { device = { "dev1" }, timeout = "1" })
+    local function ends(state, release, code, text)
+      local row = w.store:get("aliyun", "pk", "dev1")
+      row.state, row.release, row.code, row.text = state, release, code, text
+      assert(w.store:put(row))
+    end
+    -- The device ends its job as soon as the command says that it waits.
+    local function try(flags, ...)
+      local how = table.pack(...)
+      local all = copy(flags, { note = function() ends(table.unpack(how, 1, how.n)) end })
+      return there(words, { device = { "dev1" } }, all)
+    end
+    local failed = try(nil, "failed", "1.0.0", -2, "no room")
+    assert.same({ nil, "dev1 failed: no room (-2)", "network" }, { failed[1], failed[2], failed[3] })
+    local cancelled = try(nil, "cancelled", "1.0.0")
+    assert.same({ nil, "the job of dev1 was cancelled", "refused" }, { cancelled[1], cancelled[2], cancelled[3] })
+    local done = try({ json = true }, "succeeded", "1.0.2")
+    assert.same({ 0, "succeeded", "1.0.2" }, { done[1], natives.json.decode(done[4]).state,
+      natives.json.decode(done[4]).release })
+    assert.equal("dev1 runs 1.0.2: METER_1.0.2.upd is verified", (good(words, { device = { "dev1" } })))
+    assert.equal("dev1 runs 1.0.2: METER_1.0.2.upd is verified", here(words, { device = { "dev1" } })[4])
+  end)
+
   it("prints events, the audit and users", function()
     same "audit DIR"
     same "user list DIR"
@@ -220,7 +249,7 @@ describe("moult depot with --server", function()
     local nobody = folder.path "nobody.token"
     folder.write("nobody.token", "moult_" .. ("0"):rep(64) .. "\n")
     bad("log in", "login", "product list DIR", nil, nobody)
-    for _, action in ipairs { "status", "batch", "backup", "verify" } do
+    for _, action in ipairs { "status", "batch", "backup" } do
       bad("is done where the depot's folder is", "usage", action .. " DIR")
     end
     for _, action in ipairs { "patch list", "pack", "packages" } do

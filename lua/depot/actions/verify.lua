@@ -4,8 +4,8 @@
 
 local base = require "depot.actions.base"
 local chosen = require "depot.acts.chosen"
-local dialects = require "depot.dialects"
 local jobs = require "depot.jobs"
+local verdict = require "depot.verdict"
 local verify = require "depot.acts.verify"
 
 local M = {}
@@ -32,22 +32,6 @@ local function find(context, entry)
     :format(names[1]), "missing"
 end
 
-local function verdict(context, entry, row)
-  local env = context.env
-  local text = row.text and context.natives.printable.text(row.text) -- the device's own words
-  if env.json then
-    env.out(context.natives.json.encode { device = row.device, release = row.release or context.natives.json.null,
-      target = row.target, state = row.state, code = row.code, text = text })
-  end
-  if row.state == "succeeded" then
-    if not env.json then env.out(("%s runs %s: %s is verified"):format(row.device, row.release, entry.name)) end
-    return 0
-  elseif row.state == "failed" then
-    return nil, ("%s failed: %s (%d)"):format(row.device, text, row.code), dialects.word(row.cloud, row.code)
-  end
-  return nil, ("the job of %s was %s%s"):format(row.device, row.state, text and ": " .. text or ""), "refused"
-end
-
 local function watch(context, entry, device)
   local loop <close> = context.natives.loop.new()
   local limit = context.natives.loop.now() + (context.opts.timeout or TIMEOUT)
@@ -58,17 +42,16 @@ local function watch(context, entry, device)
     if row.package ~= entry.manifest.digest then
       return nil, ("%s was given another job meanwhile, %s"):format(row.device, row.target), "busy"
     elseif not jobs.is_open(row) then
-      return verdict(context, entry, row)
+      return verdict.of(context.env, entry.name, row)
     end
-    local line = row.state .. (row.step and (" %d %%"):format(row.step) or "")
+    local line = verdict.progress(row)
     if line ~= shown then
       context.env.note(("%s: %s"):format(row.device, line))
       shown = line
     end
     loop:poll(LOOK)
   end
-  return nil, ("no result from %s in time; its job stays open, and `moult depot status` shows it"):format(
-    device.device), "busy"
+  return verdict.none(device.device)
 end
 
 local function run(context)
@@ -85,7 +68,7 @@ local function run(context)
   if not started then return nil, message, code end
   if started == "done" then
     row.state = "succeeded"
-    return verdict(context, entry, row)
+    return verdict.of(context.env, entry.name, row)
   end
   base.warn_when_alone(context)
   return watch(context, entry, row)

@@ -11,7 +11,7 @@ local natives = require "update.natives"
 local M = {}
 
 local ACTIONS = { product = true, device = true, group = true, release = true, rollout = true, user = true,
-  webhook = true, events = true, audit = true }
+  webhook = true, events = true, audit = true, verify = true }
 
 local PAGE = 1000 -- rows of one answer
 

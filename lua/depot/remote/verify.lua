@@ -1,0 +1,71 @@
+--- `moult depot verify [PACKAGE] --device NAME --server URL`: one device tries a package.
+--
+-- @module depot.remote.verify
+
+local filters = require "depot.filter"
+local ids = require "depot.api.ids"
+local jobs = require "depot.jobs"
+local natives = require "update.natives"
+local shown = require "depot.shown"
+local verdict = require "depot.verdict"
+
+local M = {}
+
+local TIMEOUT = 3600 -- seconds
+local LOOK = 300     -- ms between two looks
+
+local FIELDS = { "cloud", "device", "release", "target", "state", "step", "code", "text" }
+
+-- The device as it is now, without JSON's nulls.
+local function look(remote, id)
+  local row, object = {}, remote:need("GET", "/devices/" .. id)
+  for _, name in ipairs(FIELDS) do row[name] = shown.value(object[name]) end
+  return row
+end
+
+-- The device that --device names in the product of a release; --cloud tells two of one name apart.
+local function device_of(remote, context, release)
+  local names, opts, found = context.opts.device or {}, context.opts, {}
+  if #names ~= 1 then remote:fail("name one device to try it on, with --device NAME", "usage") end
+  local path = ("/products/%s/devices"):format(release.product_key)
+  for _, device in ipairs(remote:items(path, { filter = filters.term("name", names[1]) })) do
+    if (not opts.cloud or opts.cloud == device.cloud) and (not opts.product or not context.name
+        or opts.product == device.product) then
+      found[#found + 1] = device
+    end
+  end
+  if #found == 0 then
+    remote:fail(("device %s of this package's product has never reported"):format(names[1]), "missing")
+  elseif #found > 1 then
+    remote:fail(("%d devices are called %s; add --cloud or --product"):format(#found, names[1]), "usage")
+  end
+  return found[1].id
+end
+
+-- Wait for the end of the job.
+local function watch(remote, context, release, name, id)
+  local till, line = natives.loop.now() + (context.opts.timeout or TIMEOUT), nil
+  repeat
+    local row = look(remote, id)
+    if row.target ~= release.release then
+      remote:fail(("%s was given another job meanwhile, %s"):format(row.device, row.target or "none"), "busy")
+    elseif not jobs.is_open(row) then
+      return verdict.of(context.env, name, row)
+    end
+    local now = verdict.progress(row)
+    if now ~= line then context.env.note(("%s: %s"):format(row.device, now)) end
+    line = now
+    remote.client:pause(LOOK)
+  until natives.loop.now() > till
+  return verdict.none(ids.read(id).device)
+end
+
+function M.run(remote, context)
+  local release, name = remote:release(context)
+  local id = device_of(remote, context, release)
+  remote:need("POST", ("/releases/%s/verify"):format(release.id), { device = id })
+  local done, message, code = watch(remote, context, release, name, id)
+  if not done then remote:fail(message, code) end
+end
+
+return M
