@@ -12,6 +12,7 @@ local M = {}
 local NAMED = 5   -- devices that the audit names at most
 local HARDWARE = 64 -- bytes
 local NOTE = 1000 -- bytes at most
+local UNDONE = 10000 -- tags at most that can be taken back at once
 
 local FIELDS = { "cloud", "product", "device", "release", "target", "state", "step", "code", "reason", "text",
   "core", "hardware", "zone" }
@@ -66,7 +67,7 @@ local function apply(world, changes, act)
   act.idle = #names == 0
   act.object = #names <= NAMED and "device " .. table.concat(names, ", ") or ("%d devices"):format(#names)
   act.product = changes[1] and changes[1].row.hash
-  act.undo = { kind = "tags", changes = done }
+  if #done <= UNDONE then act.undo = { kind = "tags", changes = done } end
   return #names
 end
 

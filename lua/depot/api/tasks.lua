@@ -72,10 +72,11 @@ local function go_on(self, task)
   local world = self.world:with { actor = { name = task.actor, address = task.address } }
   local most = math.min(SLICE, task.total - task.done)
   function world.along(count)
-    task.changed, task.done = task.changed + count, task.done + most
+    local before = task.done
+    task.changed, task.done = task.changed + count, before + most
     if task.done >= task.total then task.state = "done" end
     task.stepped = self.now()
-    return world.store:step_task(task, task.stepped)
+    return world.store:step_task(task, before, task.stepped)
   end
   return bulk.kinds[task.kind](world, function() return world.store:slice_of(task, most) end, task.data, task.product)
 end
@@ -85,9 +86,9 @@ local function fail(self, task, message, code)
   local store = self.world.store
   local kept = store:task(task.id) -- what a slice that failed counted was not committed
   task.state, task.message, task.code = "failed", message, code
-  if not kept then return end
+  if not kept or code == "conflict" then return end
   task.done, task.changed = kept.done, kept.changed
-  if store:change() and store:step_task(task, self.now()) then store:commit() else store:abandon() end
+  if store:change() and store:step_task(task, kept.done, self.now()) then store:commit() else store:abandon() end
 end
 
 --- Do the next slice of the oldest that runs.

@@ -26,7 +26,8 @@ M.statements = {
   tasks_running = "SELECT * FROM task WHERE state = 'running' ORDER BY stepped, id",
   task_slice = [[SELECT device.* FROM task_device AS t JOIN device USING (cloud, product, device)
     WHERE t.task = ? AND t.place > ? AND t.place <= ? ORDER BY t.place]],
-  task_step = "UPDATE task SET state = ?, done = ?, changed = ?, message = ?, code = ?, stepped = ? WHERE id = ?",
+  task_step = "UPDATE task SET state = ?, done = ?, changed = ?, message = ?, code = ?, stepped = ? "
+    .. "WHERE id = ? AND state = 'running' AND done = ?",
   tasks_sweep = "DELETE FROM task WHERE state <> 'running' AND (stepped <= ? OR stepped > ?)",
   tasks_clear = "DELETE FROM task",
 }
@@ -76,9 +77,14 @@ function Methods:slice_of(task, most) return self.statements.task_slice:all(task
 
 --- Write how far it is.
 -- @tparam table task state, done, changed, message, code
+-- @tparam integer before how far it was
 -- @tparam integer now ms
-function Methods:step_task(task, now)
-  return self.statements.task_step:run(task.state, task.done, task.changed, task.message, task.code, now, task.id)
+-- @treturn true|nil nil, message, code: "conflict" if another server has gone on with it
+function Methods:step_task(task, before, now)
+  local count, message, code = self.statements.task_step:run(task.state, task.done, task.changed, task.message,
+    task.code, now, task.id, before)
+  if count == 0 then return nil, "another server goes on with it", "conflict" end
+  return count and true, message, code
 end
 
 --- Remove those that ended before a time, or in what is the future now.

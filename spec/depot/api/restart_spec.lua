@@ -97,6 +97,18 @@ describe("a server that is started anew", function()
     assert.same({}, w.api.tasks.list)
   end)
 
+  it("leaves a task to another server that has gone on with it", function()
+    local id = begun()
+    local other = require("depot.api.tasks").new(w.api.world)
+    assert.is_true(other:step()) -- the second slice, of its own
+    for _ = 1, 3 do w:step() end
+    assert.same({}, w.api.tasks.list)
+    assert.same({ "running", 400, 400 }, { task(id).state, task(id).done, task(id).changed })
+    while other:step() do end
+    assert.same({ "done", 450, 450 }, { task(id).state, task(id).done, task(id).changed })
+    assert.equal(450, tagged())
+  end)
+
   it("counts nothing of a slice that failed", function()
     local id = begun()
     w:serve()
