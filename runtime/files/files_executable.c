@@ -44,8 +44,10 @@ int up_files_executable(struct up_files_executable *e, const struct up_files *f,
     if (rc < 0)
         return rc == UP_MISSING ? 0 : rc;
     rc = up_files_tree_look(&place, p->name, &e->st, err);
-    e->link = rc > 0 && e->st.kind == UP_NODE_LINK;
-    e->there = rc > 0 && e->st.kind == UP_NODE_FILE;
+    if (rc > 0) {
+        e->link = e->st.kind == UP_NODE_LINK;
+        e->there = e->st.kind == UP_NODE_FILE;
+    }
     if (e->there)
         rc = up_files_executable_is_script(&place, p->name, &e->script, err);
     up_files_tree_close(&place);
