@@ -140,7 +140,6 @@ void up_files_kept_close(struct up_files_kept *k)
 {
     up_files_plan_free(&k->plan);
     free(k->found);
-    k->found = NULL;
 }
 
 int up_files_kept_file(const struct up_files_kept *k, uint32_t n)

@@ -281,6 +281,10 @@ list("hotfix_settle:up_hotfix_inspect", "h = n < ledger.count ? &ledger.entry[n]
 list("minisign_format:up_minisign_read_key", [[if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)]],
   [[if (size > 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)]], "a mark without a text is no key either way")
 
+local COPIES = " || up_files_copy_dir(p, t->op->name, p->dir, part, err) < 0 ||"
+list("files_forward:keep_copy", "if (up_files_tree_remove(p, part, err) < 0" .. COPIES,
+  "if ((up_files_tree_remove(p, part, err) < 0 && false)" .. COPIES, "no directory is made where something stayed")
+
 for _, where in ipairs { "connect_until", "wait_for_answer" } do
   list("moult:" .. where, "if (moult_link_now() >= till)", "if (moult_link_now() > till)", "a millisecond later")
 end

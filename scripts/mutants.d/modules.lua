@@ -24,10 +24,10 @@ M.checks = {
   hotfix = { "hotfix", "hotfix_settle" }, hotfix_gate = { "hotfix" }, hotfix_ledger = { "hotfix" },
   hotfix_stage = { "hotfix", "hotfix_set" },
   hotfix_signed = { "hotfix" }, hotfix_unsigned = { "hotfix", "hotfix_set" },
-  hotfix_move = { "hotfix", "hotfix_settle" }, hotfix_settle = { "hotfix", "hotfix_settle" },
+  hotfix_move = { "hotfix", "hotfix_set", "hotfix_settle" }, hotfix_settle = { "hotfix", "hotfix_settle" },
   hotfix_set = { "hotfix", "hotfix_set", "hotfix_settle" },
   hotfix_overlap = { "hotfix", "hotfix_set", "hotfix_settle" },
-  files_kept = { "hotfix", "files_kept" }, files_reverse = { "hotfix", "hotfix_settle" },
+  files_kept = { "hotfix", "files_kept" }, files_reverse = { "files_kept", "hotfix", "hotfix_settle" },
   supervisor_hotfix = { "hotfix" }, supervisor_hotfix_test = { "hotfix" },
   gates = { "permit", "phase", "time", "device", "delta_install" },
   generation = { "archive", "generation", "phase", "device" },
@@ -181,7 +181,7 @@ local flows = {
 
 local own = {
   trial = usual, provision = flows.factory, provision_end = flows.factory,
-  hotfix_unsigned = flows.opaque,
+  hotfix_unsigned = flows.opaque, files_reverse = flows.hotfixes,
   boot_file = flows.boot_file, device_kept = flows.delta, device_kept_out = flows.none, running_image = flows.delta,
   transfer_reuse = flows.delta, reuse = flows.delta, inventory = flows.delta, old_image = flows.delta,
   slot = flows.flash, slot_mtd = flows.flash, slot_ubi = flows.flash, storage = flows.none,

@@ -117,6 +117,79 @@ static void a_name_is_reversed_once_whatever_its_root_is_called(void **state)
     sim_free(sim);
 }
 
+/* One that fills a list up to its bound, or all but the last place. */
+static void fill_up(struct up_files_plan *plan, uint32_t roots, uint32_t ops, uint32_t programs)
+{
+    static char paths[UP_FILES_ROOTS][8];
+
+    plan->root_count = roots;
+    plan->op_count = ops;
+    plan->program_count = programs;
+    for (uint32_t i = 0; i < roots; i++) {
+        snprintf(paths[i], sizeof paths[i], "/r%u", i);
+        plan->root[i] = (struct up_files_root){.path = paths[i]};
+    }
+    for (uint32_t i = 0; i < ops; i++)
+        plan->op[i] = (struct up_files_op){.kind = UP_FILES_DELETE, .dir = "", .name = "other"};
+    for (uint32_t i = 0; i < programs; i++)
+        plan->program[i] = (struct up_files_program){.dir = "", .name = "other"};
+}
+
+static void programs_run_as_before_what_is_reversed(void **state)
+{
+    static struct up_files_op ops[UP_FILES_OPS], op = {.kind = UP_FILES_DELETE, .dir = "", .name = "x"};
+    static struct up_files_program programs[UP_FILES_PROGRAMS], theirs[] = {{0, "bin", "both", true, true},
+                                                                            {0, "bin", "added", false, true},
+                                                                            {0, "", "both", true, false}};
+    static struct up_files_found found;
+    static const struct {
+        uint32_t roots, ops, programs;
+        const char *why; /* NULL: there is room */
+    } cases[] = {
+        {UP_FILES_ROOTS - 1, UP_FILES_OPS - 1, UP_FILES_PROGRAMS - 3, NULL},
+        {UP_FILES_ROOTS, 0, 0, "more than 8 roots"},
+        {0, UP_FILES_OPS, 0, "more than 1024 operations"},
+        {0, 0, UP_FILES_PROGRAMS - 2, "more than 256 programs"},
+    };
+    struct up_files_plan plan = {.op = ops, .program = programs};
+    struct sim *sim = sim_new();
+    struct up_files_kept kept[2] = {{.storage = sim_storage(sim)}};
+    struct up_files_reverse reverse = {.kept = kept, .count = 2};
+    struct up_error err;
+    (void)state;
+
+    sim_put_dir(sim, "/app", 0755);
+    kept[0].plan = (struct up_files_plan){.root_count = 1,
+                                          .root = {{.path = "/app"}},
+                                          .op_count = 1,
+                                          .op = &op,
+                                          .program_count = 3,
+                                          .program = theirs};
+    kept[0].found = &found;
+    kept[1] = kept[0]; /* of two, each program once */
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int rc;
+
+        fill_up(&plan, cases[i].roots, cases[i].ops, cases[i].programs);
+        rc = up_files_reverse(&plan, &reverse, &err);
+        assert_int_equal(rc, cases[i].why ? UP_NOSPACE : 0);
+        if (cases[i].why)
+            assert_non_null(strstr(err.message, cases[i].why));
+    }
+    fill_up(&plan, 1, 0, 0);
+    assert_int_equal(up_files_reverse(&plan, &reverse, &err), 0);
+    assert_int_equal(plan.op_count, 1);
+    assert_int_equal(plan.program_count, 3);
+    for (int i = 0; i < 3; i++) { /* stopped, since its file changes; started, if it was stopped before */
+        assert_int_equal(plan.program[i].root, 1);
+        assert_string_equal(plan.program[i].dir, theirs[i].dir);
+        assert_string_equal(plan.program[i].name, theirs[i].name);
+        assert_true(plan.program[i].stop);
+        assert_int_equal(plan.program[i].start, theirs[i].stop);
+    }
+    sim_free(sim);
+}
+
 static void a_plan_is_named_by_its_paths_and_by_folders_that_are_deleted(void **state)
 {
     static const struct {
@@ -312,6 +385,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plans_touch_by_name_and_by_folder),
         cmocka_unit_test(a_name_is_reversed_once_whatever_its_root_is_called),
+        cmocka_unit_test(programs_run_as_before_what_is_reversed),
         cmocka_unit_test(a_plan_is_named_by_its_paths_and_by_folders_that_are_deleted),
         cmocka_unit_test(what_was_replaced_is_kept_whatever_fails),
         cmocka_unit_test(a_hotfix_changes_files_alone),

@@ -196,6 +196,13 @@ static int enter_plain(void **state)
     return enter(state, &flow);
 }
 
+static int enter_without(void **state)
+{
+    static const struct hotfixes_flow flow = {"without", .end = HOTFIXES_APPLIED};
+
+    return enter(state, &flow);
+}
+
 static int leave(void **state)
 {
     (void)state;
@@ -489,6 +496,23 @@ static void test_waiting(void **state)
     device->storage = sim_storage(sim);
 }
 
+/* While the device may fall back to an older program, that can read the ledger. */
+static void test_form(void **state)
+{
+    static struct up_hotfix_ledger ledger;
+    (void)state;
+
+    for (enum up_phase phase = UP_IDLE; phase <= UP_CONFIRMING; phase++) {
+        read_ledger(&ledger);
+        ledger.form = 1;
+        device->state.phase = phase;
+        assert_int_equal(up_hotfix_record(device, &ledger, NULL, &err), 0);
+        read_ledger(&ledger);
+        assert_int_equal(ledger.form, phase < UP_ARMED ? UP_HOTFIX_FORM : 1);
+    }
+    device->state.phase = UP_IDLE;
+}
+
 /* The gates come before anything is moved. */
 static void test_begin_asks_the_gates(void **state)
 {
@@ -536,7 +560,8 @@ static void test_clean_when_a_call_fails(void **state)
     device->storage = sim_storage(sim);
 }
 
-/* What begins is there as a whole, or it is said why not: of each file that it takes over, and whichever call fails. */
+/* What begins is there as a whole, and durable, or it is said why not: of each file that it takes over, and whichever
+ * call fails. */
 static void must_begin_whole(const struct up_manifest *m, const char *const names[])
 {
     struct sim *whole;
@@ -546,6 +571,7 @@ static void must_begin_whole(const struct up_manifest *m, const char *const name
     whole = sim;
     for (int op = SIM_OPEN; op < SIM_OPS; op++)
         for (unsigned n = 1, met = 1; met; n++) {
+            struct sim *fault;
             bool all = true;
             int rc;
 
@@ -555,6 +581,9 @@ static void must_begin_whole(const struct up_manifest *m, const char *const name
             sim_fail(sim, (enum sim_op)op, n, EIO, false);
             rc = up_hotfix_begin(device, m, &err);
             met = sim_fault_hits(sim) > 0;
+            fault = sim;
+            sim = sim_reboot(fault, &(struct sim_choice){SIM_INDEPENDENT, SIM_NONE, 0, SIM_HARMLESS});
+            sim_free(fault);
             for (int i = 0; names[i]; i++)
                 all = all && is_there(names[i]);
             if (rc == 0 ? !all : !met)
@@ -603,13 +632,14 @@ static void put_head(const char *path, struct up_manifest *out)
     up_keyring_free(ring);
 }
 
+/* The first of the device: there is no folder for them yet. */
 static void test_begin_signed_when_a_call_fails(void **state)
 {
     static const char *const names[] = {"new/hotfix.idx", "new/manifest.minisig", "new/manifest.json", NULL};
     struct up_manifest m;
     (void)state;
 
-    put_head("/packages/fix2.upd", &m);
+    put_head("/packages/fix1.upd", &m);
     must_begin_whole(&m, names);
 }
 
@@ -624,10 +654,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_undo_when_a_call_fails, enter_plain, leave),
         cmocka_unit_test_setup_teardown(test_clean, enter_plain, leave),
         cmocka_unit_test_setup_teardown(test_waiting, enter_plain, leave),
+        cmocka_unit_test_setup_teardown(test_form, enter_plain, leave),
         cmocka_unit_test_setup_teardown(test_begin_asks_the_gates, enter_plain, leave),
         cmocka_unit_test_setup_teardown(test_clean_when_a_call_fails, enter_plain, leave),
         cmocka_unit_test_setup_teardown(test_begin_opaque_when_a_call_fails, enter_plain, leave),
-        cmocka_unit_test_setup_teardown(test_begin_signed_when_a_call_fails, enter_plain, leave),
+        cmocka_unit_test_setup_teardown(test_begin_signed_when_a_call_fails, enter_without, leave),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

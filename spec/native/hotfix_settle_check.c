@@ -16,6 +16,7 @@
 #include "device.h"
 #include "device_settle.h"
 #include "files.h"
+#include "history.h"
 #include "hotfix.h"
 #include "hotfixes_world.h"
 #include "sim.h"
@@ -281,6 +282,63 @@ static void what_goes_goes_whatever_fails(void **state)
     }
 }
 
+/* To the tree with it; what cannot be read is not taken for nothing to do. Late: and so does every call after it. */
+static bool switches_or_says(const struct sim *from, const struct fault *f, char **tree)
+{
+    struct sim *sim = sim_clone(from);
+    struct up_device *d = start(f, sim);
+    bool met, failed;
+    char *now;
+    int rc;
+
+    sim_reset_counters(sim);
+    sim_fail(sim, f->op, f->n, EIO, f->late);
+    rc = up_hotfix_switch(d, &failed, &err);
+    met = sim_fault_hits(sim) > 0;
+    sim_fail(sim, SIM_OPS, 0, 0, false);
+    up_device_close(d);
+    now = world_files_dump(sim, false);
+    if (rc < 0 &&
+        (!met || rc != err.code || rc == UP_NOTHING || (!f->late && !strstr(err.message, strerror(EIO)))))
+        wrong(f, err.message);
+    if (rc == 0 && *tree && strcmp(now, *tree) != 0)
+        wrong(f, "another tree");
+    if (!met && !*tree)
+        *tree = now;
+    else
+        free(now);
+    sim_free(sim);
+    return met;
+}
+
+static void a_switch_is_done_or_says_what_failed(void **state)
+{
+    static const struct hotfixes_flow flow = {.end = HOTFIXES_APPLIED, .parts = HOTFIXES_BOTH};
+    static const struct row row = {.name = "switched"};
+    struct fault f = {&row, SIM_OPS, 1, false};
+    struct sim *sim = hotfixes_new(&flow);
+    char id[UP_HOTFIX_ID_SIZE], *tree = NULL;
+    struct up_device *d;
+    (void)state;
+
+    hotfixes_bring(sim, "/packages/fix1.upd", false, id);
+    if (up_device_open(&d, sim_storage(sim), &config, UP_DEVICE_LOCK, &err) < 0 ||
+        up_hotfix_test(d, id, &err) < 0)
+        fail_msg("%s", err.message);
+    up_device_close(d);
+    sim_settle(sim);
+    assert_false(switches_or_says(sim, &f, &tree)); /* nothing fails */
+    assert_string_not_equal(tree, without_hotfix);
+    for (int op = SIM_OPEN; op < SIM_OPS; op++)
+        for (int late = 0; late <= (op == SIM_OPEN); late++) {
+            f = (struct fault){&row, (enum sim_op)op, 1, late};
+            for (; switches_or_says(sim, &f, &tree); f.n++)
+                ;
+        }
+    free(tree);
+    sim_free(sim);
+}
+
 /* The end of a test. */
 static int pass(struct up_device *d)
 {
@@ -341,6 +399,19 @@ static void either_half_says_so(const struct fault *f, const struct sim *sim, co
     }
 }
 
+/* For people, and for who counts. */
+static void is_in_the_history(const struct fault *f, struct sim *sim)
+{
+    static struct up_event event[UP_HISTORY_RECORDS];
+    int count = up_history_read(sim_storage(sim), STATE, event, &err);
+    const struct up_event *last = &event[count - 1];
+
+    assert_true(count > 0);
+    if (strcmp(last->name, "hotfix") != 0 || !strstr(last->message, f->row->why) ||
+        last->code != (f->row->then[0] == UP_HOTFIX_QUARANTINED ? UP_ROLLEDBACK : UP_OK))
+        wrong(f, last->message);
+}
+
 static bool ends_well(const struct fault *f, const struct sim *from, const char *before)
 {
     struct sim *sim = sim_clone(from), *then;
@@ -358,6 +429,8 @@ static bool ends_well(const struct fault *f, const struct sim *from, const char 
     if (rc == 0 && !up_device_mixed(d)) {
         then = sim_reboot(sim, &(struct sim_choice){SIM_INDEPENDENT, SIM_NONE, 0, SIM_HARMLESS});
         must_be_done(f, then, before);
+        if (!met)
+            is_in_the_history(f, then);
         if (f->row->files_stay) /* the plan is accepted, and its traces go */
             either_half_says_so(f, then, before);
         must_agree(f, then, before);
@@ -495,6 +568,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_goes_goes_whatever_fails, enter, leave),
+        cmocka_unit_test_setup_teardown(a_switch_is_done_or_says_what_failed, enter, leave),
         cmocka_unit_test_setup_teardown(a_test_ends_whatever_fails, enter, leave),
         cmocka_unit_test_setup_teardown(a_plan_that_cannot_be_read_is_not_taken_for_none, enter, leave),
         cmocka_unit_test_setup_teardown(without_a_journal_the_ledger_tells, enter, leave),
