@@ -123,8 +123,10 @@ local MENU = { { "", "now" }, { "/devices", "devices" }, { "/releases", "release
 
 local function menu(page)
   local items = {}
-  for _, entry in ipairs(page.product and MENU or {}) do
-    local path = ("/p/%s%s"):format(page.product.product_key, entry[1])
+  -- The only product is meant on pages that are of none, too.
+  local product = page.product or #page.products == 1 and page.products[1]
+  for _, entry in ipairs(product and MENU or {}) do
+    local path = ("/p/%s%s"):format(product.product_key, entry[1])
     items[#items + 1] = h.li { h.a { href = path, ["aria-current"] = path == page.path and "page" or false,
       page.t(entry[2]) } }
   end
