@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { Window, launch } from "./browser.mjs";
 import { World, until } from "./world.mjs";
 
-const NAMES = ["look", "hands", "uploads", "luat", "qinglian"];
+const NAMES = ["look", "hands", "depot", "uploads", "luat", "qinglian"];
 const shots = process.env.MOULT_SHOTS || "shots";
 
 async function one(browser, name) {
