@@ -511,6 +511,88 @@ static void a_plan_that_cannot_be_read_is_not_taken_for_none(void **state)
     }
 }
 
+/* The plan that is open, if everything is staged. */
+static bool accept(struct sim *sim)
+{
+    static struct up_hotfix_ledger ledger;
+    struct up_files f;
+    bool is_staged;
+
+    read_ledger(sim, &ledger);
+    assert_int_equal(up_files_open(&f, sim_storage(sim), STATE, &err), 0);
+    memcpy(ledger.plan, f.stage.plan, sizeof ledger.plan);
+    is_staged = f.stage.step >= UP_FILES_STAGED;
+    up_files_close(&f);
+    ledger.entry[0].state = UP_HOTFIX_FRESH;
+    assert_int_equal(up_hotfix_ledger_write(&ledger, sim_storage(sim), STATE, &err), 0);
+    return is_staged;
+}
+
+/* Wherever the power went while they came, once they are accepted. */
+static void files_that_were_accepted_come_whole(void **state)
+{
+    static const struct row passes = {"passes", ON_TEST, NULL, NULL, {UP_HOTFIX_FRESH}, "", true, false};
+    static const struct fault none = {&passes, SIM_OPEN, 0, false};
+    static const struct hotfixes_flow flow = {"none", .end = HOTFIXES_APPLIED, .parts = HOTFIXES_BOTH};
+    struct sim *on_test = begin(&passes), *staged = hotfixes_new(&flow);
+    char *after = world_files_dump(on_test, false), id[UP_HOTFIX_ID_SIZE];
+    struct up_device *d;
+    unsigned states = 0;
+    bool cut = true;
+
+    (void)state;
+    hotfixes_bring(staged, "/packages/fix1.upd", false, id);
+    assert_int_equal(up_device_open(&d, sim_storage(staged), &config, UP_DEVICE_LOCK, &err), 0);
+    assert_int_equal(up_hotfix_test(d, id, &err), 0);
+    up_device_close(d);
+    sim_settle(staged);
+    for (unsigned k = 1; cut; k++) {
+        struct sim *sim = sim_clone(staged), *next;
+        bool failed;
+
+        assert_int_equal(up_device_open(&d, sim_storage(sim), &config, UP_DEVICE_LOCK, &err), 0);
+        sim_reset_counters(sim);
+        sim_cut_at(sim, k);
+        (void)!up_hotfix_switch(d, &failed, &err);
+        cut = sim_is_cut(sim);
+        up_device_close(d);
+        next = sim_reboot(sim, &(struct sim_choice){SIM_ORDERED, SIM_ALL, 0, SIM_HARMLESS});
+        if (accept(next)) {
+            must_agree(&none, next, after);
+            states++;
+        }
+        sim_free(next);
+        sim_free(sim);
+    }
+    assert_true(states > 10);
+    sim_free(staged);
+    sim_free(on_test);
+    free(after);
+}
+
+/* Who accepted them was killed before that was durable: files stay for good only when it is. */
+static void what_the_ledger_says_is_durable_before_the_files_are(void **state)
+{
+    static const struct row passes = {"passes", ON_TEST, NULL, NULL, {UP_HOTFIX_FRESH}, "", true, false};
+    static const struct fault none = {&passes, SIM_OPEN, 0, false};
+    struct sim *sim = begin(&passes), *next;
+    char *before = world_files_dump(sim, false);
+
+    (void)state;
+    sim_ignore_sync_of(sim, STATE "/hotfix/*");
+    assert_true(accept(sim));
+    sim_ignore_sync_of(sim, NULL);
+    next = sim_respawn(sim);
+    up_device_close(start(&none, next));
+    sim_free(sim);
+    sim = sim_reboot(next, &(struct sim_choice){SIM_INDEPENDENT, SIM_NONE, 0, SIM_HARMLESS});
+    must_agree(&none, sim, before);
+    must_be_done(&none, sim, before);
+    sim_free(next);
+    sim_free(sim);
+    free(before);
+}
+
 /* Files that it accepted stay, and those of a test go, though no journal tells what runs. */
 static void without_a_journal_the_ledger_tells(void **state)
 {
@@ -571,6 +653,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_switch_is_done_or_says_what_failed, enter, leave),
         cmocka_unit_test_setup_teardown(a_test_ends_whatever_fails, enter, leave),
         cmocka_unit_test_setup_teardown(a_plan_that_cannot_be_read_is_not_taken_for_none, enter, leave),
+        cmocka_unit_test_setup_teardown(files_that_were_accepted_come_whole, enter, leave),
+        cmocka_unit_test_setup_teardown(what_the_ledger_says_is_durable_before_the_files_are, enter, leave),
         cmocka_unit_test_setup_teardown(without_a_journal_the_ledger_tells, enter, leave),
     };
 

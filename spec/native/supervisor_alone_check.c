@@ -347,6 +347,23 @@ static void whoever_asks_hears_that_it_was_away(void **state)
     assert_int_equal(s->intent, UP_INTENT_NONE);
 }
 
+static void a_hotfix_is_judged_by_the_same_programs(void **state)
+{
+    struct up_supervisor *s = *state;
+
+    assert_int_equal(up_supervisor_alone_look(s, &err), 0);
+    the_program_ends();
+    assert_int_equal(up_supervisor_alone_look(s, &err), UP_DEFERRED);
+    assert_string_equal(err.message, "the program " TOOL " has ended");
+    the_program_starts();
+    assert_int_equal(up_supervisor_alone_look(s, &err), UP_DEFERRED);
+    assert_string_equal(err.message, "the program " TOOL " ended and was started again");
+    assert_int_equal(up_supervisor_alone_look(s, &err), 0);
+    play.blind = EIO;
+    assert_int_equal(up_supervisor_alone_look(s, &err), UP_WRITE);
+    assert_int_equal(failures(s), 0); /* of the release */
+}
+
 /* What a hotfix changed meanwhile is looked at anew. */
 static void one_that_ended_before_others_were_looked_at_was_away(void **state)
 {
@@ -400,6 +417,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(whoever_asks_hears_that_it_was_away, enter_managed, leave),
         cmocka_unit_test_setup_teardown(one_that_ended_before_others_were_looked_at_was_away, enter_managed,
                                         leave),
+        cmocka_unit_test_setup_teardown(a_hotfix_is_judged_by_the_same_programs, enter_trial, leave),
         cmocka_unit_test_setup_teardown(what_cannot_be_told_confirms_nothing, enter_trial, leave),
     };
 
