@@ -228,6 +228,22 @@ describe("a release that is switched off", function()
       assert.matches("dev2 1.0.1, dev3 1.0.1", steps())
     end)
 
+    it("is not fed to devices again and again", function()
+      assert(w.store:make_due(entries()[1], now))
+      steps()
+      for _, name in ipairs { "dev2", "dev3" } do
+        local one = row(name)
+        one.state, one.due, one.ends = "pending", nil, 0
+        assert(w.store:put(one))
+      end
+      local rollout = assert(w.store:rollouts())[1]
+      local digest = row("dev2").package
+      assert.is_false(w.store:has_waiting(rollout, 0, nil, { digest }))
+      assert.equal(0, w.store:feed(rollout, now, 0, 10, nil, { digest }))
+      assert.is_table(w.store:has_waiting(rollout, 0, nil, { "another" }))
+      assert.equal(2, w.store:feed(rollout, now, 0, 10, nil, { "another" }))
+    end)
+
     it("is not verified and starts no rollout", function()
       switched(false)
       local here = world()

@@ -121,6 +121,23 @@ describe("a server that is started anew", function()
     assert.equal(200, tagged())
   end)
 
+  it("counts nothing of a slice that could not be committed", function()
+    local id = begun()
+    w:serve()
+    local store = w.api.world.store
+    local commit, left = store.commit, 1
+    function store.commit(self)
+      left = left - 1
+      if left < 0 then return commit(self) end
+      self:abandon()
+      return nil, "the disk is full", "nospace"
+    end
+    for _ = 1, 3 do w:step() end
+    store.commit = commit
+    local done = task(id)
+    assert.same({ "failed", 200, 200, "nospace" }, { done.state, done.done, done.changed, done.code })
+  end)
+
   it("takes back what was changed before", function()
     local path = "/devices/" .. ids.of { cloud = "aliyun", product = "pk", device = "dev1" }
     local tags = ask("PATCH", path, { tags = { "lab" } }, ask("GET", path).headers.etag)

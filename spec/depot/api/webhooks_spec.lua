@@ -155,6 +155,34 @@ describe("webhooks", function()
     assert.equal(1, w.api.webhooks.count)
   end)
 
+  it("are not sent an event again and again while the store cannot be written", function()
+    local hook, store = make(), w.api.world.store
+    local write = store.step_webhook
+    store.step_webhook = function() return nil, "the disk is full", "nospace" end
+    happen("failed", "one")
+    wait("the message", function() return #got == 1 and w.api.webhooks.count == 0 end)
+    for _ = 1, 10 do step() end
+    store.step_webhook = write
+    assert.same({ "one" }, texts())
+    w.api.webhooks.rest = {}
+    happen("failed", "two")
+    wait("the next", function() return show(hook).delivered ~= natives.json.null end)
+    assert.same({ "one", "two" }, texts())
+  end)
+
+  it("do not go back when a person has moved them on meanwhile", function()
+    local hook = make()
+    happen("failed", "one")
+    local row, last = w.store:webhook(hook.id), w.store:last_event()
+    assert(webhooks.set({ natives = natives, store = w.store, actor = { name = "spec" } }, row, { enabled = false }))
+    assert.equal(last, w.store:webhook(hook.id).cursor)
+    assert.is_true(row.cursor < last)
+    assert(w.store:change())
+    assert(w.store:step_webhook(row))
+    assert(w.store:commit())
+    assert.equal(last, w.store:webhook(hook.id).cursor)
+  end)
+
   it("are tried again, later each time, and are off after a day", function()
     local hook = make()
     answer = { status = 500 }
