@@ -291,6 +291,22 @@ describe("the console", function()
     assert.is_truthy(wrong.body:find("expected a day", 1, true), wrong.body)
   end)
 
+  it("switches a release off and on, and shows that it is", function()
+    local list = ("/p/%s/releases"):format(w.pk)
+    local path = get(list).body:match 'href="(/releases/%x+)"'
+    local function switch(value)
+      local etag = w:ask("GET", path, { session = session }).headers.etag
+      return post("/do" .. path, { method = "PATCH", etag = etag, enabled = value })
+    end
+    assert.is_nil(get(list).body:find("<strong>disabled</strong>", 1, true))
+    assert.is_truthy(get(path).body:find('name="enabled"', 1, true))
+    assert.equal(303, switch("false").status)
+    assert.is_truthy(get(list).body:find("<strong>disabled</strong>", 1, true))
+    assert.is_truthy(get(path).body:find("Disabled: it is offered to nobody.", 1, true))
+    assert.equal(303, switch("true").status)
+    assert.is_nil(get(path).body:find("Disabled: it is offered to nobody.", 1, true))
+  end)
+
   it("asks for the name before a release is withdrawn that many run", function()
     for i = 1, 101 do
       assert(w.store:put { cloud = "aliyun", product = "pk", device = "many" .. i, hash = w.pk, release = "1.0.1" })
