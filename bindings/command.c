@@ -4,31 +4,38 @@
  *     local c = assert(command.start { "ifup", "ppp0" })
  *     local status, why, code = c:poll()   -- nil, "nothing yet", "again" while it runs
  *     c:close()                            -- what still runs is killed
+ *     local c, fd = command.start({ "store" }, true)
+ *     local lines = channel.from_fd(fd)    -- to its standard input
  */
 #include "command.h"
+
+#include <stdbool.h>
 
 #include "error.h"
 #include "helpers.h"
 #include "preload.h"
 
 #define COMMAND "update.native.command"
-#define WORDS 64
+#define WORDS 128
 
 struct handle {
     struct up_command *command; /* NULL once closed, and while starting */
 };
 
-/* start(words) -> command | nil, message, code ("write": there is no such program) */
+/* start(words [, linked]) -> command, descriptor | nil, message, code ("write": there is no such program)
+ * The descriptor, with `linked`: our end of its standard input, for channel.from_fd. */
 static int f_start(lua_State *L)
 {
     char *argv[WORDS + 1];
+    bool linked = lua_toboolean(L, 2);
     lua_Integer count;
     struct handle *h;
     struct up_error err;
+    int rc, fd;
 
     luaL_checktype(L, 1, LUA_TTABLE);
     count = luaL_len(L, 1);
-    luaL_argcheck(L, count >= 1 && count <= WORDS, 1, "1 to 64 words");
+    luaL_argcheck(L, count >= 1 && count <= WORDS, 1, "1 to 128 words");
     luaL_checkstack(L, (int)count + 4, NULL);
     for (lua_Integer i = 0; i < count; i++) {
         luaL_argcheck(L, lua_geti(L, 1, i + 1) == LUA_TSTRING, 1, "words are strings");
@@ -39,9 +46,14 @@ static int f_start(lua_State *L)
     h = lua_newuserdatauv(L, sizeof *h, 0);
     h->command = NULL;
     luaL_setmetatable(L, COMMAND);
-    if (up_command_start(&h->command, argv, &err) < 0)
+    rc = linked ? up_command_start_linked(&h->command, argv, &fd, &err)
+                : up_command_start(&h->command, argv, &err);
+    if (rc < 0)
         return up_push_fail(L, &err);
-    return 1;
+    if (!linked)
+        return 1;
+    lua_pushinteger(L, fd);
+    return 2;
 }
 
 /* command:poll() -> exit status, 128 and more: a signal ended it | nil, message, code ("again": it runs) */

@@ -12,7 +12,7 @@
 #define KILLED_MS 1000 /* the time in which a killed process ends */
 
 /* Attributes and files of the process; 0 or an error number. */
-static int describe(posix_spawnattr_t *attributes, posix_spawn_file_actions_t *files, bool apart)
+static int describe(posix_spawnattr_t *attributes, posix_spawn_file_actions_t *files, bool apart, int input)
 {
     sigset_t none, all;
     int rc;
@@ -25,12 +25,14 @@ static int describe(posix_spawnattr_t *attributes, posix_spawn_file_actions_t *f
     if (rc == 0)
         rc = posix_spawnattr_setflags(attributes, (short)(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
                                                           (apart ? POSIX_SPAWN_SETPGROUP : 0)));
-    if (rc == 0 && apart) /* group 0: a new group */
-        rc = posix_spawn_file_actions_addopen(files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    return rc;
+    if (rc != 0 || !apart) /* group 0: a new group */
+        return rc;
+    if (input >= 0)
+        return posix_spawn_file_actions_adddup2(files, input, STDIN_FILENO);
+    return posix_spawn_file_actions_addopen(files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 }
 
-int up_program_start(pid_t *pid, char *const argv[], bool apart)
+int up_program_start(pid_t *pid, char *const argv[], bool apart, int input)
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
@@ -40,7 +42,7 @@ int up_program_start(pid_t *pid, char *const argv[], bool apart)
         return rc;
     rc = posix_spawnattr_init(&attributes);
     if (rc == 0) {
-        rc = describe(&attributes, &files, apart);
+        rc = describe(&attributes, &files, apart, input);
         if (rc == 0)
             rc = posix_spawnp(pid, argv[0], &files, &attributes, argv, environ);
         posix_spawnattr_destroy(&attributes);

@@ -213,7 +213,7 @@ static int await(pid_t pid)
 static int r_run(struct up_running_table *t, char *const argv[])
 {
     pid_t pid;
-    int rc = up_program_start(&pid, argv, true);
+    int rc = up_program_start(&pid, argv, true, UP_PROGRAM_EMPTY);
 
     (void)t;
     if (rc != 0) {

@@ -127,7 +127,7 @@ static int sys_restart(struct up_storage *s, char *const argv[])
     int status;
 
     (void)s;
-    errno = up_program_start(&pid, argv, false);
+    errno = up_program_start(&pid, argv, false, UP_PROGRAM_EMPTY);
     if (errno != 0)
         return -1;
     /* If it takes longer, it works on it, and who waited here could not prove that it lives. */

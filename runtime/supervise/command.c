@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,20 +18,40 @@ struct up_command {
     int status;
 };
 
-int up_command_start(struct up_command **out, char *const argv[], struct up_error *err)
+static int start(struct up_command **out, char *const argv[], int input, struct up_error *err)
 {
     struct up_command *c = calloc(1, sizeof *c);
     int rc;
 
     if (!c)
         return up_fail(err, UP_INTERNAL, "%s: out of memory", argv[0]);
-    rc = up_program_start(&c->pid, argv, true);
+    rc = up_program_start(&c->pid, argv, true, input);
     if (rc != 0) {
         free(c);
         return up_fail(err, UP_WRITE, "%s: %s", argv[0], strerror(rc));
     }
     *out = c;
     return 0;
+}
+
+int up_command_start(struct up_command **out, char *const argv[], struct up_error *err)
+{
+    return start(out, argv, UP_PROGRAM_EMPTY, err);
+}
+
+int up_command_start_linked(struct up_command **out, char *const argv[], int *link, struct up_error *err)
+{
+    int ends[2], rc;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return up_fail(err, UP_INTERNAL, "%s: no socket for it: %s", argv[0], strerror(errno));
+    rc = start(out, argv, ends[1], err);
+    close(ends[1]);
+    if (rc < 0)
+        close(ends[0]);
+    else
+        *link = ends[0];
+    return rc;
 }
 
 int up_command_poll(struct up_command *c, int *status, struct up_error *err)

@@ -23,7 +23,7 @@ static int status_of(const char *command, bool apart)
     close(ends[1]);
     assert_int_equal(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
     close(ends[0]);
-    assert_int_equal(up_program_start(&pid, argv, apart), 0);
+    assert_int_equal(up_program_start(&pid, argv, apart, UP_PROGRAM_EMPTY), 0);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     if (kept >= 0)
         dup2(kept, STDIN_FILENO);
@@ -41,6 +41,25 @@ static void test_apart(void **state)
     (void)state;
     assert_int_equal(status_of(own_group, true), 0);
     assert_int_not_equal(status_of(has_input, true), 0);
+}
+
+/* What is to be its standard input is, also when it is apart. */
+static void test_input(void **state)
+{
+    char shell[] = "sh", option[] = "-c", text[] = "read -r word && [ \"$word\" = given ]";
+    char *argv[] = {shell, option, text, NULL};
+    int ends[2], status;
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "given\n", 6), 6);
+    close(ends[1]);
+    assert_int_equal(up_program_start(&pid, argv, true, ends[0]), 0);
+    close(ends[0]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 static void test_with_ours(void **state)
@@ -75,13 +94,13 @@ static void test_wait(void **state)
     pid_t pid;
 
     (void)state;
-    assert_int_equal(up_program_start(&pid, quick, false), 0);
+    assert_int_equal(up_program_start(&pid, quick, false, UP_PROGRAM_EMPTY), 0);
     assert_int_equal(up_program_wait(pid, 60000, &status), 0);
     assert_int_equal(WEXITSTATUS(status), 3);
     assert_int_equal(up_program_wait(pid, 60000, &status), -1);
     assert_int_equal(errno, ECHILD);
     for (int group = 0; group < 2; group++) {
-        assert_int_equal(up_program_start(&pid, slow, true), 0);
+        assert_int_equal(up_program_start(&pid, slow, true, UP_PROGRAM_EMPTY), 0);
         assert_int_equal(up_program_wait(pid, 50, &status), -1);
         assert_int_equal(errno, ETIMEDOUT);
         up_program_kill(pid, group, &status);
@@ -100,14 +119,14 @@ static void test_none(void **state)
     (void)state;
     if (is_emulated())
         skip();
-    assert_int_equal(up_program_start(&pid, argv, true), ENOENT);
+    assert_int_equal(up_program_start(&pid, argv, true, UP_PROGRAM_EMPTY), ENOENT);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_apart), cmocka_unit_test(test_with_ours), cmocka_unit_test(test_signals),
-        cmocka_unit_test(test_wait),  cmocka_unit_test(test_none),
+        cmocka_unit_test(test_wait),  cmocka_unit_test(test_none),      cmocka_unit_test(test_input),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
