@@ -77,11 +77,11 @@ static int m_close(lua_State *L)
     return 0;
 }
 
-/* follow_parent(): from now on SIGTERM comes, too, when the process that started this one ends */
+/* follow_parent([at_once]): from now on SIGTERM comes, too, when the process that started this one ends; or with
+ * `at_once` SIGKILL */
 static int f_follow_parent(lua_State *L)
 {
-    (void)L;
-    up_signals_follow_parent();
+    up_signals_follow_parent(lua_toboolean(L, 1));
     return 0;
 }
 

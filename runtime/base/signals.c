@@ -49,9 +49,9 @@ int up_signals_next(struct up_signals *s)
     return read(s->fd, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : UP_AGAIN;
 }
 
-void up_signals_follow_parent(void)
+void up_signals_follow_parent(bool at_once)
 {
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    prctl(PR_SET_PDEATHSIG, at_once ? SIGKILL : SIGTERM);
 }
 
 void up_signals_close(struct up_signals *s)

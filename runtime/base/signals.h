@@ -19,8 +19,9 @@ UP_MUST_CHECK int up_signals_open(struct up_signals **out, bool hangup, struct u
 int up_signals_fd(const struct up_signals *s); /* readable when one came */
 /* The next one, SIGTERM, SIGINT or SIGHUP; UP_AGAIN if there is none. */
 int up_signals_next(struct up_signals *s);
-/* From now on SIGTERM comes, too, when the process that started this one ends, however it ends. */
-void up_signals_follow_parent(void);
+/* From now on SIGTERM comes, too, when the process that started this one ends, however it ends; or with `at_once`
+ * SIGKILL, also to a process that waits for something or is stopped. */
+void up_signals_follow_parent(bool at_once);
 /* Restore the earlier signal handling. NULL is allowed. */
 void up_signals_close(struct up_signals *s);
 
