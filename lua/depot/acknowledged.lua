@@ -35,6 +35,7 @@ local Methods = M.methods
 -- @tparam integer now ms
 -- @treturn true|nil nil, message, code
 function Methods:taken(event, now)
+  self.full_till = nil
   local offer = self.waiting[event.id]
   if not offer then return true end
   local row, message, code = row_of(self, offer)

@@ -167,13 +167,16 @@ function Offers:consider(row, now, ask, order)
   return nil
 end
 
---- Handle the rows that are due, as far as the pace allows.
+-- Whether the client's queue was full a moment ago, and no message has left it since.
+function Offers:_is_full(now) return self.full_till ~= nil and now < self.full_till end
+
+--- Handle the rows that are due, as far as the pace and the client's queue allow.
 -- @treturn boolean|nil whether there were any; nil, message, code
 function Offers:push(now)
   local ok, message, code = self.fresh:make_due(now, self.facts.mode, self.board.list)
   if not ok then return nil, message, code end
   local next_due = self.store:next_due()
-  if not next_due or next_due > now then return false end
+  if not next_due or next_due > now or self:_is_full(now) then return false end
   local room = self.pace:room(WHO)
   if room < 1 then return false end
   ok, message, code = self.store:change()
@@ -188,6 +191,7 @@ function Offers:push(now)
       self:consider(row, now)
       ok, message, code = self.store:put(row)
       if not ok then return nil, message, code end
+      if self:_is_full(now) then return true end -- the others stay due
     end
     left, room = left - #rows, self.pace.allowance
   until #rows == 0 or left <= 0 or room < 1
@@ -199,7 +203,7 @@ end
 function Offers:timeout(now)
   local next_due = self.store:next_due()
   if not next_due then return nil end
-  return math.max(0, next_due - now, self.pace:timeout())
+  return math.max(0, next_due - now, self.pace:timeout(), (self.full_till or now) - now)
 end
 
 return M

@@ -66,6 +66,7 @@ function Methods:_offer(row, now, ask)
   local id = self.mqtt:publish(topic, text, qos, false, math.max(1, life))
   if not id then
     row.due = now + FULL
+    self.full_till = row.due
     return false
   end
   self.pace:take(M.WHO)

@@ -446,6 +446,30 @@ describe("depot.fleet", function()
     assert.equal(1, #sent())
   end)
 
+  it("writes nothing of the others that are due while its queue is full", function()
+    for i = 1, 20 do report("1.0.0", "d" .. i) end
+    step()
+    mqtt.room = 0
+    local written, put = 0, kept.put
+    kept.put = function(...)
+      written = written + 1
+      return put(...)
+    end
+    step(2001)
+    step(10)
+    assert.equal(1, written)
+    mqtt.room = 1 -- no message has left, so it is not asked before its time
+    step(10)
+    assert.same({}, sent())
+    assert.is_true(depot:timeout() > 0)
+    step(40)
+    local list = sent()
+    assert.equal(1, #list)
+    mqtt.room = 5
+    acknowledge(list)
+    assert.equal(5, #sent())
+  end)
+
   it("waits until a package is hashed, and for one that was taken away", function()
     md5_ready = false
     report "1.0.0"
