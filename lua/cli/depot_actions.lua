@@ -116,6 +116,7 @@ function M.run(args, env, options)
       return nil, ("%s is not an action, and only one folder can be served; see `moult help "
         .. "depot`"):format(action), "usage"
     end
+    if args.opts["store-of"] then return require("depot.serve_store").run(action, args.opts, env) end
     return serve.run(action, args.opts, env)
   end
   local fault = fault_of(action, args)

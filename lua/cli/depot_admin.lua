@@ -18,6 +18,8 @@ M.options = {
     help = "with --admin: trust these certificates of webhooks (default: those of the system)" },
   { name = "event", value = "WHAT", list = true, help = "with webhook add: an event to send; may be repeated "
     .. "(failed, reverted, rollout)" },
+  { name = "store-of", value = "HOST:PORT",
+    help = "be the store process of the depot that listens there; it starts one by itself" },
   { name = "with-depot", help = "with admin: end when the process that started it ends" },
   { name = "role", value = "ROLE", help = "with user add, user role: what the user may, with --product only there",
     choices = { "viewer", "operator", "admin" } },

@@ -32,8 +32,10 @@ local READ = 0.03
 -- @tparam[opt] string keys folder of public keys, or one .pub file; else dir when it has *.pub, else dir/keys
 -- @tparam[opt] number hold seconds, given by a depot that serves the folder (M.HOLD). Without it nothing is held back,
 --   and the list of limited packages is not written
-function M.new(natives, dir, keys, hold)
-  return setmetatable({ natives = natives, dir = dir, keys = keys, hold = hold, entries = {}, known = {} }, Catalog)
+-- @tparam[opt] boolean reads_only another process of the depot writes that list
+function M.new(natives, dir, keys, hold, reads_only)
+  return setmetatable({ natives = natives, dir = dir, keys = keys, hold = hold, reads_only = reads_only, entries = {},
+    known = {} }, Catalog)
 end
 
 --- Whether a file name is that of a package. A package is a tar file, and some vendors' consoles accept only that

@@ -37,7 +37,7 @@ function M:_read_limits(changes)
 end
 
 function M:_write_limits(changes)
-  local text = self.hold and limited.text(self.limited)
+  local text = self.hold and not self.reads_only and limited.text(self.limited)
   if not text or text == self.written then return end
   local ok, message = limited.write(self.natives, self.dir, text)
   if ok then

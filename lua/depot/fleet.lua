@@ -24,7 +24,6 @@ local hearing = require "depot.hearing"
 local http_queries = require "depot.http_queries"
 local inbox = require "depot.inbox"
 local job_reports = require "depot.job_reports"
-local links = require "depot.links"
 local offers = require "depot.offers"
 local registries = require "depot.registry"
 local remarks = require "depot.remarks"
@@ -111,14 +110,6 @@ end
 --- The catalog has changed.
 function Fleet:look()
   self.offers:look()
-end
-
---- An expired link of a device was refused.
--- @tparam string who as from depot.links
-function Fleet:link_died(who)
-  local cloud, product, device = links.place(who)
-  local event = { kind = "dead link", cloud = cloud, product = product, device = device }
-  if cloud and self.inbox:add(event) then self.more = true end -- else the device uses the link again
 end
 
 -- Handle the events that have come.

@@ -22,12 +22,13 @@ local RESTLESS = 0.25
 local PAUSE = 4
 
 --- @tparam table natives
--- @tparam table options dir; keys, hold or nil: of depot.catalog
+-- @tparam table options dir; keys, hold, reads_only or nil: of depot.catalog
 -- @treturn table watch: packages (array, replaced when they change, never changed), looked, next_look (by the loop's
 --   clock)
 function M.new(natives, options)
   return setmetatable({ natives = natives, dir = options.dir, packages = {},
-    catalog = catalog.new(natives, options.dir, options.keys, options.hold or catalog.HOLD) }, Watch)
+    catalog = catalog.new(natives, options.dir, options.keys, options.hold or catalog.HOLD,
+      options.reads_only) }, Watch)
 end
 
 local function is_same(a, b)

@@ -45,13 +45,14 @@ end
 -- @tparam {table,...} list
 -- @tparam table answer hash (SHA-256 of the key in the query), release, code (the vendor's, 0: a package), why
 -- @tparam integer time seconds since 1970
-function M.add(list, answer, time)
+-- @tparam[opt] integer times it was given, once when absent
+function M.add(list, answer, time, times)
   local last = list[#list]
   local why = answer.why and answer.why:sub(1, LONGEST)
   local new = { hash = answer.hash, release = answer.release, code = answer.code, why = why, first = time, last = time,
-    n = 1 }
+    n = times or 1 }
   if last and alike(last, new) then
-    last.last, last.n = time, last.n + 1
+    last.last, last.n = time, last.n + new.n
     return
   end
   list[#list + 1] = new

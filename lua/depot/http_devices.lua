@@ -54,7 +54,8 @@ end
 -- @tparam table question product (its firmware_name), device (id), release, target (given to it, or nil); of a query
 --   of Luat's also key, code (0: a package), why, and whether the key is of no product (is_strange)
 -- @tparam integer time seconds since 1970
-function HttpDevices:note(question, time)
+-- @tparam[opt] integer asked how often, once when absent
+function HttpDevices:note(question, time, asked)
   local key = question.product .. "\0" .. question.device
   local row = self.rows[key]
   if not row then
@@ -65,10 +66,10 @@ function HttpDevices:note(question, time)
   end
   if question.code then
     http_answers.add(row.answers, { hash = self.natives.digest.sha256(question.key), release = question.release,
-      code = question.code, why = question.why }, time)
+      code = question.code, why = question.why }, time, asked)
   end
   if question.is_strange then return end
-  row.release, row.heard, row.asked = question.release, time, row.asked + 1
+  row.release, row.heard, row.asked = question.release, time, row.asked + (asked or 1)
   if question.target then row.target, row.given = question.target, time end
 end
 
@@ -151,6 +152,11 @@ function HttpDevices:step(now)
   if aside then return self.tell(("%s; it is kept as %s, and a new one is begun"):format(message, aside)) end
   if not self.trouble then self.tell(("devices that ask over HTTP are not recorded: %s"):format(message)) end
   self.trouble = true
+end
+
+--- Milliseconds until step() has something to do; nil: nothing waits.
+function HttpDevices:timeout(now)
+  return self.count > 0 and math.max(0, math.ceil((self.next_time - now) * 1000)) or nil
 end
 
 function HttpDevices:_close()

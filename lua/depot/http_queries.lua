@@ -2,6 +2,8 @@
 --
 -- @module depot.http_queries
 
+local links = require "depot.links"
+
 local M = {}
 
 --- A device asks over HTTP. What it is given is committed before it is answered.
@@ -20,11 +22,26 @@ function M:query(event)
   return nil, message, code
 end
 
+-- Add an event of the front, to be handled in its turn; false: too many wait.
+local function add(self, kind, number, cloud, product, device)
+  local added = self.inbox:add { kind = kind, number = number, cloud = cloud, product = product, device = device }
+  self.more = self.more or added
+  return added
+end
+
 --- A device has fetched all of its package over HTTP.
-function M:fetched(who)
-  if self.inbox:add { kind = "fetched", cloud = who.cloud, product = who.product, device = who.device } then
-    self.more = true
-  end
+-- @tparam table who
+-- @tparam integer number of the event: the inbox's `settled` once it is committed
+-- @treturn boolean false: too many wait
+function M:fetched(who, number) return add(self, "fetched", number, who.cloud, who.product, who.device) end
+
+--- An expired link of a device was refused.
+-- @tparam string who as from depot.links
+-- @tparam integer number likewise
+-- @treturn boolean likewise
+function M:link_died(who, number)
+  local cloud, product, device = links.place(who)
+  return not cloud or add(self, "dead link", number, cloud, product, device)
 end
 
 return M

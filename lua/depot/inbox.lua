@@ -37,8 +37,9 @@ function Inbox:is_full()
   return #self.handled >= self.most
 end
 
---- The changes of all events that were handled are durable.
+--- The changes of all events that were handled are durable. `settled` is the number of the last of them that has one.
 function Inbox:committed()
+  for _, event in ipairs(self.handled) do self.settled = event.number or self.settled end
   self.handled = {}
 end
 
@@ -54,7 +55,7 @@ function Inbox:drop_last()
 end
 
 --- Empty the inbox and the client.
--- @treturn {table,...} the messages that are not committed, for fill() of another inbox
+-- @treturn {table,...} the messages, and the events with a number, that are not committed, for fill() of another inbox
 function Inbox:empty()
   for event in self.mqtt.step, self.mqtt do
     self.waiting[#self.waiting + 1] = event
@@ -62,7 +63,7 @@ function Inbox:empty()
   self:take_back()
   local messages = {}
   for _, event in ipairs(self.waiting) do
-    if event.kind == "message" then messages[#messages + 1] = event end
+    if event.kind == "message" or event.number then messages[#messages + 1] = event end
   end
   self.waiting = {}
   return messages

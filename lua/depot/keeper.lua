@@ -66,7 +66,7 @@ function Keeper:_open()
     opened, message, code, hopeless = cloud.open(self.natives, self.options)
   end
   if opened then
-    self.cloud, self.fleet, self.store, self.check = opened, opened.fleet, opened.store, opened.check
+    self.cloud, self.fleet, self.store, self.secret = opened, opened.fleet, opened.store, opened.secret
     self.query = opened.query
     self.clock_at = self.natives.loop.now() + CLOCK
     self.fleet:look()
@@ -90,7 +90,7 @@ end
 function Keeper:_drop()
   self.waiting = self.fleet:leave()
   self.cloud:close()
-  self.cloud, self.fleet, self.store, self.check, self.query = nil, nil, nil, nil, nil
+  self.cloud, self.fleet, self.store, self.secret, self.query = nil, nil, nil, nil, nil
 end
 
 -- Time stamps lie in the future of the system's clock, and would stay there.

@@ -32,6 +32,12 @@ local function of_release(packages, manifest)
   return list
 end
 
+--- Whether a query is answered by what is granted, and not from the folder alone.
+function LuatJobs:decides(request)
+  local asked = luat.parse(request.query)
+  return asked ~= nil and self:_mode(self.packages(), self.sha256(asked.project_key)) == "staged"
+end
+
 -- The mode of a product; nil: it has no package.
 function LuatJobs:_mode(packages, hash)
   local entry = hash and products.of(packages, hash).list[1]

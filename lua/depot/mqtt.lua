@@ -149,9 +149,9 @@ end
 --   base: function() -> where devices reach us, "http://host:port"; packages: function() -> array of the catalog;
 --   wall: function() -> seconds since 1970 by the system's clock, os.time when absent; machine: function() -> what
 --   tells this machine from others, the system's when absent
--- @treturn table|false|nil fleet, store, check (for depot.site: (name, query) -> problem), is_ahead (whether our clock
---   is ahead of the system's, which was set back), close(); false, message: a copied folder, which must stay off the
---   broker; nil, message, code
+-- @treturn table|false|nil fleet, store, secret (of links), query (function(entry, row) -> of a link), is_ahead
+--   (whether our clock is ahead of the system's, which was set back), close(); false, message: a copied folder, which
+--   must stay off the broker; nil, message, code
 -- @treturn boolean after the code: true: not the database is at fault, so waiting will not help
 function M.open(natives, options)
   local opened = {}
@@ -200,7 +200,7 @@ function M.open(natives, options)
   local function link_query(entry, row)
     return links.query(hmac, secret, entry.name, wall() + life, links.who(row))
   end
-  local self = setmetatable({ lock = lock, store = kept, query = link_query }, Cloud)
+  local self = setmetatable({ lock = lock, store = kept, query = link_query, secret = secret }, Cloud)
   self.fleet = fleet.new({
     mqtt = client, store = kept, digests = digests.new(natives, kept), json = natives.json,
     sha256 = natives.digest.sha256, packages = options.packages, now = now, on_event = options.on_event,
@@ -215,12 +215,6 @@ function M.open(natives, options)
       return options.base() .. "/" .. links.escape(entry.name) .. "?" .. link_query(entry, row), life
     end,
   }, { settle = options.settle, auto = options.auto })
-  self.check = function(name, query)
-    local problem, who = links.check(hmac, secret, name, query, wall())
-    if problem or not query.For then return problem, who end
-    local refused, anew = self.fleet.board:refuses(query.For)
-    return refused and "expired" or nil, anew and query.For or nil
-  end
   self.is_ahead = function() return now() - wall() * 1000 > BEHIND end
   return self
 end

@@ -8,14 +8,15 @@ local log = require "depot.log"
 local natives = require "update.natives"
 local qinglian_config = require "depot.qinglian_config"
 local signalled = require "depot.signalled"
+local store_child = require "depot.store_child"
 
 local M = {}
 
 --- Connections at once, by default.
 M.CONNECTIONS = 1000
 
--- The path is recorded for actions, which may run in another directory.
-local function absolute(path)
+--- A path for actions, which may run in another directory.
+function M.absolute(path)
   if path:sub(1, 1) == "/" then return path end
   local ok, host = pcall(require, "update.native.host")
   return (ok and host.cwd or os.getenv "PWD" or ".") .. "/" .. path
@@ -114,8 +115,9 @@ local function fault_of_url(url)
   end
 end
 
--- The checked options; or nil, message, code.
-local function settings(opts)
+--- The checked options: tls, mqtt, qinglian.
+-- @treturn table|nil nil, message, code
+function M.settings(opts)
   local url = opts.url
   local fault = url and fault_of_url(url)
   if fault then
@@ -151,13 +153,23 @@ local function settings(opts)
   return { tls = tls or nil, mqtt = mqtt or nil, qinglian = qinglian or nil }
 end
 
+-- Devices are served, and the store process is there.
+local function say_ready(depot, set, opts, lines)
+  lines.out(("listening on %s://%s"):format(set.tls and "https" or "http", depot:address()))
+  local wanted = opts.connections or M.CONNECTIONS
+  if depot:connections() < wanted then
+    lines.note(("%d connections at most, not %d: raise the limit of open files (ulimit -n)")
+      :format(depot:connections(), wanted))
+  end
+end
+
 --- Serve a folder until SIGTERM or SIGINT.
 -- @tparam string dir
 -- @tparam table opts of the verb
 -- @tparam table env out, note, json, quiet
 -- @treturn integer 0; or nil, message, code
 function M.run(dir, opts, env)
-  local set, message, code = settings(opts)
+  local set, message, code = M.settings(opts)
   if not set then
     return nil, message, code
   end
@@ -172,20 +184,15 @@ function M.run(dir, opts, env)
     dir = dir,
     listen = opts.listen or "127.0.0.1:8080",
     url = opts.url,
-    keys = opts.keys and absolute(opts.keys),
+    keys = opts.keys and M.absolute(opts.keys),
     tls = set.tls,
     connections = opts.connections or M.CONNECTIONS,
-    mqtt = set.mqtt,
+    mqtt = set.mqtt ~= nil,
     qinglian = set.qinglian,
-    expiry = opts.expiry,
     pace = opts.pace,
-    settle = opts.settle and opts.settle * 1000,
     auto = not opts.staged and not opts.admin,
-    staged = opts.staged,
-    adopt = opts.adopt,
-    machine = opts.machine,
-    secret_file = opts["secret-file"] and absolute(opts["secret-file"]),
     proxies = opts.proxy,
+    store = store_child.starter(natives, dir, opts),
     watch = { { fd = signals:fd(), read = true } },
     on_request = lines.request,
     on_change = lines.change,
@@ -195,23 +202,24 @@ function M.run(dir, opts, env)
   if not depot then
     return nil, message, code
   end
-  lines.out(("listening on %s://%s"):format(set.tls and "https" or "http", depot:address()))
-  local wanted = opts.connections or M.CONNECTIONS
-  if depot:connections() < wanted then
-    lines.note(("%d connections at most, not %d: raise the limit of open files (ulimit -n)")
-      :format(depot:connections(), wanted))
-  end
-  local admin, ok = nil, true
-  if opts.admin then
-    admin, message, code = admin_child.start(natives, dir, opts, lines.note)
-    ok = admin ~= nil
-  end
+  local admin, is_ready, ok = nil, false, true
   local function reload()
     if admin then admin:reload() end
   end
   while ok and not signalled.is_over(signals, reload) do
     ok, message, code = depot:step(admin and 1000 or 60000)
-    if ok and admin then ok, message, code = admin:step() end
+    if ok and admin then
+      admin:tell(depot:store_state())
+      ok, message, code = admin:step()
+    end
+    if ok and not is_ready and depot:store_state() == "well" then
+      is_ready = true
+      say_ready(depot, set, opts, lines)
+      if opts.admin then
+        admin, message, code = admin_child.start(natives, dir, opts, lines.note)
+        ok = admin ~= nil
+      end
+    end
   end
   if admin then admin:close() end
   depot:close()

@@ -12,6 +12,7 @@ local links = require "depot.links"
 local listings = require "depot.listing"
 local luat = require "depot.luat"
 local proxy = require "depot.proxy"
+local ranges = require "depot.ranges"
 local terminal = require "depot.terminal"
 
 local M = {}
@@ -32,9 +33,15 @@ local function failure(status, message, headers)
   return json(status, ('{"error":%s}'):format(quote(message)), headers)
 end
 
-local function busy()
-  return failure(503, "the database is in trouble; try again later", { ["Retry-After"] = tostring(BUSY) })
+--- The answer while the database, or the process that has it, is in trouble.
+-- @tparam[opt] string note
+function M.busy(note)
+  local answer = failure(503, "the database is in trouble; try again later", { ["Retry-After"] = tostring(BUSY) })
+  answer.note = note
+  return answer
 end
+
+local busy = M.busy
 
 local function file(entry, note)
   return {
@@ -89,20 +96,6 @@ local function refuse(request, answer)
     note = describe(request.query, ("code %d (%s)"):format(answer.code, answer.why)) }
 end
 
--- Whether a download begins. A device that continues one was offered the package before. The server sends everything
--- if there are several ranges, or if the file is no longer the one that the device has a part of.
-local function begins(request, entry)
-  if request.method ~= "GET" then return false end
-  local from, has = (request.headers.range or ""):match "^bytes=(%d+)%-%d*%s*$", request.headers["if-range"]
-  return not from or from:find "^0+$" ~= nil or has ~= nil and has ~= entry.tag
-end
-
--- Whether a download goes on to the end of the file.
-local function reaches_end(request)
-  local range = request.headers.range
-  return request.method == "GET" and (not range or range:find "^bytes=%d+%-%s*$" ~= nil)
-end
-
 --- The answer to a device that would be given a package while the pace is used up.
 -- @tparam table request
 -- @tparam integer wait seconds after which to ask again
@@ -125,12 +118,13 @@ local function firmware_upgrade(site, request)
   if answer.redirect then
     local location = base_of(site, request) .. "/" .. links.escape(answer.entry.name)
     if who and site.link then location = location .. "?" .. site.link(answer.entry, who) end
-    return { status = 302, note = note, question = question, body = "", offers = begins(request, answer.entry),
+    return { status = 302, note = note, question = question, body = "", offers = ranges.begin(request, answer.entry),
       headers = { Location = location, ["Cache-Control"] = "no-store" } }
   end
   local given = file(answer.entry, note)
-  given.headers["Cache-Control"], given.question, given.offers = "no-store", question, begins(request, answer.entry)
-  given.who = reaches_end(request) and who or nil
+  given.headers["Cache-Control"], given.question = "no-store", question
+  given.offers = ranges.begin(request, answer.entry)
+  given.who = ranges.reach_end(request) and who or nil
   return given
 end
 
@@ -185,35 +179,35 @@ end
 -- was possible; the link of a terminal has a name and no signature.
 local function may_go_on(site, request, entry)
   if request.query.Signature and site.can_check and site.can_check() then return true end
-  return (request.query.Signature or request.query.For) and not begins(request, entry)
+  return (request.query.Signature or request.query.For) and not ranges.begin(request, entry)
 end
 
 -- What is wrong with a request for a file: as links.check() says, or "busy": it cannot be told now; nil: nothing. And
 -- whose link it was.
 local function problem_of(site, request, name, entry)
   local problem, who
-  if site.check then problem, who = site.check(name, request.query) end
+  if site.check then problem, who = site.check(name, request) end
   if problem then return problem, who end
   if entry.withdrawn and not may_go_on(site, request, entry) then return "expired" end
-  if entry.disabled and begins(request, entry) and not may_go_on(site, request, entry) then return "expired" end
+  if entry.disabled and ranges.begin(request, entry) and not may_go_on(site, request, entry) then return "expired" end
   if is_open(site, entry) then return nil end
   if not request.query.Signature then return "unsigned" end
-  return begins(request, entry) and not (site.can_check and site.can_check()) and "busy" or nil
+  return ranges.begin(request, entry) and not (site.can_check and site.can_check()) and "busy" or nil
 end
 
 --- The answer to a request.
 -- @tparam table site packages() and entries() of the catalog, file(name), sha256(text), url (base of links, or nil),
 --   address ("HOST:PORT" listened on), scheme (or nil: "http"), proxies ({[address] = true},
---   or nil), check (function(name, query) -> what is wrong with a signed link, or nil; absent if the depot signs no
+--   or nil), check (function(name, request) -> what is wrong with a signed link, or nil; absent if the depot signs no
 --   links), can_check (function -> whether check can tell now), mode (function(entry) -> of its product: auto, staged
 --   or off; absent: all are auto), link (function(entry, who) -> query of a signed link; or nil), allow
 --   (function(request) -> as depot.luat_jobs; absent: every package may answer a query), terminal (function(asked) ->
 --   as depot.terminal_jobs; absent: terminals get the newest package of the folder), pending (function -> packages that
---   are being made, see depot.pending; or nil)
+--   are being made, see depot.pending; or nil); asks and under_way as in depot.needs
 -- @tparam table request method, path, query, headers, as update.native.httpd gives it
 -- @treturn table see above
 function M.answer(site, request)
-  if request.method ~= "GET" and request.method ~= "HEAD" then
+  if not ranges.is_read(request) then
     return failure(405, "only GET and HEAD are supported", { Allow = "GET, HEAD" })
   elseif request.path == "/" then
     return listing(site)
@@ -228,6 +222,7 @@ function M.answer(site, request)
     return failure(404, "no package of this name; / lists the packages")
   end
   local problem, who = problem_of(site, request, name, entry)
+  if not problem and request.refused then site.under_way:note(request.query, entry) end
   if problem == "busy" then return busy() end
   if problem then
     local refused = links.refusal(problem)
@@ -239,7 +234,7 @@ function M.answer(site, request)
   local place = terminal.place(request.query.Signature and request.query.For or nil)
   if place then
     given.note = ("terminal id=%s"):format(place.device:gsub("[^\32-\126]", "?"))
-    given.who = reaches_end(request) and place or nil
+    given.who = ranges.reach_end(request) and place or nil
   end
   if given.question then given.note = ("terminal id=%s"):format(given.question.device:gsub("[^\32-\126]", "?")) end
   return given

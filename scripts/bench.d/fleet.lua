@@ -65,16 +65,32 @@ local function make_packages(dir)
   end
 end
 
--- Seconds of CPU that a process has used.
+-- A process and those that it has started: the depot has its store process.
+local function family(pid)
+  local pids = { pid }
+  for child in read(("/proc/%s/task/%s/children"):format(pid, pid)):gmatch "%d+" do pids[#pids + 1] = child end
+  return pids
+end
+
+-- Seconds of CPU that they have used.
 local function cpu_of(pid)
-  local user, system = read(("/proc/%s/stat"):format(pid)):match("%) %a" .. (" %S+"):rep(10) .. " (%d+) (%d+)")
-  return user and (tonumber(user) + tonumber(system)) / 100 or 0
+  local ticks = 0
+  for _, one in ipairs(family(pid)) do
+    local user, system = read(("/proc/%s/stat"):format(one)):match("%) %a" .. (" %S+"):rep(10) .. " (%d+) (%d+)")
+    ticks = ticks + (tonumber(user) or 0) + (tonumber(system) or 0)
+  end
+  return ticks / 100
 end
 
 -- KiB: resident now, and at the peak.
 local function memory_of(pid)
-  local status = read(("/proc/%s/status"):format(pid))
-  return tonumber(status:match "VmRSS:%s+(%d+)") or 0, tonumber(status:match "VmHWM:%s+(%d+)") or 0
+  local now, peak = 0, 0
+  for _, one in ipairs(family(pid)) do
+    local status = read(("/proc/%s/status"):format(one))
+    now, peak = now + (tonumber(status:match "VmRSS:%s+(%d+)") or 0), peak + (tonumber(status:match "VmHWM:%s+(%d+)")
+      or 0)
+  end
+  return now, peak
 end
 
 -- How many processes the devices need: each device has two sockets.

@@ -2,7 +2,7 @@
 -- wire, byte for byte, and what they need to find in the answers.
 
 local broker = require "spec.support.broker"
-local depot = require "depot"
+local depot = require "spec.support.depot_pair"
 local natives = require "update.natives"
 local raw = require "spec.support.raw_http"
 local shared = require "spec.support.depot_world"

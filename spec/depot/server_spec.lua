@@ -1,4 +1,4 @@
-local depot = require "depot"
+local depot = require "spec.support.depot_pair"
 local folders = require "spec.support.folder"
 local luat = require "update.cloud.luat"
 local natives = require "update.natives"

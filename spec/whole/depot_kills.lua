@@ -1,4 +1,4 @@
---- A depot and its broker are killed at random while devices update, by a seed.
+--- A depot, its store process and its broker are killed at random while devices update, by a seed.
 --
 --     moult spec/whole/depot_kills.lua [--kills N] [--devices N] [--seed SEED]
 --
@@ -151,9 +151,16 @@ function World:register()
     MOULT, PRODUCTS.tencent)
 end
 
--- Kill one, or both, and start them again.
+-- Kill the store process, which the depot starts anew.
+function World:kill_store()
+  local pid = read(("/proc/%s/task/%s/children"):format(self.pid, self.pid)):match "%d+"
+  if pid then shell("kill -KILL %s 2>/dev/null || true", pid) end
+end
+
+-- Kill the depot, its store process, the broker, or depot and broker, and start them again.
 function World:strike()
-  local who = chance(4)
+  local who = chance(5)
+  if who == 5 then return self:kill_store() end
   if who ~= 1 then self:kill "KILL" end
   if who == 1 or who == 4 then self.broker:stop "KILL" end
   self:live(chance(50) / 100)

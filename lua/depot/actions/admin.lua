@@ -19,7 +19,10 @@ function M.run(context)
   env.err = natives.log.err
   local signals <close>, why, word = natives.signals.open(true)
   if not signals then return nil, why, word end
-  if opts["with-depot"] then natives.signals.follow_parent() end
+  if opts["with-depot"] then
+    natives.signals.follow_parent()
+    set.front = natives.channel.from_fd(0) -- says how the store process is
+  end
   set.note = function(text) lines.note("admin: " .. text) end
   set.dir, set.on_request, set.watch = context.dir, lines.request, { { fd = signals:fd(), read = true } }
   local api

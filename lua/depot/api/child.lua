@@ -45,10 +45,23 @@ function M.start(natives, dir, opts, note)
 end
 
 function Child:_start()
-  local message, code
-  self.command, message, code = self.natives.command.start(self.words)
+  local command, fd, code = self.natives.command.start(self.words, true)
   self.began = self.natives.loop.now()
-  return self.command ~= nil, message, code
+  if not command then return false, fd, code end
+  self.command, self.channel, self.told = command, self.natives.channel.from_fd(fd), nil
+  return true
+end
+
+--- Let it know how the store process is, for /readyz.
+-- @tparam string state of depot.store_link
+function Child:tell(state)
+  if self.channel and state ~= self.told and self.channel:send(state) then self.told = state end
+end
+
+function Child:_end()
+  if self.channel then self.channel:close() end
+  self.command:close()
+  self.command, self.channel = nil, nil
 end
 
 --- See whether it runs; start it anew when it is time.
@@ -65,8 +78,7 @@ function Child:step()
     if now - self.began > PAUSES[#PAUSES] then self.tries = 0 end
     return true
   end
-  self.command:close()
-  self.command = nil
+  self:_end()
   if not self.settled then return nil, "the admin server did not start; see above", "refused" end
   self.tries = math.min(self.tries + 1, #PAUSES)
   self.again = now + PAUSES[self.tries]
@@ -81,7 +93,7 @@ end
 
 --- End it.
 function Child:close()
-  if self.command then self.command:close() end
+  if self.command then self:_end() end
 end
 
 return M

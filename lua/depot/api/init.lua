@@ -61,8 +61,9 @@ end
 --- Open an admin server; nothing is served before the first step().
 -- @tparam table options dir; listen ("HOST:PORT"); keys (as the depot takes it), urls (array: by which it is reached),
 --   tls {cert, key}, tls_files {cert, key} (their paths: read again when they change), proxies (addresses), watch
---   (array of further {fd, read}), on_request(event), note(text), secret_file (of depot.vault), webhooks (private, ca:
---   as depot.api.webhooks); all but the first two optional
+--   (array of further {fd, read}), front (channel: one line each time that the state of the depot's store process
+--   changes), on_request(event), note(text), secret_file (of depot.vault), webhooks (private, ca: as
+--   depot.api.webhooks); all but the first two optional
 -- @treturn table|nil api; nil, message, code
 function M.open(options)
   local self = setmetatable({ waiting = {}, arriving = {}, notes = {}, counts = {},
@@ -222,6 +223,19 @@ function Api:_wake()
   end
 end
 
+-- What the depot's front says of its store process.
+function Api:_hear_front()
+  local front = self.options.front
+  while front do
+    local state, _, code = front:receive()
+    if not state then
+      if code ~= "again" then self.options.front = nil end
+      return
+    end
+    self.depot_store = state
+  end
+end
+
 --- Wait for work, at most `timeout_ms`, and do it.
 -- @treturn true|nil nil, message, code: the loop or the server failed
 function Api:step(timeout_ms)
@@ -230,6 +244,7 @@ function Api:step(timeout_ms)
     if not ok then return nil, message, code end
   end
   local watches = { { fd = self.server:fd(), read = true }, table.unpack(self.watch) }
+  if self.options.front then watches[#watches + 1] = { fd = self.options.front:fd(), read = true } end
   self.passwords:watch(watches)
   if self.answers.incoming.running > 0 then timeout_ms = math.min(timeout_ms, CHILD) end
   if self.tasks:step() then timeout_ms = 0 end
@@ -238,6 +253,7 @@ function Api:step(timeout_ms)
   local ok, message, code = self.loop:poll(limit >= 0 and math.min(limit, timeout_ms) or timeout_ms, watches)
   if ok then ok, message, code = self.server:run() end
   if not ok then return nil, message, code end
+  self:_hear_front()
   for request in self.server.next, self.server do self:_begin(request) end
   self:_wake()
   self.live:step()

@@ -60,7 +60,7 @@ function M.answer(api, request)
   end
   local text
   if request.path == "/readyz" then
-    text = api.world.store:version() and "ok\n"
+    text = (api.depot_store or "well") == "well" and api.world.store:version() and "ok\n"
   else
     text = M.text(api.world, { requests = api.counts, streams = api.live:count(), waiting = #api.waiting })
   end

@@ -2,7 +2,7 @@
 
 local admin_process = require "spec.support.admin_process"
 local broker = require "spec.support.broker"
-local depot = require "depot"
+local depot = require "spec.support.depot_pair"
 local folders = require "spec.support.folder"
 local natives = require "update.natives"
 local shared = require "spec.support.depot_world"

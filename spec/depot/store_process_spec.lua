@@ -1,0 +1,161 @@
+-- A depot whose store process is stopped, killed or told to end, with the real program.
+
+local broker = require "spec.support.broker"
+local depot_world = require "spec.support.depot_world"
+local folders = require "spec.support.folder"
+local http_devices = require "depot.http_devices"
+local natives = require "update.natives"
+local raw = require "spec.support.raw_http"
+
+describe("the store process of a depot", function()
+  local b, dir, folder, package, depot, address, admin
+
+  local function log() return folder.read "log" or "" end
+
+  local function rest() os.execute "sleep 0.02" end
+
+  local function wait(what, done)
+    local till = natives.loop.now() + 20
+    while true do
+      local result = done()
+      if result then return result end
+      assert(natives.loop.now() < till, "nothing came of " .. what .. "; the log: " .. log())
+      rest()
+    end
+  end
+
+  -- The number of the depot's process with that word on its command line, or nil.
+  local function pid_of(word)
+    local pipe <close> = io.popen(("pgrep -f -- 'depot %s/packages .*%s[o]f '"):format(dir, word))
+    return pipe:read "n"
+  end
+
+  local function store() return pid_of "--store-" end
+
+  local function signal(name, pid) assert(os.execute(("kill -%s %d"):format(name, pid))) end
+
+  local function start(words)
+    os.remove(dir .. "/log")
+    depot = assert(natives.command.start { "sh", "-c",
+      ("exec %s depot %s/packages --listen 127.0.0.1:0 --mqtt 127.0.0.1:%d %s >%s/log 2>&1"):format(
+        require("update.native.host").program, dir, b.port, words or "", dir) })
+    address = wait("the address", function() return log():match "listening on http://(%S+)" end)
+  end
+
+  local function get(target, headers) return raw.get(rest, address, target, headers) end
+
+  local function said_once(text) return select(2, log():gsub(text, "")) end
+
+  local CHECK = "/terminal/check?product=pk&id=t1&version=1.0.0"
+
+  local function query(id)
+    return "/api/site/firmware_upgrade?project_key=pk&firmware_name=METER&version=1.0.0&imei=" .. id
+  end
+
+  local function link()
+    local body = get(CHECK).body
+    return assert(body:match '"downfile":"([^"]+)"', body)
+  end
+
+  local function known()
+    local ids = {}
+    local is_there, rows = pcall(http_devices.read, natives, dir .. "/packages") -- it may be being made
+    for _, row in ipairs(is_there and rows or {}) do ids[row.device] = row.asked end
+    return ids
+  end
+
+  lazy_setup(function() b = broker.start() end)
+  lazy_teardown(function() b:close() end)
+
+  before_each(function()
+    local made = folders.new()
+    dir = made.make "packages/keys"
+    folder = depot_world.folder(dir)
+    folder.pack("METER_1.0.1.upd", "pk", 2, "1.0.1")
+    package = folder.read "packages/METER_1.0.1.upd"
+  end)
+
+  after_each(function()
+    local left = store()
+    if left then os.execute(("kill -CONT %d 2>/dev/null"):format(left)) end
+    if depot then depot:close() end
+    depot = nil
+    wait("the end of the store process", function() return not store() end)
+    folder.remove()
+  end)
+
+  it("is not needed for transfers, links and answers from memory, and the log says when it does not answer", function()
+    start "--admin 127.0.0.1:0"
+    admin = wait("the admin server", function() return log():match "admin on http://(%S+)" end)
+    assert(os.execute(("%s depot product set %s/packages METER --mode auto >/dev/null"):format(
+      require("update.native.host").program, dir)))
+    local signed = wait("a link", function() return pcall(link) and link() end)
+    assert.matches("Signature=", signed)
+    wait("readiness", function() return raw.get(rest, admin, "/readyz").status == 200 end)
+    signal("STOP", store())
+    assert.equal(package, get(signed).body)
+    assert.equal(package:sub(101), get(signed, { Range = "bytes=100-" }).body)
+    assert.equal(403, get((signed:gsub("%x%x%x%x$", "0000"))).status)
+    assert.equal(package, get("/METER_1.0.1.upd").body)
+    assert.equal(package, get(query "1").body)
+    local refused = get(CHECK)
+    assert.same({ 503, "30" }, { refused.status, refused.headers["retry-after"] })
+    wait("the word", function() return log():find("the process does not answer", 1, true) end)
+    assert.same({ 200, 503 }, { raw.get(rest, admin, "/healthz").status, raw.get(rest, admin, "/readyz").status })
+    assert.same({}, known())
+    signal("CONT", store())
+    wait("the end of it", function() return log():find("store: works again", 1, true) end)
+    assert.matches('"update":true', get(CHECK).body)
+    wait("readiness", function() return raw.get(rest, admin, "/readyz").status == 200 end)
+    wait("the device", function() return known()["1"] == 1 end)
+    assert.equal(1, said_once "the process does not answer")
+  end)
+
+  it("is started anew when it is killed, and told what it had not committed", function()
+    start()
+    local first, signed = store(), link()
+    signal("STOP", first)
+    for id = 1, 3 do assert.equal(200, get(query(id)).status) end
+    signal("KILL", first)
+    wait("the word", function() return log():find("store: the process ended", 1, true) end)
+    assert.equal(package, get(signed).body)
+    assert.equal(503, get(CHECK).status)
+    assert.equal(200, get(query(4)).status)
+    wait("another", function() return store() and store() ~= first end)
+    wait("its answer", function() return get(CHECK).status == 200 end)
+    wait("the devices", function()
+      local ids = known()
+      return ids["1"] and ids["2"] and ids["3"] and ids["4"]
+    end)
+    assert.same({ ["1"] = 1, ["2"] = 1, ["3"] = 1, ["4"] = 1 }, known())
+    assert.equal(package, get(signed).body) -- the secret is the same
+  end)
+
+  it("ends with the depot, however that ends, also when it is stopped", function()
+    start()
+    local pid = depot and wait("its parent", function()
+      local pipe <close> = io.popen(("ps -o ppid= -p %d"):format(store()))
+      return pipe:read "n"
+    end)
+    signal("STOP", store())
+    signal("KILL", pid)
+    wait("its end", function() return not store() end)
+    depot:close()
+    start() -- the folder is free
+    get(query "1")
+    local pipe <close> = io.popen(("ps -o ppid= -p %d"):format(store()))
+    signal("TERM", pipe:read "n")
+    assert.equal(0, wait("the end", function() return depot:poll() end))
+    assert.is_nil(store())
+    assert.same({ ["1"] = 1 }, known())
+  end)
+
+  it("says why the depot does not start", function()
+    start()
+    local err = dir .. "/err"
+    local _, _, status = os.execute(("%s depot %s/packages --listen 127.0.0.1:0 --mqtt 127.0.0.1:%d >/dev/null 2>%s")
+      :format(require("update.native.host").program, dir, b.port, err))
+    assert.not_equal(0, status)
+    assert.matches("another depot serves", folder.read "err")
+  end)
+end)
