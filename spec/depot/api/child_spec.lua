@@ -63,6 +63,15 @@ describe("moult depot --admin", function()
     wait("its end", function() return not admin_pid() end)
   end)
 
+  it("is told what webhooks may do", function()
+    start(("--admin 127.0.0.1:0 --webhook-private --webhook-ca %s"):format(folder.path "ca.crt"))
+    wait("the address", function() return log():match "admin on http://(%S+)" end)
+    local file <close> = assert(io.open(("/proc/%d/cmdline"):format(admin_pid())))
+    local words = file:read("a"):gsub("%z", " ")
+    assert.is_truthy(words:find("--webhook-private", 1, true))
+    assert.is_truthy(words:find("--webhook-ca " .. folder.path "ca.crt", 1, true))
+  end)
+
   it("does not start without the admin server that was asked for", function()
     start "--admin 192.0.2.1:1 --trusted-proxy 192.0.2.2"
     wait("the end", function() return depot:poll() end)
