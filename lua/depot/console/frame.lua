@@ -62,12 +62,14 @@ function M.table(heads, rows, caption)
     h.table { h.thead { h.tr { head } }, h.tbody { body } } }
 end
 
---- Names and values under each other.
+--- Names and values under each other; a pair that is false is left out.
 function M.list(pairs_of)
   local items = {}
   for _, pair in ipairs(pairs_of) do
-    items[#items + 1] = h.dt { pair[1] }
-    items[#items + 1] = h.dd { pair[2] or "–" }
+    if pair then
+      items[#items + 1] = h.dt { pair[1] }
+      items[#items + 1] = h.dd { pair[2] or "–" }
+    end
   end
   return h.dl { items }
 end

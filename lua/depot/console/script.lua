@@ -14,7 +14,7 @@ function localTimes(where) {
   for (const t of $$("time[datetime]", where)) {
     t.title = t.textContent;
     t.textContent = new Date(t.dateTime).toLocaleString(document.documentElement.lang,
-      { dateStyle: "short", timeStyle: "short", timeZone: zone });
+      { dateStyle: "medium", timeStyle: "medium", timeZone: zone });
   }
 }
 

@@ -25,7 +25,7 @@ a[aria-current] { color: var(--ink); font-weight: bold; text-decoration: none; b
 :focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
 h1 { font-size: 1.5rem; margin: 0.5rem 0; }
 h2 { font-size: 1.15rem; margin: 1.5rem 0 0.5rem; }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; margin-bottom: 0.5rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: 0.35rem 0.75rem 0.35rem 0;
   border-bottom: 1px solid var(--line); }
@@ -39,11 +39,12 @@ small { color: var(--dull); display: block; }
 input, select, textarea, button, .button { font: inherit; color: inherit; background: var(--paper);
   border: 1px solid var(--line); border-radius: 4px; padding: 0.35rem 0.6rem; max-width: 100%; }
 input:not([type=hidden]), textarea, select { min-width: min(20rem, 100%); }
-.search input:not([type=hidden]) { min-width: 15rem; }
+.search input:not([type=hidden]) { min-width: min(17.5rem, 70vw); }
 .search { display: flex; gap: 0.25rem; }
 button, .button { background: var(--soft); cursor: pointer; text-decoration: none; display: inline-block; }
 .stop, .danger button { border-color: var(--bad); }
 .stop button { border-color: var(--bad); color: var(--bad); font-weight: bold; }
+button + button { margin-left: 0.25rem; }
 button:disabled { color: var(--dull); border-style: dashed; cursor: not-allowed; }
 .field { margin: 0.5rem 0; }
 details.ask > summary { font: inherit; background: var(--soft); border: 1px solid var(--line); border-radius: 4px;

@@ -33,8 +33,12 @@ end
 local function why(page, device)
   local code, reason, text = page.number(device.code), page.text(device.reason), page.text(device.text)
   local known = code and code >= -4 and code < 0 and device.cloud == "aliyun"
-  return { code and { ("%d "):format(code), known and page.t("c_" .. -code) },
-    reason and { " ", page.t("w_" .. reason) }, text and { " ", frame.outside(text) } }
+  local parts = {}
+  local function add(part) parts[#parts + 1] = #parts > 0 and { ": ", part } or part end
+  if code then add { tostring(code), known and { " ", page.t("c_" .. -code) } } end
+  if reason then add(page.t("w_" .. reason)) end
+  if text then add(frame.outside(text)) end
+  return #parts > 0 and parts or "–"
 end
 
 --- Jobs of devices as a table; those that failed can be tried again.
@@ -99,16 +103,21 @@ function M.one(page)
     rows[i] = { frame.time(page, event.at), page.t("s_" .. event.what), frame.outside(page.text(event.release)),
       frame.outside(page.text(event.text) or page.text(event.code)) }
   end
+  local note = page.text(device.note)
   page.title = page.t "device"
   page.body = { h.p { class = "big", frame.outside(device.device) },
     frame.list { { page.t "cloud", device.cloud }, { page.t "product", frame.outside(device.product) },
       { page.t "runs_now", frame.outside(page.text(device.release)) },
-      { page.t "heard", frame.time(page, page.number(device.heard)) } },
+      { page.t "heard", frame.time(page, page.number(device.heard)) },
+      note ~= nil and { page.t "note", frame.outside(note) },
+      #device.tags > 0 and { page.t "tags", frame.outside(table.concat(device.tags, " ")) } },
     h.section { h.h2 { page.t "job" }, frame.part("job", job(page, device), device.state == "upgrading") },
     device.cloud == "luat" and queries.section(page, device.device, device.product_key),
     page.product.admit == "listed" and not device.admitted and h.section { h.h2 { page.t "n_admission" },
       inputs.form(page, { route = "/devices/" .. device.id, method = "PATCH", etag = etag, label = page.t "admit",
         fields = h.input { type = "hidden", name = "admitted", value = "1" } }) },
+    h.section { h.h2 { page.t "history" }, frame.part("history", frame.table({ page.t "time", page.t "what",
+      page.t "release", page.t "details" }, rows, page.t "history")) },
     h.section { h.h2 { page.t "note" }, inputs.form(page, { route = "/devices/" .. device.id, method = "PATCH",
       etag = etag, label = page.t "save", fields = {
         inputs.field { name = "tags", label = page.t "tags", hint = page.t "tags_hint", rows = 3,
@@ -117,9 +126,7 @@ function M.one(page)
         inputs.field { name = "hardware", label = page.t "hardware", hint = page.t "hardware_hint", maxlength = 64,
           value = page.text(device.hardware), autocomplete = "off" },
         inputs.field { name = "zone", label = page.t "product_zone", hint = page.t "device_zone_hint", maxlength = 64,
-          value = page.text(device.zone), autocomplete = "off" } } }) },
-    h.section { h.h2 { page.t "history" }, frame.part("history", frame.table({ page.t "time", page.t "what",
-      page.t "release", page.t "details" }, rows, page.t "history")) } }
+          value = page.text(device.zone), autocomplete = "off" } } }) } }
 end
 
 return M

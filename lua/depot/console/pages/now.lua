@@ -91,7 +91,8 @@ function M.now(page)
   page.body = {
     h.section { h.h2 { page.t "needs" }, frame.part("needs", needs(page, attention.items)) },
     summary.devices == 0 and begin(page, page.product),
-    h.section { h.h2 { page.t "running" }, frame.part("running", rollouts.table(page, open_rollouts(page, base))) },
+    h.section { h.h2 { page.t "running" }, frame.part("running", rollouts.table(page, open_rollouts(page, base),
+      page.t "none_under_way")) },
     h.section { h.h2 { page.t "runs" }, frame.part("runs", { chart.releases(page, summary.daily),
       runs(page, summary) }) },
     acts and h.section { h.h2 { page.t "last_acts" }, frame.part("acts", records.acts(page, acts.items, ACTS)),

@@ -39,8 +39,9 @@ function M.acts(page, items, most)
   for _, act in ipairs(items) do
     if not most or not QUIET[act.verb] and #rows < most then
       local before, after = page.text(act.before), page.text(act.after)
+      local object = most and act.verb:find "^upload%." and after or page.text(act.object)
       rows[#rows + 1] = { frame.time(page, act.at), frame.outside(act.actor), page.t("d_" .. act.verb),
-        frame.outside(page.text(act.object)), not most and { before and { frame.outside(before), " → " } or "",
+        frame.outside(object), not most and { before and { frame.outside(before), " → " } or "",
           after and frame.outside(after) or "" } }
     end
   end

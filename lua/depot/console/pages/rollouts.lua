@@ -37,9 +37,9 @@ local function state_of(page, rollout)
   return { page.t("r_" .. rollout.state), reason and { ": ", page.t("w_" .. reason) } }
 end
 
---- Rollouts as a table.
-function M.table(page, list)
-  if #list == 0 then return h.p { page.t "no_rollouts" } end
+--- Rollouts as a table, or what is said if there is none.
+function M.table(page, list, none)
+  if #list == 0 then return h.p { none } end
   local rows = {}
   for i, rollout in ipairs(list) do
     rows[i] = { h.a { href = "/rollouts/" .. rollout.id, ("%d: "):format(rollout.id), frame.outside(rollout.release) },
@@ -53,7 +53,7 @@ end
 function M.list(page)
   page.title = page.t "rollouts"
   local list = page:need(("/products/%s/rollouts"):format(page.product.product_key)).items
-  page.body = { frame.part("rollouts", M.table(page, list)),
+  page.body = { frame.part("rollouts", M.table(page, list, page.t "no_rollouts")),
     h.p { h.a { class = "button", href = ("/p/%s/rollouts/new"):format(page.product.product_key),
       page.t "new_rollout" } } }
 end

@@ -5,6 +5,7 @@
 return {
   window_hint = { "as 22:00-05:00, in the zone of each device, else of its product; empty: at any time",
     "例如 22:00-05:00，按设备时区，否则按产品时区；留空则不限" },
+  none_under_way = { "No rollout is under way.", "没有进行中的发布任务。" },
   more = { "More", "更多设置" },
   members = { "Which devices", "设备范围" },
   members_open = { "also those that come later", "包含之后加入的设备" },
