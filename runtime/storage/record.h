@@ -10,8 +10,8 @@
  * is not touched, so at any time one of them is intact. Which one is newer is
  * decided by what is on the medium: every read drops the cache first, because
  * after a failed sync the cache holds what the medium does not. A record that
- * another process wrote is synced before the other may be overwritten: that
- * process may have been killed in between.
+ * another process wrote is synced, and so is its name, before the other may be
+ * overwritten: that process may have been killed in between.
  *
  * A file that is missing, unreadable, or whose last write failed is created
  * again and replaces the old one by rename. If that fails, the intact file is

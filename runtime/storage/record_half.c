@@ -190,6 +190,7 @@ int up_record_half_sync(const struct up_record *r, int i)
         return -1;
     rc = s->ops->sync(s, file);
     s->ops->close(s, file);
+    (void)!up_storage_sync_parent(s, path, &ignored);
     return rc;
 }
 

@@ -50,7 +50,8 @@ uint32_t up_record_half_crc(const uint8_t *bytes);
 /* Make the formatted bytes those of the sequence number after their own. */
 void up_record_half_pass(uint8_t *bytes);
 
-/* Make the cached content of a file that was read durable. 0 or -1. */
+/* Make the cached content of a file that was read durable, and, as far as that can be done, its name: a failure there
+ * is no reason to rely on the older file. 0 or -1. */
 int up_record_half_sync(const struct up_record *r, int i);
 
 /* Write the record over the beginning of the file, sync, and compare what the

@@ -395,6 +395,48 @@ static void a_file_that_may_not_be_under_its_name_is_not_relied_on(void **state)
             k++;
 }
 
+/* A process that made a file anew was killed at its k-th operation: the name may not be durable, although the next
+ * process sees it. That one writes values until the power is cut at its own n-th operation. Whether all was done. */
+static bool appears_and_is_killed(enum appearing how, unsigned k, unsigned n, bool *appeared)
+{
+    static const char *const values[] = {"two", "3", "4", "5", "6"};
+    struct up_record r, again;
+    struct sim *sim = before_appearing(how, &r), *next;
+    unsigned sure = 0, tried = 1;
+    struct up_error err;
+    bool finished;
+
+    sim_reset_counters(sim);
+    sim_cut_at(sim, k);
+    (void)!appear(how, &r);
+    *appeared = !sim_is_cut(sim);
+    next = sim_respawn(sim);
+    again = on(next);
+    sim_reset_counters(next);
+    sim_cut_at(next, n);
+    for (; tried < 5 && !sim_is_cut(next); tried++)
+        if (write_word(&again, values[tried], &err) == 0)
+            sure = tried;
+    finished = !sim_is_cut(next);
+    if (how != CREATED || sure > 0)
+        assert_after_any_cut(next, values + sure, tried - sure);
+    sim_free(sim);
+    sim_free(next);
+    return finished;
+}
+
+static void a_name_that_a_killed_process_left_is_made_durable(void **state)
+{
+    (void)state;
+    for (unsigned how = 0; how < APPEARINGS; how++) {
+        bool appeared = false;
+
+        for (unsigned k = 1; !appeared; k++)
+            for (unsigned n = 1; !appears_and_is_killed((enum appearing)how, k, n, &appeared);)
+                n++;
+    }
+}
+
 /* There is no room, or the place is gone, for the second file: the first is exchanged whole. */
 static void a_file_that_cannot_be_made_stops_nothing(void **state)
 {
@@ -929,6 +971,7 @@ int main(void)
         cmocka_unit_test(one_file_is_enough),
         cmocka_unit_test(a_file_that_cannot_be_made_stops_nothing),
         cmocka_unit_test(a_file_that_may_not_be_under_its_name_is_not_relied_on),
+        cmocka_unit_test(a_name_that_a_killed_process_left_is_made_durable),
         cmocka_unit_test(a_second_try_needs_no_room),
         cmocka_unit_test(a_value_may_have_no_bytes),
         cmocka_unit_test(a_second_file_moves_without_being_forgotten),
