@@ -150,6 +150,17 @@ int up_files_op_is_done(const struct up_files_work *w, uint32_t n, bool forward,
     return rc;
 }
 
+int up_files_op_settle(const struct up_files_work *w, uint32_t n, struct up_error *err)
+{
+    struct up_files_target t;
+
+    if (!up_files_plan_is_step(&w->plan->op[n]))
+        return 0;
+    if (up_files_target_open(&t, w, n, err) < 0)
+        return err->code == UP_MISSING ? 0 : err->code;
+    return up_files_target_finish(&t, 0, err);
+}
+
 int up_files_op_sweep(const struct up_files_work *w, uint32_t n, struct up_error *err)
 {
     struct up_files_target t;

@@ -30,7 +30,7 @@ int up_files_stage_init(struct up_files_record *r, struct up_storage *s, const c
     return 0;
 }
 
-int up_files_stage_read(const struct up_files_record *r, struct up_files_stage *out, struct up_error *err)
+int up_files_stage_read(struct up_files_record *r, struct up_files_stage *out, struct up_error *err)
 {
     uint8_t value[VALUE];
     size_t len;

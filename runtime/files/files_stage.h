@@ -42,7 +42,7 @@ struct up_files_record {
 UP_MUST_CHECK int up_files_stage_init(struct up_files_record *r, struct up_storage *s, const char *folder,
                                       const char *name, struct up_error *err);
 /* UP_FILES_NONE when there is no record. Errors: those of up_record_read(). */
-UP_MUST_CHECK int up_files_stage_read(const struct up_files_record *r, struct up_files_stage *out,
+UP_MUST_CHECK int up_files_stage_read(struct up_files_record *r, struct up_files_stage *out,
                                       struct up_error *err);
 /* Make both files of the record complete: later writes go over them, which needs no further space on
  * most file systems. Errors: those of up_record_tend() and up_record_create(). */

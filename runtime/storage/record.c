@@ -73,13 +73,32 @@ static int check_any(const struct up_record *r, const struct both *b, struct up_
     return up_fail(err, UP_STATELOST, "%s: both records are unreadable", r->path);
 }
 
-int up_record_read(const struct up_record *r, void *buf, size_t size, size_t *len, struct up_error *err)
+/* What decides must be on the medium, or a power cut takes it back when it was acted on. A process that was killed may
+ * have left it in the cache: sync it, or else read what the medium holds. */
+static int settle(struct up_record *r, struct both *b, struct up_error *err)
+{
+    int at = newest(b), rc;
+
+    if (b->half[at].crc == r->durable)
+        return 0;
+    if (up_record_half_sync(r, at) == 0) {
+        r->durable = b->half[at].crc;
+        return 0;
+    }
+    both_free(b);
+    rc = both_read(r, b, err);
+    return rc < 0 ? rc : check_any(r, b, err);
+}
+
+int up_record_read(struct up_record *r, void *buf, size_t size, size_t *len, struct up_error *err)
 {
     struct both b;
     int rc = both_read(r, &b, err);
 
     if (rc == 0)
         rc = check_any(r, &b, err);
+    if (rc == 0)
+        rc = settle(r, &b, err);
     if (rc == 0) {
         const struct up_half *h = &b.half[newest(&b)];
 

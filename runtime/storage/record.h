@@ -61,11 +61,11 @@ struct up_record {
 UP_MUST_CHECK int up_record_create(struct up_record *r, const void *data, size_t len, struct up_error *err);
 
 /*
- * Read the newest intact record into buf. Errors: UP_NOTHING neither file
+ * Read the newest intact record into buf, and make it durable unless this process knows that it is. Errors: UP_NOTHING neither file
  * exists; UP_STATELOST a file exists, but none can be read; UP_WRITE no
  * permission.
  */
-UP_MUST_CHECK int up_record_read(const struct up_record *r, void *buf, size_t size, size_t *len,
+UP_MUST_CHECK int up_record_read(struct up_record *r, void *buf, size_t size, size_t *len,
                                  struct up_error *err);
 
 /* Write the next value. Errors: UP_WRITE, UP_NOSPACE; UP_STATELOST, UP_NOTHING

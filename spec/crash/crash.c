@@ -4,7 +4,8 @@
  * For each flow, each of its operations is cut; from each cut, the media that
  * the storage models allow are built; each of them must settle in at most 8
  * starts on exactly the old or the new pair, with nothing left over. The
- * recovery itself is cut as well. Then every sync is left out, one place at a
+ * recovery itself is cut as well, and so is the process after one that was killed,
+ * which finds in the cache what the medium may not hold. Then every sync is left out, one place at a
  * time: the enumeration must notice, or the place is listed with its reason.
  *
  *     crash [--long|--all] [--jobs N] [FLOW]   cut everything
@@ -68,6 +69,7 @@ struct effort {
     unsigned second_choices; /* after a cut in the recovery from that */
     unsigned second_every;   /* every n-th medium's recovery is cut too */
     unsigned stride;         /* every n-th operation is cut; 0: each */
+    unsigned killed_every;   /* at every n-th a killed process's recovery is cut, too; 0: not */
 };
 
 struct totals {
@@ -87,7 +89,7 @@ static void report(struct totals *t, const struct world_plan *plan, unsigned cut
     t->last_bad_flow = plan->name;
     if (!t->stop_at_first && t->bad <= 20)
         printf("bad: %s, cut %u (%s), cut %u in recovery: %s\n", plan->name, cut,
-               sim_choice_text(choice, text), second, log->bad);
+               choice ? sim_choice_text(choice, text) : "killed", second, log->bad);
 }
 
 /* A medium after a cut: settle, judge. */
@@ -151,6 +153,18 @@ static void cut_recovery(struct totals *t, const struct sim *medium, const struc
     }
 }
 
+/* The process was killed, and the power stayed: the next one finds in the cache what the medium may not hold. */
+static void respawn(struct totals *t, const struct sim *sim, const struct world_plan *plan,
+                    const struct world_log *log, unsigned cut, const struct effort *effort)
+{
+    struct sim *next = sim_respawn(sim);
+
+    judge(t, next, plan, log, true, cut, NULL, 0);
+    if (effort->killed_every && (cut + (unsigned)(plan - world_plans)) % effort->killed_every == 0)
+        cut_recovery(t, next, plan, log, cut, effort);
+    sim_free(next);
+}
+
 static void enumerate(struct totals *t, const struct world_plan *plan, const struct effort *effort)
 {
     struct sim *start = world_new(plan);
@@ -169,6 +183,7 @@ static void enumerate(struct totals *t, const struct world_plan *plan, const str
         finished = !sim_is_cut(sim);
         if (log.bad[0])
             report(t, plan, k, &(struct sim_choice){SIM_ORDERED, SIM_ALL, 0, false}, 0, &log);
+        respawn(t, sim, plan, &log, k, effort);
         all = sim_choices(sim);
         count = effort->choices && effort->choices < all ? effort->choices : all;
         for (unsigned i = 0; i < count && !done(t); i++) {
@@ -306,7 +321,8 @@ static void take_flows(struct board *board, const struct effort *effort, const c
     /* Where the slots lie makes a difference at few of the cuts. */
     const struct effort elsewhere = {.choices = (effort->choices + 3) / 4,
                                      .second_choices = effort->second_choices,
-                                     .second_every = 4 * effort->second_every};
+                                     .second_every = 4 * effort->second_every,
+                                     .killed_every = 4 * effort->killed_every};
 
     for (unsigned i = atomic_fetch_add(&board->next, 1); i < WORLD_PLANS;
          i = atomic_fetch_add(&board->next, 1)) {
@@ -355,18 +371,21 @@ static int usage(void)
 
 int main(int argc, char **argv)
 {
-    struct effort effort = {.choices = 4, .second_choices = 2, .second_every = 64};
+    struct effort effort = {.choices = 4, .second_choices = 2, .second_every = 64, .killed_every = 8};
     const char *only = NULL;
     unsigned jobs = 1;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--long") == 0)
-            effort = (struct effort){.choices = 128, .second_choices = 2, .second_every = 15};
+            effort =
+                (struct effort){.choices = 128, .second_choices = 2, .second_every = 15, .killed_every = 1};
         else if (strcmp(argv[i], "--all") == 0)
-            effort = (struct effort){.choices = 0, .second_choices = 8, .second_every = 12};
+            effort =
+                (struct effort){.choices = 0, .second_choices = 8, .second_every = 12, .killed_every = 1};
         else if (strcmp(argv[i], "--sample") == 0)
-            effort = (struct effort){.choices = 2, .second_choices = 1, .second_every = 128};
+            effort =
+                (struct effort){.choices = 2, .second_choices = 1, .second_every = 128, .killed_every = 83};
         else if (strcmp(argv[i], "--mutants") == 0)
             return mutants() ? 1 : 0;
         else if (strcmp(argv[i], "--jobs") == 0 && i + 1 < argc && sscanf(argv[i + 1], "%u", &jobs) == 1)

@@ -4,7 +4,8 @@
  * For each flow each operation is cut; from each cut the media that the storage
  * models allow are built; each of them must settle on exactly the old or the new
  * tree (names, content, modes, owners), with nothing left over, and hold to the
- * verdict. Recoveries are cut as well, and processes killed while the power stays.
+ * verdict. Recoveries are cut as well, and so is the process after one that was
+ * killed while the power stayed.
  * With --faults each call fails instead, once and for ever, at once and after it
  * was done. With --mutants each place that syncs is left out, and the enumeration
  * notices.
@@ -24,6 +25,7 @@ struct effort {
     unsigned choices;      /* media looked at after a cut, at most; 0: all */
     unsigned second_every; /* every n-th medium's recovery is cut too */
     unsigned stride;       /* every n-th operation is cut; 0: each */
+    unsigned killed_every; /* at every n-th a killed process's recovery is cut, too; 0: not */
 };
 
 struct totals {
@@ -89,9 +91,9 @@ static void cut_recovery(struct totals *t, const struct sim *medium, const struc
     }
 }
 
-/* The process was killed, and the power stayed. */
+/* The process was killed, and the power stayed: the next one finds in the cache what the medium may not hold. */
 static void respawn(struct totals *t, const struct sim *sim, const struct files_flow *flow,
-                    const struct files_log *log, unsigned cut)
+                    const struct files_log *log, unsigned cut, bool recut)
 {
     struct sim *next = sim_respawn(sim);
     struct files_log ends = *log;
@@ -99,6 +101,8 @@ static void respawn(struct totals *t, const struct sim *sim, const struct files_
     ends.must_end = true;
     judge(t, next, flow, &ends, true, cut, NULL, 0);
     judge(t, next, flow, log, false, cut, NULL, 0);
+    if (recut)
+        cut_recovery(t, next, flow, log, cut);
     sim_free(next);
 }
 
@@ -119,7 +123,8 @@ static void enumerate(struct totals *t, const struct files_flow *flow, const str
         finished = !sim_is_cut(sim);
         if (log.bad[0])
             report(t, flow, k, NULL, 0, &log);
-        respawn(t, sim, flow, &log, k);
+        respawn(t, sim, flow, &log, k,
+                effort->killed_every && (k + flow - files_flows) % effort->killed_every == 0);
         all = sim_choices(sim);
         count = effort->choices && effort->choices < all ? effort->choices : all;
         for (unsigned i = 0; i < count && !done(t); i++) {
@@ -256,7 +261,7 @@ static int usage(void)
 
 int main(int argc, char **argv)
 {
-    struct effort effort = {.choices = 4, .second_every = 64};
+    struct effort effort = {.choices = 4, .second_every = 64, .killed_every = 8};
     const char *only = NULL;
     struct totals t = {0};
     bool faults = false;
@@ -265,9 +270,9 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--long") == 0)
-            effort = (struct effort){.choices = 0, .second_every = 12};
+            effort = (struct effort){.choices = 0, .second_every = 12, .killed_every = 1};
         else if (strcmp(argv[i], "--sample") == 0)
-            effort = (struct effort){.choices = 2, .second_every = 96};
+            effort = (struct effort){.choices = 2, .second_every = 96, .killed_every = 71};
         else if (strcmp(argv[i], "--faults") == 0)
             faults = true;
         else if (strcmp(argv[i], "--mutants") == 0)

@@ -5,7 +5,7 @@
  * From each cut the media that the storage models allow are built; each must
  * come up with the hotfix wholly in force, tested, or wholly not, with a ledger
  * that says so, nothing left over, and go on to the end of the flow. Recoveries
- * are cut as well. With --faults each call fails instead, once and for ever,
+ * are cut as well, and so is the process after one that was killed. With --faults each call fails instead, once and for ever,
  * at once and after it was done. --sample takes fewer media at each cut, and of
  * each call one way to fail, with files of every second one. With --mutants each
  * place that syncs is left out, and the enumeration notices, or it is listed with the reason. With --once
@@ -27,6 +27,7 @@ struct totals {
     unsigned stride;       /* every n-th operation is cut; 0: each */
     unsigned choices;      /* media looked at after a cut, at most; 0: all */
     unsigned second_every; /* every n-th medium's recovery is cut too */
+    unsigned killed_every; /* at every n-th a killed process's recovery is cut, too; 0: not */
 };
 
 static void report(struct totals *t, const struct hotfixes_flow *flow, const char *what, unsigned cut,
@@ -78,14 +79,11 @@ static void reboot(struct totals *t, const struct sim *sim, unsigned most, const
     }
 }
 
-static void judge_and_cut(struct totals *t, const struct sim *medium, const struct hotfixes_flow *flow,
-                          const struct hotfixes_log *before, unsigned cut, unsigned second)
+static void cut_recovery(struct totals *t, const struct sim *medium, const struct hotfixes_flow *flow,
+                         const struct hotfixes_log *before, unsigned cut)
 {
     bool finished = false;
 
-    judge(t, medium, flow, before, cut, second);
-    if (t->second_every == 0 || t->states / 2 % t->second_every != 0)
-        return;
     for (unsigned k = 1; !finished && !done(t); k++) {
         struct sim *sim = sim_clone(medium);
         struct hotfixes_log log = *before;
@@ -97,6 +95,14 @@ static void judge_and_cut(struct totals *t, const struct sim *medium, const stru
             reboot(t, sim, 2, flow, &log, cut, k, judge);
         sim_free(sim);
     }
+}
+
+static void judge_and_cut(struct totals *t, const struct sim *medium, const struct hotfixes_flow *flow,
+                          const struct hotfixes_log *before, unsigned cut, unsigned second)
+{
+    judge(t, medium, flow, before, cut, second);
+    if (t->second_every > 0 && t->states / 2 % t->second_every == 0)
+        cut_recovery(t, medium, flow, before, cut);
 }
 
 static void enumerate(struct totals *t, const struct hotfixes_flow *flow)
@@ -116,6 +122,8 @@ static void enumerate(struct totals *t, const struct hotfixes_flow *flow)
             report(t, flow, "cut", k, 0, &log);
         next = sim_respawn(sim); /* killed, and the power stayed */
         judge(t, next, flow, &log, k, 0);
+        if (t->killed_every && (k + flow - hotfixes_flows) % t->killed_every == 0)
+            cut_recovery(t, next, flow, &log, k);
         sim_free(next);
         reboot(t, sim, t->choices, flow, &log, k, 0, judge_and_cut);
         sim_free(sim);
@@ -189,16 +197,17 @@ enum effort { SAMPLE, USUAL, LONG, ONCE };
 static void play(struct totals *t, const struct hotfixes_flow *flow, bool faults, enum effort effort)
 {
     static const struct {
-        unsigned choices, second_every, step; /* 0 choices: all */
-    } of[][2] = {[SAMPLE] = {{3, 160, 12}, {1, 1600, 24}},
-                 [USUAL] = {{8, 40, 1}, {3, 400, 3}},
-                 [LONG] = {{0, 10, 1}, {0, 10, 1}},
-                 [ONCE] = {{0, 0, 0}, {0, 0, 0}}};
+        unsigned choices, second_every, step, killed_every; /* 0 choices: all */
+    } of[][2] = {[SAMPLE] = {{3, 160, 12, 71}, {1, 1600, 24, 401}},
+                 [USUAL] = {{8, 40, 1, 4}, {3, 400, 3, 16}},
+                 [LONG] = {{0, 10, 1, 1}, {0, 10, 1, 1}},
+                 [ONCE] = {{0, 0, 0, 0}, {0, 0, 0, 0}}};
     bool files = hotfixes_has_files(flow);
     unsigned long before = t->states;
 
     t->choices = of[effort][files].choices;
     t->second_every = of[effort][files].second_every;
+    t->killed_every = of[effort][files].killed_every;
     if (effort == ONCE)
         fail_each_once(t, flow);
     else if (faults)

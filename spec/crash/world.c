@@ -269,6 +269,7 @@ static void must_be(struct life *l, enum up_phase phase, const char *call)
         return;
     sim = sim_clone(l->sim);
     s = calloc(1, sizeof *s);
+    sim_cut_at(sim, 0);
     sim_fail(sim, 0, 0, 0, false);
     if (!s || up_journal_open(&journal, sim_storage(sim), STATE, &err) < 0 ||
         up_journal_read(journal, s, &err) < 0)

@@ -934,8 +934,7 @@ static void what_was_found_reads_as_it_was_written(void **state)
 }
 
 /* In place of what a stage wrote: `at` bytes of it, the byte there another, or one left out. */
-static void refuse_stage(struct sim *sim, const struct up_files_record *r, size_t at, uint8_t byte,
-                         bool left_out)
+static void refuse_stage(struct sim *sim, struct up_files_record *r, size_t at, uint8_t byte, bool left_out)
 {
     struct up_record raw = r->record;
     struct up_files_stage out;

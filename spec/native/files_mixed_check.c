@@ -206,7 +206,7 @@ static int go_on(struct life *l, const struct flow *flow)
         return 0;
     if (up_device_trial_start(l->device, &action, &l->err) < 0)
         return up_device_state(l->device)->phase == UP_IDLE ? 0 : -1;
-    if (is_mixture(l->sim) || up_device_mixed(l->device))
+    if (!sim_is_cut(l->sim) && (is_mixture(l->sim) || up_device_mixed(l->device)))
         bad(l, "on trial on a mixture");
     if (flow->confirm)
         return up_device_confirm(l->device, &l->err);

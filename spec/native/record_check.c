@@ -323,6 +323,7 @@ static void one_file_is_enough(void **state)
             finished = !sim_is_cut(sim);
             assert_after_any_cut(sim, values + finished, 2 - finished);
             if (finished && d / 2 != DIRECTORY) {
+                sim_cut_at(sim, 0);
                 sim_settle(sim);
                 damage(sim, paths[!(d % 2)], GONE);
                 assert_value(sim, "four");

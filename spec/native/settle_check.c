@@ -702,11 +702,12 @@ static void an_order_that_was_not_carried_out_is_told(void **state)
         sim_put_text(sim, ours[i], "ours");
     sim_reset_counters(sim);
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
-        unsigned n = 1;
+        /* The record is read twice, and if it cannot be made durable, again from the medium. */
+        unsigned first = ops[i] == SIM_SYNC ? 3 : 1, n = first;
 
         while (is_said(ops[i], n))
             n++;
-        if (n == 1)
+        if (n == first)
             fail_msg("no %s", sim_op_name(ops[i]));
     }
 }

@@ -161,6 +161,7 @@ static void arm_half(void)
         play_sim = cut = sim_clone(start);
         if (up_device_open(&device, sim_storage(cut), &config, UP_DEVICE_CHILD, &err) < 0)
             fail_msg("%s", err.message);
+        sim_reset_counters(cut);
         sim_cut_at(cut, k);
         if (world_install(device, sim_storage(cut), "/packages/core.upd", &err) == 0)
             fail_msg("no cut leaves it so");
