@@ -259,6 +259,8 @@ list("record_walk:up_record_walk_u64", "if (w->in && !w->bad)", "if (w->in || !w
 list("archive_reader:check_size", "if (a->bytes > RATIO_FROM && a->bytes / a->limits.ratio > came)",
   "if (a->bytes > RATIO_FROM && a->bytes / a->limits.ratio >= came)", "the bound itself is a choice")
 list("files_clean:each", "c->strays->first[0] = '\\0';", ";", "a path that is too long is shown cut, not left out")
+list("package_spool:up_package_spool_begin", "if (s->storage->ops->unlink(s->storage, path) < 0 && errno != ENOENT)",
+  "if ((s->storage->ops->unlink(s->storage, path) < 0 && false) && errno != ENOENT)", "what stays is not made anew")
 list("package_spool:check_index", "if (n > 0)", "if (n >= 0)", "nothing is fed")
 for _, wrong in ipairs { "> (DEPTH + 1)", ">= DEPTH" } do
   list("files_copy:copy_dir", "if (c.depth > DEPTH)", ("if (c.depth %s)"):format(wrong),
@@ -307,6 +309,8 @@ list("hotfix:up_hotfix_undo",
   "an entry behind the last has no name and no files; one too far is for the sanitizers")
 
 -- Of what a list has, and of one more, which is zero.
+list("hotfix_set:find_under_way", "for (uint32_t i = 0; i < set->ledger.count; i++)",
+  "for (uint32_t i = 0; i <= set->ledger.count; i++)", "one that is zero ends nothing; too far is for the sanitizers")
 list("manifest:check_belongings", "for (unsigned i = 0; i < m->part_count; i++)",
   "for (unsigned i = 0; i <= m->part_count; i++)", "a part that is zero is a script, and nothing has to name that")
 list("files_archive:up_files_archive_end", "for (size_t i = 0; i < a->ini.count; i++) {",

@@ -21,9 +21,9 @@ M.checks = {
   permit = { "permit", "phase" },
   public_address = { "public_address" },
   record_walk = { "journal" }, config_kept = { "config_kept" },
-  hotfix = { "hotfix", "hotfix_settle" }, hotfix_gate = { "hotfix" }, hotfix_ledger = { "hotfix" },
+  hotfix = { "hotfix", "hotfix_settle" }, hotfix_gate = { "hotfix" }, hotfix_ledger = { "hotfix_ledger", "hotfix" },
   hotfix_stage = { "hotfix", "hotfix_set" },
-  hotfix_signed = { "hotfix" }, hotfix_unsigned = { "hotfix", "hotfix_set" },
+  hotfix_signed = { "hotfix", "hotfix_set" }, hotfix_unsigned = { "hotfix", "hotfix_set" },
   hotfix_move = { "hotfix", "hotfix_set", "hotfix_settle" }, hotfix_settle = { "hotfix", "hotfix_settle" },
   hotfix_set = { "hotfix", "hotfix_set", "hotfix_settle" },
   hotfix_overlap = { "hotfix", "hotfix_set", "hotfix_settle" },
@@ -181,7 +181,7 @@ local flows = {
 
 local own = {
   trial = usual, provision = flows.factory, provision_end = flows.factory,
-  hotfix_unsigned = flows.opaque, files_reverse = flows.hotfixes,
+  hotfix_unsigned = flows.opaque, files_reverse = flows.hotfixes, hotfix_ledger = flows.hotfixes,
   boot_file = flows.boot_file, device_kept = flows.delta, device_kept_out = flows.none, running_image = flows.delta,
   transfer_reuse = flows.delta, reuse = flows.delta, inventory = flows.delta, old_image = flows.delta,
   slot = flows.flash, slot_mtd = flows.flash, slot_ubi = flows.flash, storage = flows.none,

@@ -17,6 +17,7 @@
 #include "digest.h"
 #include "files_found.h"
 #include "files_plan.h"
+#include "fixture.h"
 #include "hotfix_private.h"
 #include "hotfix_set.h"
 #include "hotfixes_world.h"
@@ -199,6 +200,13 @@ static int enter_plain(void **state)
 static int enter_without(void **state)
 {
     static const struct hotfixes_flow flow = {"without", .end = HOTFIXES_APPLIED};
+
+    return enter(state, &flow);
+}
+
+static int enter_files(void **state)
+{
+    static const struct hotfixes_flow flow = {"files", .end = HOTFIXES_UNDONE, .parts = HOTFIXES_BOTH};
 
     return enter(state, &flow);
 }
@@ -496,6 +504,42 @@ static void test_waiting(void **state)
     device->storage = sim_storage(sim);
 }
 
+/* Of each file of a tree of several blocks a byte. */
+static void test_changed(void **state)
+{
+    static const char *const names[] = {"lua/clock.lua", "test.lua",   "files/update.ini", "files/conf",
+                                        "files/tool",    "files/more", "files/image"};
+    static struct up_hotfix_ledger ledger;
+    struct up_manifest m;
+    char path[200], id[UP_HOTFIX_ID_SIZE];
+    struct sim *whole = sim;
+    (void)state;
+
+    read_ledger(&ledger);
+    strcpy(id, ledger.entry[0].id);
+    assert_int_equal(up_hotfix_load(device, id, &m, &err), 0);
+    assert_true(up_manifest_part(&m, UP_HOTFIX)->size > 2 * (uint64_t)UP_FIXTURE_BLOCK);
+    assert_false(up_hotfix_is_changed(device, id));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t len;
+        char *text;
+
+        sim = sim_clone(whole);
+        device->storage = sim_storage(sim);
+        snprintf(path, sizeof path, STATE "/hotfix/%s/tree/%s", id, names[i]);
+        text = sim_get(sim, path, &len);
+        text[len - 1] ^= 1;
+        sim_settle(sim);
+        sim_put(sim, path, text, len, 0644);
+        if (!up_hotfix_is_changed(device, id))
+            fail_msg("%s has changed", names[i]);
+        free(text);
+        sim_free(sim);
+    }
+    sim = whole;
+    device->storage = sim_storage(sim);
+}
+
 /* While the device may fall back to an older program, that can read the ledger. */
 static void test_form(void **state)
 {
@@ -654,6 +698,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_undo_when_a_call_fails, enter_plain, leave),
         cmocka_unit_test_setup_teardown(test_clean, enter_plain, leave),
         cmocka_unit_test_setup_teardown(test_waiting, enter_plain, leave),
+        cmocka_unit_test_setup_teardown(test_changed, enter_files, leave),
         cmocka_unit_test_setup_teardown(test_form, enter_plain, leave),
         cmocka_unit_test_setup_teardown(test_begin_asks_the_gates, enter_plain, leave),
         cmocka_unit_test_setup_teardown(test_clean_when_a_call_fails, enter_plain, leave),

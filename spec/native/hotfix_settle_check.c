@@ -232,6 +232,18 @@ static struct up_device *start(const struct fault *f, struct sim *sim)
     return d;
 }
 
+/* It could not go, and the ledger says that it is in force: so are its files, without another start. */
+static void must_still_be_in_place(const struct fault *f, struct sim *sim, const char *before)
+{
+    static struct up_hotfix_ledger ledger;
+    char *now = world_files_dump(sim, false);
+
+    read_ledger(sim, &ledger);
+    if (up_hotfix_ledger_is_in_force(&ledger.entry[0]) && !ledger.entry[0].ending && strcmp(now, before) != 0)
+        wrong(f, now);
+    free(now);
+}
+
 static bool works_out(const struct fault *f, const struct sim *from, const char *before)
 {
     struct sim *sim = sim_clone(from);
@@ -247,6 +259,8 @@ static bool works_out(const struct fault *f, const struct sim *from, const char 
     sim_fail(sim, SIM_OPS, 0, 0, false);
     if (rc < 0 && (rc != err.code || !strstr(err.message, strerror(EIO))))
         wrong(f, err.message);
+    if (rc < 0 && !up_device_mixed(d))
+        must_still_be_in_place(f, sim, before);
     /* On a mixture nothing starts, and it may wait for a package that replaces it. */
     if (rc == 0 && !(met && f->row->may_wait) && !up_device_mixed(d))
         must_stay(f, sim, before);
