@@ -23,7 +23,8 @@ void up_hotfix_name(const struct up_manifest *m, char id[UP_HOTFIX_ID_SIZE]);
  * UP_WRITE, UP_NOSPACE. */
 UP_MUST_CHECK int up_hotfix_keep_unsigned(const struct up_device *d, const struct up_manifest *m,
                                           const char *folder, struct up_error *err);
-bool up_hotfix_is_unsigned(const struct up_device *d, const char *folder);
+/* 1, 0, or UP_WRITE: it cannot be told. */
+UP_MUST_CHECK int up_hotfix_is_unsigned(const struct up_device *d, const char *folder, struct up_error *err);
 /* Errors: UP_MISSING, UP_UNTRUSTED, UP_WRITE. */
 UP_MUST_CHECK int up_hotfix_load_unsigned(const struct up_device *d, const char *folder,
                                           struct up_manifest *m, struct up_error *err);

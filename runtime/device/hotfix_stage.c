@@ -57,8 +57,9 @@ int up_hotfix_load(const struct up_device *d, const char *folder, struct up_mani
     int rc;
 
     place(d, folder, "", path);
-    if (up_hotfix_is_unsigned(d, path))
-        return up_hotfix_load_unsigned(d, path, m, err);
+    rc = up_hotfix_is_unsigned(d, path, err);
+    if (rc != 0)
+        return rc < 0 ? rc : up_hotfix_load_unsigned(d, path, m, err);
     rc = up_keyring_open(&ring, d->storage, d->config->keys, err);
     if (rc < 0)
         return rc;

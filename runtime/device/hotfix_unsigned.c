@@ -74,12 +74,14 @@ int up_hotfix_keep_unsigned(const struct up_device *d, const struct up_manifest 
     return rc;
 }
 
-bool up_hotfix_is_unsigned(const struct up_device *d, const char *folder)
+int up_hotfix_is_unsigned(const struct up_device *d, const char *folder, struct up_error *err)
 {
     char path[UP_PATH_SIZE];
     struct up_stat st;
 
-    return d->storage->ops->stat(d->storage, in(folder, MARK, path), &st) == 0;
+    if (d->storage->ops->stat(d->storage, in(folder, MARK, path), &st) == 0)
+        return 1;
+    return errno == ENOENT ? 0 : up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
 }
 
 static int read_digest(const struct up_device *d, const char *folder, uint8_t digest[32],

@@ -114,10 +114,11 @@ static void more_entries_than_there_may_be_are_no_ledger(void **state)
     assert_int_equal(up_hotfix_ledger_read(&ledger, sim_storage(sim), STATE, &err), 0);
     assert_int_equal(ledger.count, UP_HOTFIXES);
     assert_int_equal(up_record_read(&r, value, sizeof value, &len, &err), 0);
-    entry = (len - 4 - 4 - sizeof ledger.plan) / UP_HOTFIXES; /* form and count are before them */
+    entry = (len - 8 - 8 - sizeof ledger.plan) / UP_HOTFIXES; /* form and count are before them */
     assert_true(len + entry <= sizeof value);
-    memmove(value + 8 + entry, value + 8, len - 8);
-    value[4]++;
+    memmove(value + 16 + entry, value + 16, len - 16);
+    assert_int_equal(value[8], UP_HOTFIXES);
+    value[8]++;
     for (int i = 0; i < 2; i++)
         assert_int_equal(up_record_write(&r, value, len + entry, &err), 0);
     assert_int_equal(up_hotfix_ledger_read(&ledger, sim_storage(sim), STATE, &err), UP_STATELOST);

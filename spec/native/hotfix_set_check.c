@@ -280,6 +280,55 @@ static void test_unsigned(void **state)
 }
 
 /* One more in the ledger, with a module. */
+/* Of what cannot be read nothing is made up; a ring that cannot be told trusts nothing. */
+static void test_load_when_a_call_fails(void **state)
+{
+    struct up_hotfix_ledger ledger;
+    struct up_manifest m, whole;
+    struct sim *from = sim;
+    unsigned failures = 0;
+    (void)state;
+
+    read_ledger(&ledger);
+    assert_int_equal(up_hotfix_load(device, ledger.entry[0].id, &whole, &err), 0);
+    for (int op = SIM_OPEN; op < SIM_OPS; op++)
+        for (unsigned n = 1, met = 1; met; n++) {
+            int rc;
+
+            sim = sim_clone(from);
+            device->storage = sim_storage(sim);
+            sim_reset_counters(sim);
+            sim_fail(sim, (enum sim_op)op, n, EIO, false);
+            rc = up_hotfix_load(device, ledger.entry[0].id, &m, &err);
+            met = sim_fault_hits(sim) > 0;
+            if (rc < 0
+                    ? !met || !(strstr(err.message, strerror(EIO)) || strncmp(err.message, "keys ", 5) == 0)
+                    : memcmp(m.digest, whole.digest, sizeof m.digest) != 0)
+                fail_msg("%s %u: %d: %s", sim_op_name((enum sim_op)op), n, rc, err.message);
+            failures += rc < 0;
+            sim_free(sim);
+        }
+    sim = from;
+    device->storage = sim_storage(sim);
+    assert_true(failures > 2);
+}
+
+/* Two ways to write one version; nobody's number decides between them. */
+static void test_same_version(void **state)
+{
+    struct up_hotfix_ledger ledger;
+    struct up_manifest m;
+    (void)state;
+
+    read_ledger(&ledger);
+    assert_int_equal(up_hotfix_load(device, ledger.entry[0].id, &m, &err), 0);
+    assert_string_equal(m.hotfix_version, "1");
+    m.digest[0] ^= 1;
+    strcpy(m.hotfix_version, "01");
+    assert_int_equal(up_hotfix_begin(device, &m, &err), UP_INCOMPATIBLE);
+    assert_non_null(strstr(err.message, "version 01 is not above 1"));
+}
+
 static void add(const char *id, const char *name, enum up_hotfix_state is, const char *module)
 {
     static struct up_hotfix_ledger ledger;
@@ -693,6 +742,9 @@ int main(void)
         cmocka_unit_test(test_resolve),
         cmocka_unit_test(test_kept),
         cmocka_unit_test_setup_teardown(test_unsigned, enter_opaque, leave),
+        cmocka_unit_test_setup_teardown(test_load_when_a_call_fails, enter_opaque, leave),
+        cmocka_unit_test_setup_teardown(test_load_when_a_call_fails, enter_plain, leave),
+        cmocka_unit_test_setup_teardown(test_same_version, enter_opaque, leave),
         cmocka_unit_test_setup_teardown(test_overlaps, enter_plain, leave),
         cmocka_unit_test_setup_teardown(test_overlaps_of_modules, enter_plain, leave),
         cmocka_unit_test_setup_teardown(test_undo_when_a_call_fails, enter_plain, leave),
