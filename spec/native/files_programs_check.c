@@ -851,6 +851,51 @@ static void the_system_runs_commands(void **state)
     assert_int_equal(errno, ENOENT);
 }
 
+/* So long as a command may take is over at once. */
+static bool hurries;
+static int begun; /* a pipe that the command writes to */
+
+int __real_up_program_wait(pid_t pid, unsigned ms, int *status);
+int __wrap_up_program_wait(pid_t pid, unsigned ms, int *status);
+int __wrap_up_program_wait(pid_t pid, unsigned ms, int *status)
+{
+    char byte;
+
+    if (!hurries)
+        return __real_up_program_wait(pid, ms, status);
+    assert_int_equal(ms, UP_COMMAND_SECONDS * 1000);
+    assert_int_equal(read(begun, &byte, 1), 1); /* it has started another one by now */
+    return __real_up_program_wait(pid, 0, status);
+}
+
+/* It is killed, with what it started: then nobody has its end of the pipe any more. */
+static void a_command_that_takes_too_long_is_killed(void **state)
+{
+    struct up_running_table *t = up_running_system();
+    char path[] = "/tmp/moult-check-XXXXXX", fifo[64], script[160], byte;
+    const char *const slow[] = {"sh", "-c", script, NULL};
+
+    (void)state;
+    assert_non_null(mkdtemp(path));
+    snprintf(fifo, sizeof fifo, "%s/pipe", path);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    snprintf(script, sizeof script, "exec 3>%s; (echo >&3; sleep 600) & wait", fifo);
+    begun = open(fifo, O_RDWR | O_CLOEXEC);
+    assert_true(begun >= 0);
+    hurries = true;
+    assert_int_equal(t->ops->run(t, (char *const *)slow), -1);
+    assert_int_equal(errno, ETIMEDOUT);
+    hurries = false;
+    close(begun);
+    begun = open(fifo, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    assert_true(begun >= 0);
+    while (read(begun, &byte, 1) != 0) /* EAGAIN while somebody lives */
+        usleep(1000);
+    close(begun);
+    assert_int_equal(unlink(fifo), 0);
+    assert_int_equal(rmdir(path), 0);
+}
+
 #define IN_WORLD(f) cmocka_unit_test_setup_teardown(f, enter, leave)
 
 int main(int argc, char **argv)
@@ -886,6 +931,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_process_that_cannot_be_is_told),
         cmocka_unit_test(a_start_that_hangs_is_given_up),
         cmocka_unit_test(the_system_runs_commands),
+        cmocka_unit_test(a_command_that_takes_too_long_is_killed),
     };
 
     if (argc == 1 && strstr(argv[0], WAITS))
