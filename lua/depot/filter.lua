@@ -74,6 +74,7 @@ local FIELDS = {
   cloud = { of = "cloud", is = same, lasts = true },
   name = { of = "device", is = name_is, lasts = true },
   admitted = { of = "admitted", is = function(given, wanted) return given == 1 and wanted == "yes" end, lasts = true },
+  listening = { of = "not_listening", is = function(given, wanted) return given ~= nil and wanted == "no" end },
   hardware = { of = "hardware", is = same, lasts = true },
   core = { of = "core", is = same, less = below, read = number, lasts = true },
   release = { of = "release", is = same, lasts = true,

@@ -55,7 +55,7 @@ describe("depot.filter", function()
     { 'state:"failed"x', "filter: state: has no value" },
     { "state<failed", "filter: state<: only code, core, heard, release can be compared like this" },
     { "heard:7d",
-      "filter: heard:: only admitted, cloud, code, core, group, hardware, name, product, reason, release, rollout," },
+      "filter: heard:: only admitted, cloud, code, core, group, hardware, listening, name, product, reason, release," },
     { "heard<7", "filter: heard<7: the value is not a span, as 30m, 24h or 7d" },
     { "heard<7w", "filter: heard<7w: the value is not a span" },
     { "heard<1234567890d", "filter: heard<1234567890d: the value is not a span" },

@@ -18,7 +18,7 @@ local VALUES = {
   state = { "pending", "failed", "succeeded", false }, reason = { "silent", "late", false },
   code = { -4, 5, 1000, false }, rollout = { 7, 12, false },
   core = { 17, 22, false }, hardware = { "A1", "b2", "", false },
-  admitted = { 1, false }, heard = { NOW - HOUR, NOW - 48 * HOUR, false },
+  admitted = { 1, false }, not_listening = { NOW, false }, heard = { NOW - HOUR, NOW - 48 * HOUR, false },
 }
 
 local TERMS = { "cloud:aliyun", "cloud:LUAT", "product:PK", "product:p", "release:1.0.9", 'release:""',
@@ -27,7 +27,9 @@ local TERMS = { "cloud:aliyun", "cloud:LUAT", "product:PK", "product:p", "releas
     "state:FAILED", 'state:""', "code:-4",
   "code:+5", "code<1", 'code:""', "code:x", "rollout:7", 'rollout:""', "core:17", "core<20", 'core:""', "hardware:a1",
   'hardware:""', "admitted:yes",
-  "admitted:no", 'admitted:""', "heard<1d", "heard<30m", "name:DEV-1", "name:dev-1*", "name:*", "name:d*v*", 'name:""',
+  "admitted:no", 'admitted:""',
+  "listening:no", "listening:yes", 'listening:""',
+  "heard<1d", "heard<30m", "name:DEV-1", "name:dev-1*", "name:*", "name:d*v*", 'name:""',
   "name:AA-BB-CC-DD-EE-01", "name:aabb.ccdd.ee02", "name:aabbccddee03", "name:aa:bbccdd-ee03", "name:%*", "name:Dev_1",
   "tag:lab", "tag:LAB", 'tag:""', "tag:none", "group:lab", "group:listed", 'group:""', "group:none" }
 

@@ -103,11 +103,11 @@ Hotfixes are patches to that cloud. Each version of a product is one patch, whic
       show all, and how many devices have them
 
 A filter is a list of terms that must all hold. `field:value` and `-field:value` (not) compare product, cloud, name,
-release, core, hardware, admitted, target, state, code, rollout, tag or group; `name:meter-*` compares the beginning,
-a MAC is found in any spelling, and `state:""` means that there is none. `release<1.0.2` compares versions, `code<0` and
-`core<20` numbers, and `heard<7d` means not heard of for seven days. The filter of a batch, a rollout or a group may
-use only what does not change with jobs and time; it also applies to new devices, and to those that get a tag later.
-`cancel` with the same filter ends the batch.
+release, core, hardware, admitted, listening, target, state, code, rollout, tag or group; `name:meter-*` compares the
+beginning, a MAC is found in any spelling, and `state:""` means that there is none. `release<1.0.2` compares versions,
+`code<0` and `core<20` numbers, and `heard<7d` means not heard of for seven days. The filter of a batch, a rollout or
+a group may use only what does not change with jobs and time; it also applies to new devices, and to those that get a
+tag later. `cancel` with the same filter ends the batch.
 
 PACKAGE is the name of a file in DIR; without it, the newest of --product. FILE is a path. The actions work with and
 without a running depot. A running depot sees their jobs within a second, and they use its --keys.

@@ -48,7 +48,7 @@ local function of_jobs(world, hash, add, found)
     add { what = "failed", count = states.failed - silent, filter = "state:failed -reason:silent" }
   end
   if silent > 0 then add { what = "silent", count = silent, filter = "state:failed reason:silent" } end
-  if found.unheard > 0 then add { what = "not listening", count = found.unheard } end
+  if found.unheard > 0 then add { what = "not listening", count = found.unheard, filter = "listening:no" } end
   return true
 end
 

@@ -99,8 +99,13 @@ local function admitted_is(where, wanted)
   where:add(wanted == "" and "admitted IS NULL" or wanted == "yes" and "admitted = 1" or "0")
 end
 
+local function listening_is(where, wanted)
+  where:add(wanted == "" and "not_listening IS NULL" or wanted == "no" and "not_listening IS NOT NULL" or "0")
+end
+
 -- By the name of the field in a row.
 local IS = {
+  not_listening = listening_is,
   product = text_is "product", release = text_is "release", target = text_is "target", hardware = text_is "hardware",
   cloud = word_is "cloud", state = word_is "state",
   reason = word_is "reason", code = number_is "code", rollout = number_is "rollout",
