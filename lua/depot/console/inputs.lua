@@ -40,17 +40,20 @@ end
 --- A form that does what a route does; false if the user may not.
 -- @tparam table page
 -- @tparam table act route (path below the prefix), method, etag, back, label, fields, class, expect, file (whether one
---   of the fields is a file: the last)
+--   of the fields is a file: the last), previews (whether another button sends the fields in an address, where the
+--   session's token must not stand: the button of the act has it then)
 function M.form(page, act)
   if not page:may(act.method or "POST", act.route) then return false end
   local function hidden(name, value)
     return value and h.input { type = "hidden", name = name, value = value }
   end
+  local csrf = page.actor and page.actor.csrf
   return h.form { method = "post", action = "/do" .. act.route, class = act.class or "act",
-    hidden("csrf", page.actor and page.actor.csrf), hidden("form", page.form), hidden("method", act.method),
+    hidden("csrf", not act.previews and csrf), hidden("form", page.form), hidden("method", act.method),
     hidden("etag", act.etag), hidden("back", act.back or page.here), hidden("expect", act.expect),
     enctype = act.file and "multipart/form-data" or false,
-    act.fields or false, h.button { type = "submit", disabled = act.disabled, act.label } }
+    act.fields or false, h.button { type = "submit", disabled = act.disabled, name = act.previews and "csrf" or false,
+      value = act.previews and csrf or false, act.label } }
 end
 
 --- The same for an act that has effects: it says which, and asks once.

@@ -218,6 +218,10 @@ describe("the console", function()
     local new = ("/p/%s/rollouts/new"):format(w.pk)
     local preview = get(new .. form.query { release = release, waves = "50,100", devices = "dev2\r\ndev3" })
     assert.is_truthy(preview.body:find("It reaches 2 devices now.", 1, true))
+    -- What the preview sends in an address has no token; the other button has it.
+    local sent = get(new).body:match '<form action="/do/products/.-</form>'
+    assert.is_nil(sent:find('type="hidden" name="csrf"', 1, true) or sent:find('name="csrf" type="hidden"', 1, true))
+    assert.is_truthy(sent:find(('<button name="csrf" type="submit" value="%s">'):format(session.csrf), 1, true))
     local wrong = get(new .. form.query { release = release, waves = "1,2" })
     assert.is_truthy(wrong.body:find("expected rising percentages", 1, true))
     local route = ("/products/%s/rollouts"):format(w.pk)

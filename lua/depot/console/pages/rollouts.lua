@@ -118,7 +118,8 @@ function M.new(page)
   fields[#fields + 1] = h.button { type = "submit", formmethod = "get", formaction = page.path, page.t "preview" }
   page.title = page.t "new_rollout"
   page.body = { page.args.release and preview(page, wish), inputs.form(page, { route = base .. "/rollouts",
-    label = page.t "start", fields = fields, back = ("/p/%s/rollouts"):format(page.product.product_key) }) }
+    previews = true, label = page.t "start", fields = fields,
+    back = ("/p/%s/rollouts"):format(page.product.product_key) }) }
 end
 
 local ENDED = { finished = true, cancelled = true }
