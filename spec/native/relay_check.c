@@ -11,9 +11,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdbool.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "relay.h"
 
 #define PAIRS (UP_RELAY_PIPES / 2)
@@ -69,6 +72,50 @@ static void whichever_ends_the_others_are_read(void **state)
     }
 }
 
+static char handed_on[3 * UP_LOG_LINE];
+static size_t handed;
+static bool collects;
+
+void __real_up_log_write(int fd, const char *data, size_t len);
+void __wrap_up_log_write(int fd, const char *data, size_t len);
+void __wrap_up_log_write(int fd, const char *data, size_t len)
+{
+    if (!collects) {
+        __real_up_log_write(fd, data, len);
+        return;
+    }
+    assert_in_range(len, 1, UP_LOG_LINE);
+    assert_true(handed + len <= sizeof handed_on);
+    memcpy(handed_on + handed, data, len);
+    handed += len;
+}
+
+/* Lines of every length about the longest: nothing of one is lost, and none is kept back. */
+static void a_line_that_is_too_long_comes_in_parts(void **state)
+{
+    static char line[UP_LOG_LINE + 8];
+
+    (void)state;
+    memset(line, 'x', sizeof line);
+    memcpy(line + UP_LOG_LINE - 4, "and more", 8);
+    collects = true;
+    for (size_t len = UP_LOG_LINE - 2; len < sizeof line; len++) {
+        handed = 0;
+        open_pairs(0, 1);
+        assert_int_equal(write(ends[0][0], line, len), len);
+        up_relay_move(up_relay_here());
+        assert_int_equal(handed, len < UP_LOG_LINE ? 0 : UP_LOG_LINE);
+        assert_int_equal(write(ends[0][0], "\nshort\n", 7), 7);
+        up_relay_move(up_relay_here());
+        assert_int_equal(handed, len + 7);
+        assert_memory_equal(handed_on, line, len);
+        assert_memory_equal(handed_on + len, "\nshort\n", 7);
+        close_pair(0);
+        up_relay_move(up_relay_here());
+    }
+    collects = false;
+}
+
 static void of_too_many_the_oldest_are_given_up(void **state)
 {
     int left[PAIRS];
@@ -111,6 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whichever_ends_the_others_are_read),
         cmocka_unit_test(without_descriptors_there_is_no_pipe),
+        cmocka_unit_test(a_line_that_is_too_long_comes_in_parts),
         cmocka_unit_test(of_too_many_the_oldest_are_given_up),
     };
 
