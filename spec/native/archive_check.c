@@ -578,6 +578,7 @@ static unsigned written(struct sim *sim, const struct archive *a)
 /* What was made before a cut stays, when it is what it should be. */
 static void test_extraction_goes_on(void **state)
 {
+    static const char *const others[] = {"0123456789 and more", "012345678", ""};
     static struct archive good;
     struct sim *sim = sim_new();
     struct up_generation_maker *maker;
@@ -597,6 +598,15 @@ static void test_extraction_goes_on(void **state)
     assert_int_equal(written(sim, &good), 0);
     sim_put(sim, "/state/script/7/lib/a.lua", "012345678X", 10, 0644);
     assert_int_equal(written(sim, &good), 1);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        char *text;
+
+        sim_put(sim, "/state/script/7/lib/a.lua", others[i], strlen(others[i]), 0644);
+        assert_int_equal(written(sim, &good), 1);
+        text = sim_get(sim, "/state/script/7/lib/a.lua", NULL);
+        assert_string_equal(text, "0123456789");
+        free(text);
+    }
     (void)!up_storage_remove_tree(sim_storage(sim), "/state/script/7/lib/a.lua", &err);
     sim_settle(sim);
     sim_put(sim, "/state/script/7/lib/a.lua", "0123456789", 10, 0600);
