@@ -14,6 +14,7 @@
 
 #include "config.h"
 #include "device.h"
+#include "device_private.h"
 #include "device_settle.h"
 #include "files.h"
 #include "history.h"
@@ -584,6 +585,52 @@ static void files_that_were_accepted_come_whole(void **state)
     free(after);
 }
 
+static int open_but_ledgers(struct up_storage *s, const char *path, unsigned flags, unsigned mode)
+{
+    if (!strstr(path, STATE "/hotfix/ledger"))
+        return open_all(s, path, flags, mode);
+    errno = EIO;
+    return -1;
+}
+
+/* While a release comes, and nobody can tell whose files are in place, they stay. */
+static void without_a_ledger_no_files_go(void **state)
+{
+    static const struct row passes = {"passes", ON_TEST, NULL, NULL, {UP_HOTFIX_FRESH}, "", true, false};
+    static const struct fault none = {&passes, SIM_OPEN, 0, false};
+    struct sim *sim = begin(&passes);
+    struct up_storage *s = sim_storage(sim);
+    const struct up_storage_ops *ops = s->ops;
+    char *before = world_files_dump(sim, false), *now;
+    struct up_journal_state next;
+    enum up_start_action action;
+    struct up_device *d;
+
+    (void)state;
+    assert_true(accept(sim));
+    assert_int_equal(up_device_open(&d, s, &config, UP_DEVICE_LOCK, &err), 0);
+    next = d->state;
+    next.phase = UP_FETCHING;
+    assert_int_equal(up_device_save(d, &next, &err), 0);
+    blind = *ops;
+    open_all = blind.open;
+    blind.open = open_but_ledgers;
+    s->ops = &blind;
+    (void)!up_device_start(d, &action, &err);
+    now = world_files_dump(sim, false);
+    assert_string_equal(now, before);
+    free(now);
+    s->ops = ops;
+    assert_int_equal(up_device_retry(d, &action, &err), 0);
+    next = d->state;
+    next.phase = UP_IDLE;
+    assert_int_equal(up_device_save(d, &next, &err), 0);
+    up_device_close(d);
+    must_agree(&none, sim, before);
+    free(before);
+    sim_free(sim);
+}
+
 /* Who accepted them was killed before that was durable: files stay for good only when it is. */
 static void what_the_ledger_says_is_durable_before_the_files_are(void **state)
 {
@@ -668,6 +715,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_test_ends_whatever_fails, enter, leave),
         cmocka_unit_test_setup_teardown(a_plan_that_cannot_be_read_is_not_taken_for_none, enter, leave),
         cmocka_unit_test_setup_teardown(files_that_were_accepted_come_whole, enter, leave),
+        cmocka_unit_test_setup_teardown(without_a_ledger_no_files_go, enter, leave),
         cmocka_unit_test_setup_teardown(what_the_ledger_says_is_durable_before_the_files_are, enter, leave),
         cmocka_unit_test_setup_teardown(without_a_journal_the_ledger_tells, enter, leave),
     };
