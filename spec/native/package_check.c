@@ -413,6 +413,33 @@ static void test_spool(void **state)
     drop_sample(&sample);
 }
 
+/* What a package has closed is another's by then. */
+static void test_closed_once(void **state)
+{
+    struct scratch *s = *state;
+    struct sample sample;
+    struct memory source;
+    struct up_package *p;
+    struct up_error err;
+    char spool[512];
+    int others[8], rc;
+
+    make_sample(&sample, s, &both);
+    must(up_storage_make_dir(s->storage, scratch_path(s, "tx", spool), 0755, &err), &err);
+    memory_init(&source, sample.data, sample.size);
+    must(up_package_open(&p, &source.base, s->storage, sample.ring, spool, &err), &err);
+    do
+        rc = up_package_step(p, &err);
+    while (rc == UP_AGAIN);
+    must(rc, &err);
+    for (int i = 0; i < 8; i++)
+        others[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    up_package_free(p);
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(close(others[i]), 0);
+    drop_sample(&sample);
+}
+
 /* Wherever the power goes while a head is spooled, the next try ends well, and
  * what load() accepts is one of the two heads, whole. */
 static void test_spool_power_cuts(void **state)
@@ -567,9 +594,11 @@ static void test_spool_faults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CHECK(test_head),         CHECK(test_cut_head), CHECK(test_signed_heads),
-        CHECK(test_untrusted),    CHECK(test_layout),   CHECK(test_large),
-        CHECK(test_long_spool),   CHECK(test_spool),    CHECK(test_spool_power_cuts),
+        CHECK(test_head),         CHECK(test_cut_head),
+        CHECK(test_signed_heads), CHECK(test_untrusted),
+        CHECK(test_layout),       CHECK(test_large),
+        CHECK(test_long_spool),   CHECK(test_spool),
+        CHECK(test_closed_once),  CHECK(test_spool_power_cuts),
         CHECK(test_spool_faults),
     };
 
