@@ -80,6 +80,19 @@ int up_files_weak_copy(const struct up_files_place *from, const char *name, cons
     return rc < 0 ? rc : up_files_tree_sync(to, err);
 }
 
+/* Under its name only when it is whole: what has that name is not made again. */
+static int keep_whole(const struct up_files_place *p, const char *name, const struct up_files_place *state,
+                      const char *kept, const uint8_t *digest, struct up_error *err)
+{
+    char part[UP_FILES_WEAK_KEPT_SIZE + sizeof ".part"];
+
+    snprintf(part, sizeof part, "%s.part", kept);
+    if (up_files_weak_copy(p, name, state, part, digest, err) < 0 ||
+        up_files_tree_rename(state, part, kept, err) < 0)
+        return err->code;
+    return up_files_tree_sync(state, err);
+}
+
 int up_files_weak_keep(const struct up_files_work *w, const struct up_files_place *p, uint32_t n,
                        const char *name, bool new_content, struct up_error *err)
 {
@@ -93,7 +106,7 @@ int up_files_weak_keep(const struct up_files_work *w, const struct up_files_plac
         return err->code;
     rc = is_in(&state, kept, digest, err);
     if (rc == 0)
-        rc = up_files_weak_copy(p, name, &state, kept, digest, err);
+        rc = keep_whole(p, name, &state, kept, digest, err);
     up_files_tree_close(&state);
     return rc < 0 ? rc : 0;
 }

@@ -164,6 +164,8 @@ struct sim *sim_clone(const struct sim *from)
     sim->log = copy_array(from->log, from->log_count * sizeof *from->log);
     for (size_t i = 0; i < sim->log_count; i++)
         sim->log[i].change->refs++;
+    if (sim->second_step)
+        sim->second_step->refs++;
     sim->handles = copy_array(from->handles, from->handle_count * sizeof *from->handles);
     for (size_t i = 0; i < sim->handle_count; i++)
         name_ref(sim->handles[i].path);
@@ -180,6 +182,8 @@ void sim_free(struct sim *sim)
     sim_reset_counters(sim);
     sim_close_all(sim);
     log_clear(sim);
+    if (sim->second_step)
+        change_drop(sim->second_step);
     base_drop(sim->base);
     tree_clear(&sim->live);
     env_drop(sim->env);
@@ -200,6 +204,9 @@ struct sim *sim_respawn(const struct sim *from)
 
     sim_close_all(sim);
     sim_reset_counters(sim);
+    if (sim->second_step)
+        log_add(sim, sim->second_step);
+    sim->second_step = NULL;
     sim->cut = false;
     sim->cut_at = 0;
     sim->ignored_sync = 0;

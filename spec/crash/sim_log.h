@@ -99,6 +99,8 @@ struct sim {
     struct name **sync_names;
     unsigned cut_at;
     bool cut;
+    struct change
+        *second_step; /* of the rename that was cut between its two, which a kill does not prevent; or NULL */
     unsigned ignored_sync;
     const char *ignored_pattern;
     struct fault fault;

@@ -182,7 +182,7 @@ int op_rename(struct sim *sim, const struct place *a, const struct place *b, con
         c = change_new(CHANGE_NAMES, a->ino, 0);
         set_entry(c, a->dir, a->name, 0);
         apply_names(&sim->live, c);
-        change_drop(c);
+        sim->second_step = c;
         sim->ops--;
         return op_done(sim);
     }
