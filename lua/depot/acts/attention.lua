@@ -155,6 +155,18 @@ local function of_ends(world, hash, add)
   return true
 end
 
+-- Webhooks that nobody switched off but the depot.
+local function of_webhooks(world, hash, add)
+  local hooks, message, code = world.store:webhooks()
+  if not hooks then return nil, message, code end
+  local count = 0
+  for _, hook in ipairs(hooks) do
+    if hook.product == hash and hook.enabled == 0 and hook.reason then count = count + 1 end
+  end
+  if count > 0 then add { what = "webhook off", count = count } end
+  return true
+end
+
 --- @tparam table world
 -- @tparam string hash of the product's key
 -- @treturn {table,...}|nil what, count; release, rollout, filter, reason, text, since, at, id; nil, message, code
@@ -164,7 +176,7 @@ function M.list(world, hash)
   local found, message, code = world:standing(hash)
   if not found then return nil, message, code end
   local ok
-  for _, read in ipairs { of_rollouts, of_jobs, of_runs, of_hardware, of_admission, of_ends } do
+  for _, read in ipairs { of_rollouts, of_jobs, of_runs, of_hardware, of_admission, of_ends, of_webhooks } do
     ok, message, code = read(world, hash, add, found)
     if not ok then return nil, message, code end
   end

@@ -116,7 +116,8 @@ local function said(world, hook)
     table.concat(hook.events, ", "))
 end
 
---- Change one, or switch it off or on. One that was off begins with the next event.
+--- Change one, or switch it off or on. One that was off begins with the next event. To switch one off that the depot
+-- has switched off says that it stays so.
 -- @tparam table world
 -- @tparam table hook of the store
 -- @tparam table wishes url, events, enabled; nil: as before
@@ -129,10 +130,10 @@ function M.set(world, hook, wishes)
     local row, why, word = world.store:webhook(hook.id)
     if not row then return nil, why or "there is no such webhook", word or "missing" end
     act.before = said(world, row)
-    if wishes.enabled ~= nil and wishes.enabled ~= (row.enabled == 1) then
-      row.enabled, row.reason = wishes.enabled and 1 or 0, nil
-      row.cursor, why, word = world.store:last_event()
+    if wishes.enabled ~= nil then
+      if wishes.enabled ~= (row.enabled == 1) then row.cursor, why, word = world.store:last_event() end
       if not row.cursor then return nil, why, word end
+      row.enabled, row.reason = wishes.enabled and 1 or 0, nil
     end
     row.url, row.events = wishes.url or row.url, wishes.events or row.events
     act.after = said(world, row)

@@ -104,6 +104,22 @@ describe("what needs a person", function()
     assert.same({ 1, 1 }, { unheard.count, #listed(unheard.filter) })
   end)
 
+  it("are webhooks of the product that went off by themselves, until a person has decided", function()
+    local ids = {}
+    for i, hash in ipairs { w.pk, w.pk, w.other } do
+      ids[i] = assert(w.store:add_webhook({ product = hash, url = "https://a.example/", events = { "act" } }, 1))
+    end
+    assert.is_nil(kinds()["webhook off"])
+    assert(w.store:give_up_webhook(ids[1], "it has failed for a day: x"))
+    assert(w.store:give_up_webhook(ids[3], "it has failed for a day: x"))
+    assert.same({ what = "webhook off", count = 1 }, kinds()["webhook off"])
+    local path = ("/webhooks/%d"):format(ids[1])
+    local etag = w:ask("GET", path, { token = token }).headers.etag
+    local kept = w:ask("PATCH", path, { token = token, body = { enabled = false }, headers = { ["If-Match"] = etag } })
+    assert.same({ 200, false }, { kept.status, kept.object.enabled })
+    assert.is_nil(kinds()["webhook off"])
+  end)
+
   it("are devices of unknown hardware, once there are releases for several", function()
     put("a", { hardware = "B" })
     local packages = w.api.world.packages
