@@ -13,7 +13,7 @@ local pure = {
   "lua/depot/console/words/acts.lua", "lua/depot/console/words/chart.lua", "lua/depot/console/words/depot.lua",
   "lua/depot/console/words/groups.lua", "lua/depot/console/words/pages.lua", "lua/depot/console/words/queries.lua",
   "lua/depot/console/words/rollouts.lua", "lua/depot/console/words/states.lua",
-  "lua/depot/console/words/uploads.lua",
+  "lua/depot/console/words/uploads.lua", "lua/depot/console/words/webhooks.lua",
   "lua/depot/choice.lua",
   "lua/depot/dialects.lua",
   "lua/depot/filter.lua",

@@ -48,6 +48,10 @@ async function fill(t, window, base) {
   await window.fill({ name: "lab", names: "meter-1\n" + HOSTILE }, `/products/${hash(PRODUCT)}/groups`);
   await window.press(`/products/${hash(PRODUCT)}/groups`);
   await window.shows("alert(2)");
+  await window.go(`${base}/webhooks`);
+  await window.fill({ url: "https://hooks.example/\"'><script>alert(3)</script>" });
+  await window.press(`/products/${hash(PRODUCT)}/webhooks`);
+  await window.shows("shown once");
   world.days();
   await window.go(`${base}/devices`);
   const device = await window.link("/devices/");
@@ -55,7 +59,7 @@ async function fill(t, window, base) {
     hotfixes: `${base}/hotfixes`, hotfix: "/hotfixes/1", rollouts: `${base}/rollouts`, rollout: "/rollouts/1",
     "rollout-new": `${base}/rollouts/new?release=${release.slice(10)}`, events: `${base}/events`,
     groups: `${base}/groups?filter=${encodeURIComponent(HOSTILE)}`, group: "/groups/1", search: "/search?q=" + encodeURIComponent(HOSTILE.slice(0, 20)), settings: "/settings", uploads: "/uploads", depot: "/depot",
-    audit: "/audit" };
+    audit: "/audit", webhooks: `${base}/webhooks`, webhook: "/webhooks/1" };
 }
 
 export async function run(t) {

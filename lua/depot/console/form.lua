@@ -14,7 +14,7 @@ local function decode(text)
   return (text:gsub("+", " "):gsub("%%(%x%x)", function(pair) return string.char(tonumber(pair, 16)) end))
 end
 
---- Read application/x-www-form-urlencoded. Of a name that comes twice, the last counts.
+--- Read application/x-www-form-urlencoded. What comes twice, as boxes that are ticked do, is a line for each.
 -- @tparam string body
 -- @treturn {[name] = text}
 function M.read(body)
@@ -23,7 +23,8 @@ function M.read(body)
     local name, value = pair:match "^([^=]*)=?(.*)$"
     count = count + 1
     if count > FIELDS then break end
-    fields[decode(name)] = decode(value)
+    name, value = decode(name), decode(value)
+    fields[name] = fields[name] and fields[name] .. "\n" .. value or value
   end
   return fields
 end

@@ -37,6 +37,18 @@ function M.field(field)
     field.hint and h.small { id = "h-" .. id, field.hint } }
 end
 
+--- Boxes to tick, of which each is sent by the same name.
+-- @tparam table o name, label, options ({value, text}), chosen ({[value] = true}), hint
+function M.checks(o)
+  local boxes = {}
+  for i, option in ipairs(o.options) do
+    boxes[i] = h.label { h.input { type = "checkbox", name = o.name, value = option[1],
+      checked = o.chosen[option[1]] or false }, " ", option[2] }
+  end
+  return h.fieldset { ["aria-describedby"] = "h-" .. o.name, h.legend { o.label }, boxes,
+    h.small { id = "h-" .. o.name, o.hint } }
+end
+
 --- A form that does what a route does; false if the user may not.
 -- @tparam table page
 -- @tparam table act route (path below the prefix), method, etag, back, label, fields, class, expect, file (whether one

@@ -76,14 +76,14 @@ local function shown(printable, args)
   return lines
 end
 
---- Whether the user may ask for a route, as the API decides it; the page is about one product, or none.
+--- Whether the user may ask for a route, as the API decides it: of the product that it names, else of the page's.
 function Page:may(method, path)
-  local route = self.console.answers.router:find(method, path)
+  local route, params = self.console.answers.router:find(method, path)
   if not route or route.role == "none" then return route ~= nil end
   if not self.actor then return false end
   if route.role == "self" then return true end
   if route.scope == "any" then return rights.anywhere(self.actor, route.verb, route.role) end
-  return rights.may(self.actor, route.verb, route.role, self.product and self.product.product_key)
+  return rights.may(self.actor, route.verb, route.role, params.P or self.product and self.product.product_key)
 end
 
 --- A time in the zone of the user, else UTC.

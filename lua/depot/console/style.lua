@@ -39,6 +39,9 @@ small { color: var(--dull); display: block; }
 input, select, textarea, button, .button { font: inherit; color: inherit; background: var(--paper);
   border: 1px solid var(--line); border-radius: 4px; padding: 0.35rem 0.6rem; max-width: 100%; }
 input:not([type=hidden]), textarea, select { min-width: min(20rem, 100%); }
+input[type=checkbox]:not([type=hidden]) { min-width: 0; }
+fieldset { border: 1px solid var(--line); border-radius: 4px; margin: 0.5rem 0; padding: 0.35rem 0.75rem; }
+fieldset label { display: inline-block; margin-right: 1rem; }
 .search input:not([type=hidden]) { min-width: min(17.5rem, 70vw); }
 .search { display: flex; gap: 0.25rem; }
 button, .button { background: var(--soft); cursor: pointer; text-decoration: none; display: inline-block; }
@@ -60,6 +63,7 @@ progress[hidden] { display: none; }
 .drop { color: var(--dull); margin: 0.25rem 0; }
 .over { outline: 3px dashed var(--link); outline-offset: 4px; }
 .inline, .who form { margin: 0; display: inline; }
+.inline button { white-space: nowrap; }
 .steps { background: var(--soft); padding: 0.25rem 0.75rem; margin: 0.5rem 0; }
 .needs { padding: 0; list-style: none; }
 .needs li { border-left: 4px solid var(--bad); padding: 0.25rem 0.75rem; margin: 0.5rem 0; background: var(--soft); }

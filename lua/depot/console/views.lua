@@ -15,6 +15,7 @@ local releases = require "depot.console.pages.releases"
 local rollouts = require "depot.console.pages.rollouts"
 local search = require "depot.console.pages.search"
 local uploads = require "depot.console.pages.uploads"
+local webhooks = require "depot.console.pages.webhooks"
 
 local M = {}
 
@@ -41,6 +42,7 @@ local PAGES = {
   ["/p/{product}/hotfixes"] = hotfixes.list, ["/hotfixes/{id}"] = hotfixes.one,
   ["/p/{product}/rollouts"] = rollouts.list, ["/p/{product}/rollouts/new"] = rollouts.new,
   ["/p/{product}/events"] = records.events,
+  ["/p/{product}/webhooks"] = webhooks.list, ["/webhooks/{id}"] = webhooks.one,
   ["/devices/{id}"] = devices.one, ["/releases/{id}"] = releases.one, ["/rollouts/{id}"] = rollouts.one,
 }
 -- For whoever is not logged in.

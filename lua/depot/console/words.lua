@@ -14,12 +14,13 @@ local queries = require "depot.console.words.queries"
 local rollouts = require "depot.console.words.rollouts"
 local states = require "depot.console.words.states"
 local uploads = require "depot.console.words.uploads"
+local webhooks = require "depot.console.words.webhooks"
 
 local M = {}
 
 --- {[key] = {English, Chinese}}. %s and %d are filled in.
 M.words = {}
-for _, list in ipairs { acts, chart, depot, groups, pages, queries, rollouts, states, uploads } do
+for _, list in ipairs { acts, chart, depot, groups, pages, queries, rollouts, states, uploads, webhooks } do
   for key, pair in pairs(list) do
     assert(not M.words[key], key)
     M.words[key] = pair

@@ -40,8 +40,9 @@ describe("the console", function()
     assert(patches.of(w.api.world):add({ hash = w.pk, name = HOSTILE, version = "v1", about = HOSTILE, digest = "d",
       size = 1, crc = 1 }, 1))
     local group = assert(w.store:add_group(w.pk, "lab"))
+    local hook = assert(w.store:add_webhook({ product = w.pk, url = "https://a.example/", events = { "act" } }, 1))
     local of = { ["/groups/{id}"] = tostring(group), ["/hotfixes/{id}"] = "1", ["/devices/{id}"] = device "dev1",
-      ["/releases/{id}"] = release, ["/rollouts/{id}"] = rollout }
+      ["/releases/{id}"] = release, ["/rollouts/{id}"] = rollout, ["/webhooks/{id}"] = tostring(hook) }
     for _, view in ipairs(views.list) do
       parts.id = of[view.path]
       local path = view.path:gsub("{(%w+)}", parts)

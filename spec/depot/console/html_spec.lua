@@ -36,7 +36,7 @@ end)
 describe("console.form", function()
   it("reads what browsers send", function()
     assert.same({ a = "b c", d = "", ["é"] = "=&", n = "1\r\n2" }, form.read "a=b+c&d&%C3%A9=%3D%26&n=1%0D%0A2&")
-    assert.same({ a = "2" }, form.read "a=1&a=2")
+    assert.same({ a = "1\n2" }, form.read "a=1&a=2")
     assert.same({}, form.read "")
     assert.same({ a = "%zz%" }, form.read "a=%zz%")
   end)
@@ -59,7 +59,7 @@ describe("console.words", function()
   it("has a word for every state, and for every reason", function()
     for _, key in ipairs { "s_pending", "s_upgrading", "s_succeeded", "s_failed", "s_reverted", "s_superseded",
       "s_cancelled", "s_first heard", "s_runs", "s_offered",
-      "s_rollout", "s_act",
+      "s_rollout", "s_act", "s_turned away",
       "w_came_back", "w_never_began", "w_expired", "w_silent", "w_late", "w_limit", "w_person",
       "w_restored", "w_withdrawn", "w_superseded", "r_draft", "r_scheduled", "r_running", "r_soaking", "r_waiting",
       "r_paused", "r_cancelled", "r_finished", "g_uploaded", "g_verified", "g_released", "g_withdrawn" } do

@@ -17,17 +17,20 @@ local h = html.h
 local ACTS = 10 -- of people, that are shown
 local DAYS = "30" -- of the picture
 
--- Where the devices of an entry are listed.
+-- Where the devices of an entry are listed, or what it is about; false: that is not for this user.
 local function where(page, item)
   local base = "/p/" .. page.product.product_key
   if item.rollout then return "/rollouts/" .. item.rollout end
   if item.id then return "/releases/" .. item.id end
   if item.what == "broker" then return base .. "/events" end
+  if item.what == "webhook off" then
+    return page:may("GET", ("/products/%s/webhooks"):format(page.product.product_key)) and base .. "/webhooks"
+  end
   return base .. "/devices" .. page.query { filter = item.filter }
 end
 
 local KEYS = { ["not listening"] = "unheard", ["hardware unknown"] = "hardware", ["support ends"] = "support",
-  ["not admitted"] = "admission" }
+  ["not admitted"] = "admission", ["webhook off"] = "webhook" }
 
 local function need(page, item)
   local key = KEYS[item.what] or item.what

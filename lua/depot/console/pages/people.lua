@@ -54,15 +54,16 @@ function M.once(page)
       password(page, "password", "new_password", "new-password") } }) }
 end
 
---- What a form has made that is shown once: the link of a user, a token, the key of a product; or where a backup is.
+--- What a form has made that is shown once: the link of a user, a token, the key of a product,
+-- the secret of a webhook; or where a backup is.
 -- @treturn boolean whether there is something
 function M.shown(page, route, result)
   local key = page.text(result.key)
-  local made = result.link or result.token or key or route == "/backup" and result.file
+  local made = result.link or result.token or result.secret or key or route == "/backup" and result.file
   if not made then return false end
   page.title = page.t "settings"
   page.body = { h.p { result.link and page.t("link_for", result.name) or result.token and page.t "token_made"
-    or key and page.t "key_made" or page.t "backup_made" }, h.pre { made },
+    or result.secret and page.t "secret_made" or key and page.t "key_made" or page.t "backup_made" }, h.pre { made },
     h.p { h.a { href = page.path, page.t "back" } } }
   return true
 end
@@ -117,6 +118,18 @@ local function tokens(page)
       inputs.field { name = "name", label = page.t "for_what", required = true } }) }
 end
 
+-- The way to the webhooks of those products whose admin the user is.
+local function webhooks(page)
+  local links = {}
+  for _, product in ipairs(page.products) do
+    if page:may("GET", ("/products/%s/webhooks"):format(product.product_key)) then
+      links[#links + 1] = h.li { h.a { href = ("/p/%s/webhooks"):format(product.product_key),
+        frame.outside(product.name) } }
+    end
+  end
+  return #links > 0 and h.section { h.h2 { page.t "webhooks" }, h.ul { links } }
+end
+
 function M.settings(page)
   page.title = page.t "settings"
   page.body = { h.section { h.h2 { page.t "me" },
@@ -130,7 +143,7 @@ function M.settings(page)
     inputs.form(page, { route = "/me", method = "PATCH", label = page.t "change_password", fields = {
       password(page, "old", "old_password", "current-password"),
       password(page, "password", "new_password", "new-password") } }) },
-    tokens(page), users(page), h.p { h.a { href = "/depot", page.t "the_depot" } },
+    tokens(page), users(page), webhooks(page), h.p { h.a { href = "/depot", page.t "the_depot" } },
     h.p { h.a { href = "/audit", page.t "audit" } } }
 end
 

@@ -26,7 +26,9 @@ function M.events(page)
   end
   page.title = page.t "events"
   page.body = { frame.table({ page.t "time", page.t "who", page.t "what", page.t "release", page.t "details" }, rows,
-    page.t "events"), frame.next_page(page, page.number(found.next)), exports "events" }
+    page.t "events"), frame.next_page(page, page.number(found.next)), exports "events",
+    page:may("GET", ("/products/%s/webhooks"):format(page.product.product_key))
+      and h.p { h.a { href = ("/p/%s/webhooks"):format(page.product.product_key), page.t "webhooks" } } }
 end
 
 -- What goes on by itself, or only says who is there.

@@ -19,6 +19,7 @@ return {
   s_offered = { "was offered a release", "已推送升级" },
   s_rollout = { "rollout", "发布任务" },
   s_act = { "act of a person", "人工操作" },
+  ["s_turned away"] = { "turned away: too many new devices", "被拒绝：新设备过多" },
   s_connection = { "connection", "连接" },
   s_none = { "no job", "无任务" },
   -- Stages of a release.
@@ -86,6 +87,9 @@ return {
   n_support = { "Devices run a release whose support ends:", "设备运行的版本即将停止支持：" },
   a_support = { "Roll out a newer release, or say that it is supported longer.", "请发布更新的版本，或延长支持期限。" },
   a_ends = { "Pack it anew with a later not_after.", "请以更晚的 not_after 重新打包。" },
+  n_webhook = { "Webhooks that the depot switched off", "被自动停用的 Webhook" },
+  a_webhook = { "Events are not sent there. See why, then switch them on, or leave them off.",
+    "事件已停止发送。请查看原因，然后启用或保持停用。" },
   n_hardware = { "Hardware that is not known", "硬件型号未知的设备" },
   n_admission = { "Devices that nobody has admitted", "尚未被准入的设备" },
   a_admission = { "Rollouts are not for them. Admit those that are yours.", "发布任务不包含这些设备，请准入属于您的设备。" },
