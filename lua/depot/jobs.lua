@@ -24,7 +24,7 @@ local M = {}
 
 -- Complete downloads of a package that does not run, after which the job has failed.
 local TRIES = 3
--- Offers of one release to one device that never reports it.
+-- Counted offers of one release to one device that does not begin.
 local OFFERS = 10
 
 --- The states of a job.
@@ -176,7 +176,7 @@ function M.consider(row, job, generic, now)
   elseif row.tries >= TRIES then
     M.fail(row, generic, ("downloaded %d times, still reports %s"):format(row.tries, row.release), now, "came_back")
     return "failed"
-  elseif (row.offers or 0) >= OFFERS then
+  elseif row.state == "pending" and (row.offers or 0) >= OFFERS then
     M.fail(row, generic, ("offered %d times, still reports %s"):format(row.offers, row.release or "nothing"), now,
       "never_began")
     return "failed"
