@@ -77,7 +77,8 @@ M.statements = {
   zones_of = "SELECT DISTINCT zone FROM device WHERE hash = ? AND zone IS NOT NULL ORDER BY zone",
   cancel_jobs = [[UPDATE device SET state = 'cancelled', changed = ?2, due = NULL, renewing = NULL, again = NULL
     WHERE rollout = ?1 AND state IN ('pending', 'upgrading')]],
-  supersede_jobs = [[UPDATE device SET state = 'superseded', changed = ?2, due = NULL,
+  -- Due at once, for what the newer rollout gives. Luat's devices get that when they ask.
+  supersede_jobs = [[UPDATE device SET state = 'superseded', changed = ?2, due = iif(cloud = 'luat', NULL, ?2),
     text = 'a newer rollout covers it' WHERE rollout = ?1 AND state = 'pending']],
   lost_jobs = "SELECT * FROM device WHERE rollout = ? AND state IN ('failed', 'reverted')",
 }
