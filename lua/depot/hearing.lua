@@ -170,14 +170,13 @@ function Hearing:fetched(place, now)
   return self.store:put(row)
 end
 
---- A device that used an expired link is given another.
+--- A device that used an expired link is given another, unless its rollout makes no offers now.
 function Hearing:dead_link(place, now)
   local row, message, code = self:_row(place)
   if row == nil then return nil, message, code end
-  if row and self.offers:holds(row, now) then return true end
-  local what = row and job_reports.link_died(row, now, self.settle)
+  local what = row and job_reports.link_died(row, now, self.settle, self.offers:holds(row, now))
   if not what then return true end
-  self.offers:went(row, what, now)
+  if what ~= "ignored" then self.offers:went(row, what, now) end
   return self.store:put(row)
 end
 

@@ -100,13 +100,26 @@ local function renew(row, now)
   return true
 end
 
+-- The link of a job has ended whose rollout makes no offers now: the job waits for it, or ends with it.
+local function hold(row, now, settle)
+  jobs.put_off(row, now)
+  row.due = now + settle
+end
+
 --- The depot has refused an expired link of a device. Some clients would use it again for ever.
 -- @tparam table row changed in place
 -- @tparam integer now ms
 -- @tparam integer settle ms until another is offered
--- @treturn string|nil "expired": another link will be offered; "failed": it has had enough; nil: nothing has changed
-function M.link_died(row, now, settle)
+-- @tparam[opt] boolean held its rollout makes no offers now
+-- @treturn string|nil "expired": another link will be offered; "failed": it has had enough; "ignored": the download is
+--   over, but the job waits; nil: nothing has changed
+function M.link_died(row, now, settle, held)
   if not jobs.is_open(row) or row.renewing or row.dead and now - row.dead < DEAD and now >= row.dead then return nil end
+  if held then
+    if row.state ~= "upgrading" then return nil end
+    hold(row, now, settle)
+    return "ignored"
+  end
   local link = dialects.link(row.cloud)
   if not renew(row, now) then
     jobs.fail(row, link.failed or dialects.generic(row.cloud), ("its link ended %d times"):format(RENEWALS + 1), now,
@@ -130,8 +143,7 @@ function heard.fail(row, event, now, settle, held)
     return "ignored"
   end
   if of_link and held then
-    jobs.put_off(row, now)
-    row.due = now + settle -- then it waits for its rollout, or ends with it
+    hold(row, now, settle)
     return "ignored"
   end
   local of_dead = of_link and (link.reports or row.ends ~= nil and now > row.ends)
