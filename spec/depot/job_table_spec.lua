@@ -201,6 +201,17 @@ describe("a job", function()
     end
   end)
 
+  it("stays when a newer rollout is scheduled, until that begins", function()
+    world = job_world.new "pending"
+    world:newer(world.now + 3600000)
+    world:step(60000)
+    assert.same({ "running", "scheduled" }, { world.store:rollout(1).state, world.store:rollout(2).state })
+    assert.same({ "pending", "2.0.0" }, { world:row().state, world:row().target })
+    world:step(3600000)
+    assert.same({ "finished", "running" }, { world.store:rollout(1).state, world.store:rollout(2).state })
+    assert.same({ "pending", "3.0.0" }, { world:row().state, world:row().target })
+  end)
+
   it("ends with its device, whose links are refused", function()
     world = job_world.new "pending"
     world:person(function(parts) assert(parts.store:forget(world:row())) end)

@@ -110,8 +110,8 @@ function World:apply(event)
   self:person(function(parts, rollout) assert(acts.apply(parts, rollout, event)) end)
 end
 
---- A newer release comes, and a rollout of it for the same devices.
-function World:newer()
+--- A newer release comes, and a rollout of it for the same devices, now or at a time (ms).
+function World:newer(at)
   self.packages[#self.packages + 1] = entry("3.0.0", 3)
   self.depot:look()
   self:person(function(parts)
@@ -119,7 +119,7 @@ function World:newer()
     assert(self.store:verify(proof, self.now))
     local id = assert(self.store:roll_out({ package = "d3.0.0", target = "3.0.0", hash = HASH, state = "draft",
       wave = 0, plan = plans.read { waves = "100" } }, self.now))
-    assert(acts.start(parts, assert(self.store:rollout(id))))
+    assert(acts.start(parts, assert(self.store:rollout(id)), at))
   end)
 end
 

@@ -83,24 +83,29 @@ function M.apply(parts, rollout, event, facts)
   return rollout
 end
 
---- Start a rollout, and end those that it overtakes.
--- @tparam integer|nil at ms; nil: now
--- @treturn table|nil rollout; nil, message, code
-function M.start(parts, rollout, at)
-  local obstacle, message, code = M.obstacle(parts, rollout)
-  if obstacle == nil then return nil, message, code end
-  local started
-  started, message, code = M.apply(parts, rollout, "start", { at = at, obstacle = obstacle or nil })
-  if not started then return nil, message, code end
-  local open
-  open, message, code = parts.store:rollouts()
+--- End the rollouts that one overtakes which has begun.
+-- @treturn true|nil nil, message, code
+function M.overtake(parts, rollout)
+  local open, message, code = parts.store:rollouts()
   if not open then return nil, message, code end
   for _, other in ipairs(M.overtaken(rollout, open, parts.by_digest)) do
     local done
     done, message, code = M.apply(parts, other, "overtaken")
     if not done then return nil, message, code end
   end
-  return rollout
+  return true
+end
+
+--- Start a rollout, and end those that it overtakes; one that begins at a time does so then.
+-- @tparam integer|nil at ms; nil: now
+-- @treturn table|nil rollout; nil, message, code
+function M.start(parts, rollout, at)
+  local obstacle, message, code = M.obstacle(parts, rollout)
+  if obstacle == nil then return nil, message, code end
+  local done
+  done, message, code = M.apply(parts, rollout, "start", { at = at, obstacle = obstacle or nil })
+  if done and life.is_offering(rollout) then done, message, code = M.overtake(parts, rollout) end
+  return done and rollout, message, code
 end
 
 --- The store was restored or copied: no rollout of it goes on by itself.

@@ -205,7 +205,10 @@ function Board:_advance(rollout, now)
   ok, message, code = acts.apply(parts, rollout, event, { obstacle = obstacle or nil })
   if ok and event ~= "wave_done" then ok, message, code = acts.make_due(parts, rollout) end
   self:_say(rollout, rollout.reason and "paused: " .. rollout.reason or SAYS[event])
-  return ok and true, message, code
+  if not ok or event ~= "due" or not life.is_offering(rollout) then return ok and true, message, code end
+  ok, message, code = acts.overtake(parts, rollout)
+  self.version = nil -- those that it has ended are read again
+  return ok and self:refresh(), message, code
 end
 
 -- Make as many waiting jobs due as may be in flight.
