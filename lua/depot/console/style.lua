@@ -59,6 +59,7 @@ progress, meter { width: 6rem; height: 0.9rem; accent-color: var(--good); }
 progress, meter { vertical-align: middle; max-width: 100%; }
 progress[hidden] { display: none; }
 .acts { display: flex; flex-wrap: wrap; gap: 0.25rem; }
+.acts + .ask { margin-top: 0.25rem; }
 .act { margin: 0.5rem 0; }
 .drop { color: var(--dull); margin: 0.25rem 0; }
 .over { outline: 3px dashed var(--link); outline-offset: 4px; }
