@@ -72,7 +72,7 @@ function Link:_fail()
 end
 
 --- Ask it.
--- @tparam table question answer: a request to be answered; refuses: who has a link; or ping
+-- @tparam table question answer: a request to be answered; refuses: who has a link, and digest: of its file; or ping
 -- @tparam function done function(answer, or nil: there is none)
 function Link:ask(question, done)
   if self.state ~= "well" or self.last - self.first + 1 >= QUESTIONS then return done(nil) end

@@ -96,7 +96,7 @@ function Process:_answer(question)
   local fleet = self.cloud and self.cloud.fleet
   if question.answer then return site.answer(self.site, question.answer) end
   if not question.refuses or not fleet then return {} end
-  local refused, anew = fleet.board:refuses(question.refuses)
+  local refused, anew = fleet.board:refuses(question.refuses, question.digest)
   return { refused = refused, anew = anew }
 end
 

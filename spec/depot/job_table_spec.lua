@@ -212,6 +212,15 @@ describe("a job", function()
     assert.same({ "pending", "3.0.0" }, { world:row().state, world:row().target })
   end)
 
+  it("has taken the place of another, whose link is refused once that release is withdrawn", function()
+    world = job_world.new "pending"
+    world:newer()
+    assert.same({ "pending", "3.0.0" }, { world:row().state, world:row().target })
+    assert.same({ false, false }, { world:refuses "2.0.0", world:refuses "3.0.0" })
+    world:withdraw "2.0.0"
+    assert.same({ true, false }, { world:refuses "2.0.0", world:refuses "3.0.0" })
+  end)
+
   it("ends with its device, whose links are refused", function()
     world = job_world.new "pending"
     world:person(function(parts) assert(parts.store:forget(world:row())) end)

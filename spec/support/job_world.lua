@@ -130,8 +130,19 @@ function World:is_verified()
   return proof ~= false
 end
 
---- Whether the link of the device is refused.
-function World:refuses() return (self.depot.board:refuses "aliyun/pk/dn") end
+--- A release is withdrawn.
+function World:withdraw(release)
+  self:person(function()
+    for _, e in ipairs(self.packages) do
+      if e.manifest.release == release then assert(self.store:withdraw(e.manifest, self.now)) end
+    end
+  end)
+end
+
+--- Whether a link of the device is refused: to the package of 2.0.0, or of another release.
+function World:refuses(release)
+  return (self.depot.board:refuses("aliyun/pk/dn", "d" .. (release or "2.0.0")))
+end
 
 -- How a device comes to each state.
 local PATHS = {

@@ -96,16 +96,26 @@ function Board:stops(row)
   return not life.is_offering(rollout) and rollout.state or nil
 end
 
+-- Whether a file is of another release than the job of a device, and that release is not to be had any more.
+function Board:_is_outdated(row, digest)
+  local entry = self.by_digest()[digest or ""]
+  if not entry or entry.manifest.release == row.target or self:refresh() ~= true then return false end
+  return entry.withdrawn or entry.disabled or false
+end
+
 --- Whether the link of a device is refused: its job was cancelled, or its rollout makes no offers now; and its
--- download has not begun. Or another file has the name of its package, which would not be what the offer said.
+-- download has not begun. Or another file has the name of its package, which would not be what the offer said. Or it is
+-- the link of a job before, to a release that is withdrawn or switched off by now.
 -- @tparam string who as from depot.links
+-- @tparam[opt] string digest of the file that the link is to
 -- @treturn boolean
 -- @treturn boolean|nil whether it is to be given another link
-function Board:refuses(who)
+function Board:refuses(who, digest)
   local cloud, product, device = links.place(who)
   local row = cloud and self.store:get(cloud, product, device)
   if row == false then return cloud ~= nil end -- forgotten
   if row and jobs.is_open(row) and not self.by_digest()[row.package] then return true, true end
+  if row and self:_is_outdated(row, digest) then return true end
   if not row or row.step then return false end
   if row.state == "cancelled" then return true end
   return row.state == "pending" and self:refresh() == true and self:stops(row) ~= nil
