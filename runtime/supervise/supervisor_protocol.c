@@ -92,9 +92,13 @@ static void hear_rollback(struct up_supervisor *s, const char *why)
     if (phase == UP_TRIAL && !up_supervisor_script_uncounted(s)) {
         up_supervisor_intend(s, UP_INTENT_ROLLBACK, why);
     } else {
+        bool due = s->intent == UP_INTENT_TRIAL;
+
         up_printable_copy(s->why, sizeof s->why, why);
-        s->intent = s->intent == UP_INTENT_TRIAL ? UP_INTENT_ANEW : s->intent;
+        s->intent = due ? UP_INTENT_ANEW : s->intent;
         up_supervisor_rollback(s, false);
+        if (due && up_supervisor_phase(s) == UP_ARMED)
+            s->intent = UP_INTENT_TRIAL; /* it could not be dropped, and is begun as it was asked for */
     }
 }
 

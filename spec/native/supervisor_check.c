@@ -1081,6 +1081,20 @@ static void a_rollback_that_cannot_be_written_is_answered_so(void **state)
     must_do("agent < answer rollback ok\nagent < phase idle\n");
 }
 
+/* Both came at once. What could not be dropped is begun, as it was asked for: nobody would ask again. */
+static void a_rollback_that_cannot_be_written_leaves_the_trial_that_is_due(void **state)
+{
+    static const struct play_step steps[] = {
+        CALLS(install_script), CALLS(break_writing), SAYS(AGENT, "restart\nrollback no"),
+        CALLS(mend),           WAITS(60000),         OVER,
+    };
+
+    (void)state;
+    perform(steps);
+    must_do("agent < answer rollback write ");
+    assert_int_equal(phase(), UP_TRIAL);
+}
+
 static void a_confirmation_that_cannot_be_written_is_none(void **state)
 {
     static const struct play_step steps[] = {
@@ -1695,6 +1709,7 @@ int main(void)
         TEST(a_device_that_another_process_holds_is_not_run),
         TEST(a_phase_that_the_agent_leaves_is_taken_over),
         TEST(a_rollback_that_cannot_be_written_is_answered_so),
+        TEST(a_rollback_that_cannot_be_written_leaves_the_trial_that_is_due),
         TEST(a_confirmation_that_cannot_be_written_is_none),
         TEST(a_journal_that_cannot_be_read_is_said),
         TEST(a_core_waits_for_the_restart_that_the_configuration_names),
