@@ -329,6 +329,16 @@ bool judge_has(const struct parcel *p)
     return found;
 }
 
+bool judge_idle(void)
+{
+    struct look l;
+    const struct up_journal_state *s = look_at(&l);
+    bool idle = s && s->phase == UP_IDLE;
+
+    look_away(&l);
+    return idle;
+}
+
 bool judge_settled(void)
 {
     struct look l;

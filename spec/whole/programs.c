@@ -21,8 +21,11 @@ static struct {
     enum manner manner;
 } programs[PROGRAMS];
 
-static bool booted; /* since the power came */
-static bool stay;   /* nobody leaves any more */
+static bool booted;   /* since the power came */
+static bool stay;     /* nobody leaves any more */
+static unsigned last; /* the release whose program was started last */
+static unsigned
+    kept; /* from when on nobody leaves, the one that is confirmed: its program vouches for what comes */
 
 void programs_reset(void)
 {
@@ -33,6 +36,8 @@ void programs_reset(void)
 void programs_stay(void)
 {
     stay = true;
+    kept = judge_idle() ? last : 0;
+    booted = false; /* one that left before is started again with the next release */
     for (int i = 0; i < PROGRAMS; i++)
         if (programs[i].manner == LEAVES)
             programs[i].ends = FOREVER;
@@ -63,8 +68,10 @@ static enum manner manner_of(unsigned number)
     return GOOD;
 }
 
-static uint64_t life_of(enum manner manner)
+static uint64_t life_of(enum manner manner, unsigned number)
 {
+    if (stay && number == kept)
+        return FOREVER;
     if (manner == CRASHES)
         return stage.now + 100 + pick(3000);
     return manner == LEAVES && !stay ? stage.now + 2000 + pick(30000) : FOREVER;
@@ -100,8 +107,9 @@ static int run_file(const struct up_running *as)
         programs[i].device = st.device;
         programs[i].inode = st.inode;
         programs[i].manner = manner_of(number_of(text));
-        programs[i].ends = life_of(programs[i].manner);
+        programs[i].ends = life_of(programs[i].manner, number_of(text));
         programs[i].deaf = pick(6) == 0;
+        last = number_of(text);
         trace("program %ld of release %u starts", programs[i].p.pid, number_of(text));
         judge_program(number_of(text));
         free(text);

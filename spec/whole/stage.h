@@ -285,6 +285,7 @@ void judge_gap(void);
 /* The end: everything is mended and had its time. */
 void judge_end(void);
 /* Nothing is left to do, as the journal says. */
+bool judge_idle(void);
 bool judge_settled(void);
 /* What is held against the release, enum up_strike or 0; whether it is confirmed. */
 int judge_strikes(const struct parcel *p);
