@@ -150,6 +150,25 @@ int up_files_op_is_done(const struct up_files_work *w, uint32_t n, bool forward,
     return rc;
 }
 
+/* What waits for its place may have got its last attributes in the cache only. */
+static int settle_new(const struct up_files_target *t, struct up_error *err)
+{
+    struct up_storage *s = t->place.storage;
+    const char *name = t->name[UP_FILES_NEW];
+    struct up_stat st;
+    int there = up_files_tree_look(&t->place, name, &st, err), file, rc = 0;
+
+    if (there <= 0 || st.kind != UP_NODE_FILE)
+        return there < 0 ? there : 0;
+    file = s->ops->open_at(s, t->place.dir, name, UP_READ, 0);
+    if (file < 0)
+        return up_files_tree_failed(&t->place, name, "open", err);
+    if (s->ops->sync(s, file) < 0)
+        rc = up_files_tree_failed(&t->place, name, "sync", err);
+    s->ops->close(s, file);
+    return rc;
+}
+
 int up_files_op_settle(const struct up_files_work *w, uint32_t n, struct up_error *err)
 {
     struct up_files_target t;
@@ -158,7 +177,7 @@ int up_files_op_settle(const struct up_files_work *w, uint32_t n, struct up_erro
         return 0;
     if (up_files_target_open(&t, w, n, err) < 0)
         return err->code == UP_MISSING ? 0 : err->code;
-    return up_files_target_finish(&t, 0, err);
+    return up_files_target_finish(&t, settle_new(&t, err), err);
 }
 
 int up_files_op_sweep(const struct up_files_work *w, uint32_t n, struct up_error *err)

@@ -56,7 +56,7 @@ UP_MUST_CHECK int up_files_op_check_staged(const struct up_files_work *w, uint32
 /* Whether nothing is left to do forward, or back, as far as names tell. Errors: those of up_files_tree_look(). */
 UP_MUST_CHECK int up_files_op_is_done(const struct up_files_work *w, uint32_t n, bool forward, bool *is,
                                       struct up_error *err);
-/* Make the names beside its target durable, whoever made them. Errors: UP_WRITE. */
+/* Make what waits beside its target durable, and the names there, whoever made them. Errors: UP_WRITE. */
 UP_MUST_CHECK int up_files_op_settle(const struct up_files_work *w, uint32_t n, struct up_error *err);
 /* Remove .new, .old, .old.part and the leftovers of a try. */
 UP_MUST_CHECK int up_files_op_sweep(const struct up_files_work *w, uint32_t n, struct up_error *err);

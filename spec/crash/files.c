@@ -219,7 +219,8 @@ static bool mends(const char *place)
 static void leave_out(struct totals *t, const struct place *place)
 {
     static const struct effort efforts[] = {{.choices = 6, .stride = 13}, {.choices = 6}, {.choices = 6}};
-    static const struct effort weak = {.choices = 60}; /* both names and what is kept must be lost at once */
+    /* Both names and what is kept must be lost at once. */
+    static const struct effort weak = {.choices = 60, .second_every = 24};
 
     for (unsigned turn = 0; turn < 3; turn++)
         for (unsigned f = 0; f < files_flow_count && !done(t); f++)
