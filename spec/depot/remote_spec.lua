@@ -175,7 +175,8 @@ describe("moult depot with --server", function()
 
   it("prints webhooks, and makes, switches and removes one", function()
     -- Of what happens here neither is told, so nothing is sent meanwhile.
-    local out = good("webhook add DIR https://hooks.example/a?key=1", { product = "pk", event = { "failed", "reverted" } })
+    local out = good("webhook add DIR https://hooks.example/a?key=1", { product = "pk",
+      event = { "failed", "reverted" } })
     assert.matches("^webhook 1 to https://hooks.example/a\nsecret     %x+ %(it is not shown again: note it%)$", out)
     local made = here("webhook add DIR https://hooks.example/b", { product = "pk" })
     assert.matches("^webhook 2 to https://hooks.example/b\nsecret     %x+", made[4])
