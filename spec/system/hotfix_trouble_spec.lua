@@ -27,6 +27,13 @@ describe("a hotfix in trouble", function()
       lua = { ["clock.lua"] = says(word or "v" .. sequence) }, test = test }
   end
 
+  -- The script itself, not a line about the hotfix of that name.
+  local function wait_for(line)
+    w:wait("the script says " .. line, function()
+      return (("\n" .. w:read "device.log"):find("\n" .. line .. "\n", 1, true))
+    end)
+  end
+
   local function is_back(entry)
     assert.same({ entry }, w:ledger())
     w:write("device.log", "")
@@ -87,14 +94,14 @@ describe("a hotfix in trouble", function()
     w:stop("device", "KILL")
     w:run()
     w:wait("its second test", function() return w:ledger()[1] == "clock v2 fresh" end, 40)
-    w:wait_log("device", "clock v2")
+    wait_for "clock v2"
   end)
 
   it("is quarantined when the script is killed in its test", function()
     fix(2, "return function() os.execute 'sleep 3' return true end")
     w:start("install", "install -q fix2.upd -c config.lua")
     w:wait_log("device", "on test")
-    w:wait_log("device", "clock v2")
+    wait_for "clock v2"
     for _, pid in ipairs(pids "--script") do w:shell("kill -9 " .. pid) end
     w:wait("its end", function() return w:ledger()[1] == "clock v2 quarantined" end, 40)
     is_back "clock v2 quarantined"
@@ -104,6 +111,6 @@ describe("a hotfix in trouble", function()
     w:install(fix(4))
     assert.same({ "clock v2 quarantined", "clock v3 fresh", "clock v4 fresh" }, w:ledger())
     w:write("device.log", "")
-    w:wait_log("device", "clock v4")
+    wait_for "clock v4"
   end)
 end)
