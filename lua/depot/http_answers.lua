@@ -100,19 +100,16 @@ function Writer:write(row)
   return true
 end
 
---- The answers to the queries of a name, the newest first; none if there is no such table yet.
+--- The answers to the queries of a name, the newest first.
 -- @tparam table db
 -- @tparam {string,...} names spellings of the device's name
 -- @treturn {table,...}|nil product (as the query has it), hash, device, release, code, why, first, last (seconds since
 --   1970), n; nil, message, code
 function M.read(db, names)
-  local there, message, code = db:prepare("SELECT 1 AS yes FROM sqlite_master WHERE name = 'http_answer'"):first()
-  if not there then return there == false and {} or nil, message, code end
   local found = {}
   local statement = db:prepare "SELECT * FROM http_answer WHERE device = ?"
   for _, name in ipairs(names) do
-    local rows
-    rows, message, code = statement:all(name)
+    local rows, message, code = statement:all(name)
     if not rows then return nil, message, code end
     table.move(rows, 1, #rows, #found + 1, found)
   end

@@ -197,25 +197,31 @@ function M.forget(natives, dir, row)
   return done and true, message, code
 end
 
+-- What read(db) finds; nothing if there is no database, or not this table yet.
+local function read_from(natives, dir, name, read)
+  if not files.exists(path_of(dir)) then return {} end
+  local db <close>, message, code = natives.database.open(path_of(dir), { readonly = true })
+  if not db then return nil, message, code end
+  local there
+  there, message, code = db:prepare("SELECT 1 AS yes FROM sqlite_master WHERE name = ?"):first(name)
+  if there then return read(db) end
+  return there == false and {} or nil, message, code
+end
+
 --- What the queries of a device were answered.
 -- @tparam {string,...} names spellings of its name
 -- @treturn {table,...}|nil as depot.http_answers, read(); nil, message, code
 function M.answers(natives, dir, names)
-  if not files.exists(path_of(dir)) then return {} end
-  local db <close>, message, code = natives.database.open(path_of(dir), { readonly = true })
-  if not db then return nil, message, code end
-  return http_answers.read(db, names)
+  return read_from(natives, dir, "http_answer", function(db) return http_answers.read(db, names) end)
 end
 
 --- The devices that asked, sorted; none if there is no database.
 -- @treturn {table,...}|nil cloud ("luat"), product, device, release, target, state ("given", "succeeded" or nil),
 --   heard, changed (ms), asked (how often); nil, message, code
 function M.read(natives, dir)
-  if not files.exists(path_of(dir)) then return {} end
-  local db <close>, message, code = natives.database.open(path_of(dir), { readonly = true })
-  if not db then return nil, message, code end
-  local rows
-  rows, message, code = db:prepare("SELECT * FROM http_device ORDER BY product, device"):all()
+  local rows, message, code = read_from(natives, dir, "http_device", function(db)
+    return db:prepare("SELECT * FROM http_device ORDER BY product, device"):all()
+  end)
   for _, row in ipairs(rows or {}) do
     row.cloud, row.state = "luat", state_of(row)
     row.heard, row.changed = row.heard * 1000, row.given and row.given * 1000

@@ -99,6 +99,12 @@ describe("depot.http_answers", function()
     assert.same({ 0, 1 }, { #answers "1", #answers "2" })
   end)
 
+  it("has none in a database that is being made, and no devices", function()
+    folder.write("luat.db", "")
+    assert.same({}, answers "1")
+    assert.same({}, http_devices.read(natives, dir))
+  end)
+
   it("has none in a database of before, and adds the table to it", function()
     local db = assert(natives.database.open(dir .. "/luat.db"))
     assert(db:execute [[CREATE TABLE http_device (product TEXT NOT NULL, device TEXT NOT NULL, release TEXT NOT NULL,

@@ -59,8 +59,7 @@ describe("the store process of a depot", function()
 
   local function known()
     local ids = {}
-    local is_there, rows = pcall(http_devices.read, natives, dir .. "/packages") -- it may be being made
-    for _, row in ipairs(is_there and rows or {}) do ids[row.device] = row.asked end
+    for _, row in ipairs(http_devices.read(natives, dir .. "/packages") or {}) do ids[row.device] = row.asked end
     return ids
   end
 
