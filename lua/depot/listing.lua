@@ -4,6 +4,8 @@
 --
 -- @module depot.listing
 
+local choice = require "depot.choice"
+
 local M = {}
 
 local function line_of(entry)
@@ -26,7 +28,7 @@ local function line_of(entry)
       parts[#parts + 1] = ("delta against core %d"):format(part.source_version)
     end
   end
-  if entry.withdrawn or entry.disabled then parts[#parts + 1] = "not offered" end
+  if not choice.is_offered(entry) then parts[#parts + 1] = "not offered" end
   if entry.devices then
     parts[#parts + 1] = "listed devices only"
   end

@@ -100,7 +100,7 @@ end
 function Board:_is_outdated(row, digest)
   local entry = self.by_digest()[digest or ""]
   if not entry or entry.manifest.release == row.target or self:refresh() ~= true then return false end
-  return entry.withdrawn or entry.disabled or false
+  return not choice.is_offered(entry)
 end
 
 --- Whether the link of a device is refused: its job was cancelled, or its rollout makes no offers now; and its
