@@ -151,6 +151,13 @@ function Process:_hand_over()
   end
 end
 
+-- Tell the front that the devices it told of are written.
+function Process:_report_noted()
+  if not self.noted or self.http_devices.count > 0 then return end
+  self.lines:send { noted = self.noted }
+  self.noted = nil
+end
+
 -- Tell the front what has become of it.
 function Process:_report()
   local secret = self.cloud and self.cloud.secret or false
@@ -158,10 +165,7 @@ function Process:_report()
     self.secret = secret
     self.lines:send { secret = secret }
   end
-  if self.noted and self.http_devices.count == 0 then
-    self.lines:send { noted = self.noted }
-    self.noted = nil
-  end
+  self:_report_noted()
   local settled = self.cloud and self.cloud.fleet and self.cloud.fleet.inbox.settled
   if settled and settled ~= self.settled then
     self.settled = settled
@@ -214,14 +218,10 @@ function Process:close()
   self:_settle()
   if self.cloud then self.cloud:close() end
   self.http_devices:close()
-  self:_report_end()
+  self:_report_noted()
+  self.lines:flush()
   self.lines:close()
   if self.loop then self.loop:close() end
-end
-
-function Process:_report_end()
-  if self.noted and self.http_devices.count == 0 then self.lines:send { noted = self.noted } end
-  self.lines:flush()
 end
 
 return M
