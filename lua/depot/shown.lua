@@ -1,4 +1,4 @@
---- How products, devices, groups, releases, users and the audit are printed: as tables of 80 columns, or as JSON.
+--- How products, devices, groups, releases, webhooks, users and the audit are printed: as tables, or as JSON.
 --
 -- Each takes objects as the API shows them, so that a command prints the same from the store and from a server.
 -- depot.rollout.shown does so for rollouts.
