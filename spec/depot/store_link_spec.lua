@@ -1,20 +1,12 @@
 -- The front's end of the store process, with a process that says what the spec says.
 
+local depot_pair = require "spec.support.depot_pair"
 local natives = require "update.natives"
 local outbox = require "depot.outbox"
 local pace = require "depot.pace"
 local store_lines = require "depot.store_lines"
 local store_link = require "depot.store_link"
 local under_way = require "depot.under_way"
-
--- Both ends of a socket.
-local function pair()
-  local path = os.tmpname()
-  os.remove(path)
-  local listener <close> = assert(natives.channel.listen(path))
-  local ours = assert(natives.channel.connect(path))
-  return ours, assert(listener:accept())
-end
 
 describe("depot.outbox", function()
   local function merge(earlier, later)
@@ -86,7 +78,7 @@ end)
 
 describe("depot.store_lines", function()
   it("carry any bytes, in names too", function()
-    local a, b = pair()
+    local a, b = depot_pair.sockets()
     local ours, theirs = store_lines.new(natives, a), store_lines.new(natives, b)
     local bytes = {}
     for byte = 0, 255 do bytes[#bytes + 1] = string.char(byte) end
@@ -139,7 +131,7 @@ describe("depot.store_link", function()
       { __index = natives })
     link = assert(store_link.new { natives = faked, pace = shared, tell = function(text) notes[#notes + 1] = text end,
       start = function()
-        local a, b = pair()
+        local a, b = depot_pair.sockets()
         starts, ended, theirs = starts + 1, nil, store_lines.new(natives, b)
         return a, { poll = function() return ended end, close = function() end }
       end })

@@ -24,13 +24,16 @@ describe("the store process of a depot", function()
     end
   end
 
-  -- The number of the depot's process with that word on its command line, or nil.
-  local function pid_of(word)
-    local pipe <close> = io.popen(("pgrep -f -- 'depot %s/packages .*%s[o]f '"):format(dir, word))
+  local function number_of(command)
+    local pipe <close> = io.popen(command)
     return pipe:read "n"
   end
 
-  local function store() return pid_of "--store-" end
+  -- The pid of the store process, or nil.
+  local function store() return number_of(("pgrep -f -- 'depot %s/packages .*--store-[o]f '"):format(dir)) end
+
+  -- The pid of the front, which started it.
+  local function front() return number_of(("ps -o ppid= -p %d"):format(store())) end
 
   local function signal(name, pid) assert(os.execute(("kill -%s %d"):format(name, pid))) end
 
@@ -44,7 +47,7 @@ describe("the store process of a depot", function()
 
   local function get(target, headers) return raw.get(rest, address, target, headers) end
 
-  local function said_once(text) return select(2, log():gsub(text, "")) end
+  local function times_said(text) return select(2, log():gsub(text, "")) end
 
   local CHECK = "/terminal/check?product=pk&id=t1&version=1.0.0"
 
@@ -107,7 +110,7 @@ describe("the store process of a depot", function()
     assert.matches('"update":true', get(CHECK).body)
     wait("readiness", function() return raw.get(rest, admin, "/readyz").status == 200 end)
     wait("the device", function() return known()["1"] == 1 end)
-    assert.equal(1, said_once "the process does not answer")
+    assert.equal(1, times_said "the process does not answer")
   end)
 
   it("is started anew when it is killed, and told what it had not committed", function()
@@ -132,18 +135,14 @@ describe("the store process of a depot", function()
 
   it("ends with the depot, however that ends, also when it is stopped", function()
     start()
-    local pid = depot and wait("its parent", function()
-      local pipe <close> = io.popen(("ps -o ppid= -p %d"):format(store()))
-      return pipe:read "n"
-    end)
+    local pid = front()
     signal("STOP", store())
     signal("KILL", pid)
     wait("its end", function() return not store() end)
     depot:close()
     start() -- the folder is free
     get(query "1")
-    local pipe <close> = io.popen(("ps -o ppid= -p %d"):format(store()))
-    signal("TERM", pipe:read "n")
+    signal("TERM", front())
     assert.equal(0, wait("the end", function() return depot:poll() end))
     assert.is_nil(store())
     assert.same({ ["1"] = 1 }, known())

@@ -10,8 +10,8 @@ local store_process = require "depot.store_process"
 
 local M = {}
 
--- Both ends of a socket.
-local function pair()
+--- Both ends of a socket.
+function M.sockets()
   local path = os.tmpname()
   os.remove(path)
   local listener <close> = assert(natives.channel.listen(path))
@@ -21,7 +21,7 @@ end
 
 local function starter(options, self)
   return function(address)
-    local ours, channel = pair()
+    local ours, channel = M.sockets()
     local theirs = { channel = channel, address = address, scheme = options.tls and "https" or "http" }
     self.store_end = store_process.open(setmetatable(theirs, { __index = options }))
     local process, status = {}, not self.store_end and 1

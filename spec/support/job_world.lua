@@ -40,7 +40,7 @@ function World:open()
     link = function(e) return "http://h/" .. e.name, 1800 end,
     digests = { of = function() return "0123" end, step = function() end, busy = function() return false end,
       close = function() end },
-    on_event = function(event) self.told[#self.told + 1] = event.kind end,
+    on_event = function() end,
   }, { pace = 1000000 })
   self.depot:look()
   self.mqtt.events[1] = { kind = "connected", session = true }
@@ -166,7 +166,7 @@ local PATHS = {
 -- @tparam[opt] table fields of its row besides
 -- @tparam[opt] table texts of the rollout's plan
 function M.new(state, fields, texts)
-  local self = setmetatable({ now = START, packages = { entry("1.0.0", 1), entry("2.0.0", 2) }, told = {} }, World)
+  local self = setmetatable({ now = START, packages = { entry("1.0.0", 1), entry("2.0.0", 2) } }, World)
   self.store = assert(store.open(memory, ""))
   local row = { cloud = "aliyun", product = "pk", device = "dn", hash = HASH, release = "1.0.0", heard = START - 60000 }
   assert(self.store:change())
