@@ -213,12 +213,18 @@ end
 --- What to poll; nil while it does not run.
 function Link:watch() return self.lines and self.lines:watch() end
 
+-- When _check() has something to do: while it is silent or begins, only what it says matters.
+function Link:_check_at(now)
+  local oldest = self.asked[self.first]
+  if oldest then return math.max(oldest.at, self.heard) + SILENT end
+  return self.state == "well" and self.heard + ASK or now + ASK
+end
+
 --- Milliseconds until step() has to be called again.
 function Link:timeout()
   local now = self:_now()
-  local oldest = self.asked[self.first]
-  local at = not self.lines and self.again or oldest and oldest.at + SILENT or self.heard + ASK
-  if self.lines and not self.noted:is_sent() and self.lines:queued() == 0 then at = math.min(at, self.next_notes) end
+  local at = self.lines and self:_check_at(now) or self.again
+  if self.lines and self.noted:next() and self.lines:queued() == 0 then at = math.min(at, self.next_notes) end
   return math.max(10, math.ceil((at - now) * 1000))
 end
 

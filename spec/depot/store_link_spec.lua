@@ -205,6 +205,29 @@ describe("depot.store_link", function()
     assert.equal("silent", link.state)
   end)
 
+  it("waits for the process, and does not look again and again, when there is nothing to do", function()
+    assert(step(20)) -- it begins
+    assert.is_true(link:timeout() >= 1000)
+    ready()
+    assert.is_true(link:timeout() >= 1000)
+    for i = 1, 1500 do link:note_device({ product = "p", device = tostring(i), release = "1.1", code = 0 }, 5) end
+    for _ = 1, 20 do
+      theirs:send { took = 0 }
+      assert(step(1))
+      heard()
+    end
+    assert.is_true(link:timeout() >= 1000) -- as many were sent as may be ahead
+    link:ask({ ping = true }, function() end)
+    assert(step(2))
+    theirs:send { took = 0 }
+    assert(step(2)) -- it has not answered, but it spoke
+    assert.equal("well", link.state)
+    assert.is_true(link:timeout() >= 1000)
+    assert(step(4))
+    assert.equal("silent", link.state)
+    assert.is_true(link:timeout() >= 1000)
+  end)
+
   it("queues so many questions, and no more", function()
     ready()
     local failed = 0
