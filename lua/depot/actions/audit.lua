@@ -34,9 +34,7 @@ end
 
 --- @tparam table context of depot.actions.base
 function M.run(context)
-  local served, message, code = base.needs_store(context)
-  if not served then return nil, message, code end
-  return base.within(context, context.opts.check and check or list)
+  return base.within_served(context, context.opts.check and check or list)
 end
 
 return M

@@ -18,9 +18,7 @@ end
 --- @tparam table context of depot.actions.base; name is the file
 function M.run(context)
   if not context.name then return nil, "usage: moult depot backup DIR FILE", "usage" end
-  local served, message, code = base.needs_store(context)
-  if not served then return nil, message, code end
-  return base.within(context, run)
+  return base.within_served(context, run)
 end
 
 return M

@@ -17,6 +17,7 @@ local lock = require "depot.lock"
 local releases = require "depot.releases"
 local store = require "depot.store"
 local http_devices = require "depot.http_devices"
+local verbs_of = require "depot.verbs"
 
 local M = {}
 
@@ -193,16 +194,10 @@ function M.warn_when_alone(context)
   end
 end
 
---- For what only a depot with --mqtt keeps: its store is there.
--- @treturn true|nil nil, message, code
-function M.needs_store(context)
-  if store.exists(context.dir) then return true end
-  return nil, ("%s has no depot.db: no depot with --mqtt has served it yet"):format(context.dir), "missing"
-end
-
 --- Open, run, close.
 -- @tparam table context
 -- @tparam function work function(context)
+-- @return what work() returns
 function M.within(context, work)
   local opened, message, code = M.open(context)
   if not opened then return nil, message, code end
@@ -210,6 +205,23 @@ function M.within(context, work)
   result, message, code = work(opened)
   opened.store:close()
   return result, message, code
+end
+
+--- The same, for what only a depot with --mqtt keeps: its store is there.
+function M.within_served(context, work)
+  if store.exists(context.dir) then return M.within(context, work) end
+  return nil, ("%s has no depot.db: no depot with --mqtt has served it yet"):format(context.dir), "missing"
+end
+
+--- Run the verb of an action.
+-- @tparam table context with verb
+-- @tparam string action
+-- @tparam {[verb]=function} verbs
+-- @tparam[opt] function within M.within, where no depot has to have served the folder; default: M.within_served
+function M.run_verb(context, action, verbs, within)
+  local verb, message, code = verbs_of.find(action, verbs, context.verb)
+  if not verb then return nil, message, code end
+  return (within or M.within_served)(context, verb)
 end
 
 return M

@@ -207,12 +207,7 @@ end
 
 --- @tparam table context of depot.actions.base with verb
 function M.run(context)
-  if not verbs[context.verb] then
-    return nil, ("device %s: expected list, show, add, set, tag, note or forget"):format(context.verb), "usage"
-  end
-  local served, message, code = base.needs_store(context)
-  if not served then return nil, message, code end
-  return base.within(context, verbs[context.verb])
+  return base.run_verb(context, "device", verbs)
 end
 
 return M

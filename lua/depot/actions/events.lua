@@ -34,9 +34,7 @@ local function run(context)
 end
 
 function M.run(context)
-  local served, message, code = base.needs_store(context)
-  if not served then return nil, message, code end
-  return base.within(context, run)
+  return base.within_served(context, run)
 end
 
 return M

@@ -123,13 +123,8 @@ end
 
 --- @tparam table context of depot.actions.base with verb
 function M.run(context)
-  if not verbs[context.verb] then
-    return nil, ("group %s: expected list, show, create, add, remove or delete"):format(context.verb), "usage"
-  end
-  local served, message, code = base.needs_store(context)
-  if not served then return nil, message, code end
   context.lasting = true
-  return base.within(context, verbs[context.verb])
+  return base.run_verb(context, "group", verbs)
 end
 
 return M

@@ -58,14 +58,8 @@ end
 
 --- @tparam table context of depot.actions.base with verb
 function M.run(context)
-  if not verbs[context.verb] then
-    return nil, ("product %s: expected list, add or set"):format(context.verb), "usage"
-  end
   -- A product can be registered before a depot was ever started.
-  local ok, message, code = true, nil, nil
-  if context.verb ~= "add" then ok, message, code = base.needs_store(context) end
-  if not ok then return nil, message, code end
-  return base.within(context, verbs[context.verb])
+  return base.run_verb(context, "product", verbs, context.verb == "add" and base.within or nil)
 end
 
 return M

@@ -55,12 +55,7 @@ end
 
 --- @tparam table context of depot.actions.base with verb
 function M.run(context)
-  if not verbs[context.verb] then
-    return nil, ("release %s: expected list, enable, disable or withdraw"):format(context.verb), "usage"
-  end
-  local served, message, code = base.needs_store(context)
-  if not served then return nil, message, code end
-  return base.within(context, verbs[context.verb])
+  return base.run_verb(context, "release", verbs)
 end
 
 return M

@@ -77,17 +77,8 @@ end
 
 --- @tparam table context of depot.actions.base with verb; plan (texts by field), priority
 function M.run(context)
-  local verb = verbs[context.verb]
-  if not verb then
-    local names = {}
-    for name in pairs(verbs) do names[#names + 1] = name end
-    table.sort(names)
-    return nil, ("rollout %s: expected one of %s"):format(context.verb, table.concat(names, ", ")), "usage"
-  end
-  local served, message, code = base.needs_store(context)
-  if not served then return nil, message, code end
   context.lasting = true
-  return base.within(context, verb)
+  return base.run_verb(context, "rollout", verbs)
 end
 
 return M

@@ -101,11 +101,8 @@ end
 
 --- @tparam table context of depot.actions.base with verb
 function M.run(context)
-  if not verbs[context.verb] then
-    return nil, ("user %s: expected add, list, link, role, disable, enable or drop"):format(context.verb), "usage"
-  end
-  if context.verb ~= "list" and not context.name then return nil, "name a user", "usage" end
-  return base.within(context, verbs[context.verb])
+  if verbs[context.verb] and context.verb ~= "list" and not context.name then return nil, "name a user", "usage" end
+  return base.run_verb(context, "user", verbs, base.within)
 end
 
 return M

@@ -7,6 +7,7 @@
 -- @module depot.remote
 
 local natives = require "update.natives"
+local verbs_of = require "depot.verbs"
 
 local M = {}
 
@@ -128,11 +129,7 @@ end
 local function verb_of(action, context)
   local module = require("depot.remote." .. action)
   if module.run then return module.run end
-  if module.verbs[context.verb] then return module.verbs[context.verb] end
-  local names = {}
-  for name in pairs(module.verbs) do names[#names + 1] = name end
-  table.sort(names)
-  return nil, ("%s %s: expected one of %s"):format(action, context.verb, table.concat(names, ", ")), "usage"
+  return verbs_of.find(action, module.verbs, context.verb)
 end
 
 --- Run an action.
