@@ -4,14 +4,12 @@
 
 local base = require "depot.actions.base"
 local chosen = require "depot.acts.chosen"
-local jobs = require "depot.jobs"
 local verdict = require "depot.verdict"
 local verify = require "depot.acts.verify"
 
 local M = {}
 
-local TIMEOUT = 3600 -- seconds
-local LOOK = 200     -- ms between two looks
+local LOOK = 200 -- ms between two looks
 
 -- The one device that --device names.
 local function find(context, entry)
@@ -34,24 +32,14 @@ end
 
 local function watch(context, entry, device)
   local loop <close> = context.natives.loop.new()
-  local limit = context.natives.loop.now() + (context.opts.timeout or TIMEOUT)
-  local shown
-  while context.natives.loop.now() < limit do
-    local row, message, code = context.store:get(device.cloud, device.product, device.device)
-    if not row then return nil, message or "the device's row is missing", code or "internal" end
-    if row.package ~= entry.manifest.digest then
-      return nil, ("%s was given another job meanwhile, %s"):format(row.device, row.target), "busy"
-    elseif not jobs.is_open(row) then
-      return verdict.of(context.env, entry.name, row)
-    end
-    local line = verdict.progress(row)
-    if line ~= shown then
-      context.env.note(("%s: %s"):format(row.device, line))
-      shown = line
-    end
-    loop:poll(LOOK)
-  end
-  return verdict.none(device.device)
+  return verdict.watch(context.env, entry.name, { timeout = context.opts.timeout,
+    look = function()
+      local row, message, code = context.store:get(device.cloud, device.product, device.device)
+      if row then return row end
+      return nil, message or "the device's row is missing", code or "internal"
+    end,
+    is_ours = function(row) return row.package == entry.manifest.digest end,
+    pause = function() loop:poll(LOOK) end })
 end
 
 local function run(context)

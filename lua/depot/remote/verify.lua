@@ -3,16 +3,12 @@
 -- @module depot.remote.verify
 
 local filters = require "depot.filter"
-local ids = require "depot.api.ids"
-local jobs = require "depot.jobs"
-local natives = require "update.natives"
 local shown = require "depot.shown"
 local verdict = require "depot.verdict"
 
 local M = {}
 
-local TIMEOUT = 3600 -- seconds
-local LOOK = 300     -- ms between two looks
+local LOOK = 300 -- ms between two looks
 
 local FIELDS = { "cloud", "device", "release", "target", "state", "step", "code", "text" }
 
@@ -42,29 +38,14 @@ local function device_of(remote, context, release)
   return found[1].id
 end
 
--- Wait for the end of the job.
-local function watch(remote, context, release, name, id)
-  local till, line = natives.loop.now() + (context.opts.timeout or TIMEOUT), nil
-  repeat
-    local row = look(remote, id)
-    if row.target ~= release.release then
-      remote:fail(("%s was given another job meanwhile, %s"):format(row.device, row.target or "none"), "busy")
-    elseif not jobs.is_open(row) then
-      return verdict.of(context.env, name, row)
-    end
-    local now = verdict.progress(row)
-    if now ~= line then context.env.note(("%s: %s"):format(row.device, now)) end
-    line = now
-    remote.client:pause(LOOK)
-  until natives.loop.now() > till
-  return verdict.none(ids.read(id).device)
-end
-
 function M.run(remote, context)
   local release, name = remote:release(context)
   local id = device_of(remote, context, release)
   remote:need("POST", ("/releases/%s/verify"):format(release.id), { device = id })
-  local done, message, code = watch(remote, context, release, name, id)
+  local done, message, code = verdict.watch(context.env, name, { timeout = context.opts.timeout,
+    look = function() return look(remote, id) end,
+    is_ours = function(row) return row.target == release.release end,
+    pause = function() remote.client:pause(LOOK) end })
   if not done then remote:fail(message, code) end
 end
 
