@@ -3,6 +3,7 @@
 -- @module spec.support.console_world
 
 local api_world = require "spec.support.api_world"
+local assert = require "luassert"
 local form = require "depot.console.form"
 local ids = require "depot.api.ids"
 
@@ -33,6 +34,15 @@ function World:get(path, as, headers)
   headers = headers or {}
   headers.Cookie = headers.Cookie or (as or self.session).cookie
   return self.w:ask("GET", "/" .. path, { headers = headers })
+end
+
+--- A page that is there and shows texts.
+-- @treturn string its body
+function World:shows(path, ...)
+  local page = self:get(path)
+  assert.equal(200, page.status, page.body)
+  for _, text in ipairs { ... } do assert.is_truthy(page.body:find(text, 1, true), text .. " in\n" .. page.body) end
+  return page.body
 end
 
 --- Send a form.

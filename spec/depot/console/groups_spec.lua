@@ -19,12 +19,7 @@ describe("the pages of groups", function()
   local function base() return ("/p/%s/groups"):format(w.pk) end
   local function route() return ("/do/products/%s/groups"):format(w.pk) end
 
-  local function shows(path, ...)
-    local page = console:get(path)
-    assert.equal(200, page.status, page.body)
-    for _, text in ipairs { ... } do assert.is_truthy(page.body:find(text, 1, true), text .. " in\n" .. page.body) end
-    return page.body
-  end
+  local function shows(...) return console:shows(...) end
 
   -- A group with a list: its path.
   local function listed(names, file)

@@ -29,10 +29,7 @@ describe("the page of uploads", function()
   end
 
   local function page(as) return console:get("/uploads", as).body end
-  local function shows(text)
-    local body = page()
-    assert.is_truthy(body:find(text, 1, true), text .. " in\n" .. body)
-  end
+  local function shows(...) console:shows("/uploads", ...) end
 
   it("says how far each is, as text whatever its name is, and shows nobody else's", function()
     shows "Nothing was uploaded lately."

@@ -17,12 +17,7 @@ describe("the pages of webhooks", function()
 
   local function base() return ("/p/%s/webhooks"):format(w.pk) end
 
-  local function shows(path, ...)
-    local page = console:get(path)
-    assert.equal(200, page.status, page.body)
-    for _, text in ipairs { ... } do assert.is_truthy(page.body:find(text, 1, true), text .. " in\n" .. page.body) end
-    return page.body
-  end
+  local function shows(...) return console:shows(...) end
 
   local function hides(path, text)
     local body = console:get(path).body
