@@ -149,10 +149,14 @@ end
 -- @treturn string what to say of it
 function M.give_up(world, hook)
   local reason = "it has failed for a day: " .. hook.problem
-  local done, message = acts.change(world:with { actor = { name = "depot" } }, function()
-    return world.store:give_up_webhook(hook.id, reason)
-  end, { verb = "webhook.off", object = M.name(hook), product = hook.product, after = hook.problem })
-  return ("%s %s"):format(M.name(hook), done and "is switched off: " .. reason or "stays on: " .. message)
+  local act = { verb = "webhook.off", object = M.name(hook), product = hook.product, after = hook.problem }
+  local count, message = acts.change(world:with { actor = { name = "depot" } }, function()
+    local changed, why, word = world.store:give_up_webhook(hook.id, reason)
+    act.idle = changed == 0
+    return changed, why, word
+  end, act)
+  if not count then return ("%s stays on: %s"):format(M.name(hook), message) end
+  return M.name(hook) .. (count > 0 and " is switched off: " .. reason or " was switched off or removed meanwhile")
 end
 
 --- Remove one, with its secret.

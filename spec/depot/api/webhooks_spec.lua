@@ -219,6 +219,17 @@ describe("webhooks", function()
     w.api.webhooks.now = require("depot.acts").now
   end)
 
+  it("are not switched off once more where a person was faster", function()
+    local hook = make()
+    local row = w.store:webhook(hook.id)
+    row.problem = "the receiver answered 500"
+    local etag = ask("GET", ("/webhooks/%d"):format(hook.id)).headers.etag
+    assert.is_false(ask("PATCH", ("/webhooks/%d"):format(hook.id), { enabled = false }, etag).object.enabled)
+    local last = w.store:audited(nil, 1)[1]
+    assert.matches("was switched off or removed meanwhile", webhooks.give_up(w.api.webhooks.world, row), 1, true)
+    assert.same(last, w.store:audited(nil, 1)[1])
+  end)
+
   it("are tried when they are due though the clock was set back", function()
     local hook = make()
     happen("failed", "one")
