@@ -16,6 +16,7 @@ local dispatchers = require "depot.qinglian_dispatcher"
 local folder_watch = require "depot.folder_watch"
 local links = require "depot.links"
 local luat_jobs = require "depot.luat_jobs"
+local modes = require "depot.modes"
 local natives = require "update.natives"
 local pace = require "depot.pace"
 local replies = require "depot.replies"
@@ -44,7 +45,7 @@ function Depot:_facts(options, proxies)
     entries = function() return self.folder.catalog.entries end,
     file = function(name) return self.folder.catalog:file(name) end,
     pending = function() return self.folder:pending() end,
-    mode = function(entry) return entry.mode or options.auto == false and "staged" or "auto" end,
+    mode = function(entry) return modes.of(entry, options.auto) end,
   }
   local jobs = luat_jobs.new { fleet = function() end, packages = facts.packages, mode = facts.mode,
     sha256 = natives.digest.sha256 }

@@ -47,6 +47,11 @@ function M.write(natives, dir, modes)
   return done and true, message, code
 end
 
+--- The mode of the product of an entry.
+-- @tparam table entry of a catalog, after mark()
+-- @tparam boolean|nil auto false: one that is not known is staged
+function M.of(entry, auto) return entry.mode or auto == false and "staged" or "auto" end
+
 --- Set `mode` of the entries of a catalog; nil: the product is not known.
 -- @tparam {table,...} packages
 -- @tparam {[hash]=mode} modes

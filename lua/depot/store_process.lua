@@ -11,6 +11,7 @@ local folder_watch = require "depot.folder_watch"
 local http_devices = require "depot.http_devices"
 local keeper = require "depot.keeper"
 local luat_jobs = require "depot.luat_jobs"
+local modes = require "depot.modes"
 local natives = require "update.natives"
 local pace = require "depot.pace"
 local site = require "depot.site"
@@ -66,7 +67,7 @@ function Process:_assemble(options)
     sha256 = natives.digest.sha256,
     packages = function() return self.folder.packages end,
     pending = function() return self.folder:pending() end,
-    mode = function(entry) return entry.mode or options.auto == false and "staged" or "auto" end,
+    mode = function(entry) return modes.of(entry, options.auto) end,
     link = function(...) return self.cloud.query(...) end }
   local jobs = luat_jobs.new { fleet = fleet, packages = facts.packages, mode = facts.mode, sha256 = facts.sha256 }
   local terminals = terminal_jobs.new { fleet = fleet, packages = facts.packages, sha256 = facts.sha256,
