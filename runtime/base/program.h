@@ -9,13 +9,14 @@
 
 #include "error.h"
 
+#define UP_PROGRAM_EMPTY (-1)
+
 /*
  * Start argv[0], found in PATH; the array ends with NULL. No signal is blocked
  * or ignored in it. `apart`: in a process group of its own, with an empty
  * standard input, or `input` unless that is UP_PROGRAM_EMPTY. Returns 0 or an
  * error number.
  */
-#define UP_PROGRAM_EMPTY (-1)
 UP_MUST_CHECK int up_program_start(pid_t *pid, char *const argv[], bool apart, int input);
 
 /* Close what is open from `first` on: in a child, before its program, what whoever started us left open, too. Where

@@ -31,9 +31,9 @@ static struct up_files_work work_of(const struct up_files *f)
     return (struct up_files_work){f->storage, f->folder, &f->plan, f->found};
 }
 
-/* A process that was killed, or an operation that failed, may have left names that are not on the medium. An operation
- * takes them for done, and removes what they stand for. */
-static int settle_names(const struct up_files *f, struct up_error *err)
+/* A process that was killed, or an operation that failed, may have left names and files that are not on the medium. An
+ * operation takes them for done, and removes what they stand for. */
+static int settle_left(const struct up_files *f, struct up_error *err)
 {
     const struct up_files_work w = work_of(f);
 
@@ -101,7 +101,7 @@ static int look_again(struct up_files *f, struct up_error *err)
         return err->code;
     if (strcmp(next.boot_id, f->stage.boot_id) == 0)
         return 0;
-    if (up_files_check_here(f, err) < 0 || settle_names(f, err) < 0)
+    if (up_files_check_here(f, err) < 0 || settle_left(f, err) < 0)
         return err->code;
     for (uint32_t n = 0; n < f->plan.op_count; n++)
         if ((up_files_weak_at(&w, n) || up_files_weak_dir_at(&w, n)) && up_files_op_forward(&w, n, err) < 0)
@@ -124,7 +124,7 @@ int up_files_switch(struct up_files *f, struct up_error *err)
     if (f->lost)
         return up_files_unreadable(f, err);
     if (up_files_check_here(f, err) < 0 ||
-        (f->stage.step == UP_FILES_STAGED ? note_found(f, err) < 0 : settle_names(f, err) < 0))
+        (f->stage.step == UP_FILES_STAGED ? note_found(f, err) < 0 : settle_left(f, err) < 0))
         return err->code;
     w = work_of(f);
     for (uint32_t n = 0; n < f->plan.op_count; n++) {
@@ -143,7 +143,7 @@ static int undo(struct up_files *f, struct up_error *err)
 
     if (up_files_check_here(f, err) < 0 ||
         (f->stage.step != UP_FILES_UNDOING && enter(f, UP_FILES_UNDOING, err) < 0) ||
-        settle_names(f, err) < 0)
+        settle_left(f, err) < 0)
         return err->code;
     for (uint32_t n = f->plan.op_count; n-- > 0;) {
         up_files_stepped(f);

@@ -10,8 +10,8 @@
  * is not touched, so at any time one of them is intact. Which one is newer is
  * decided by what is on the medium: every read drops the cache first, because
  * after a failed sync the cache holds what the medium does not. A record that
- * another process wrote is synced, and so is its name, before the other may be
- * overwritten: that process may have been killed in between.
+ * another process wrote is synced, and so is its name, before anything is decided
+ * by it: that process may have been killed in between.
  *
  * A file that is missing, unreadable, or whose last write failed is created
  * again and replaces the old one by rename. If that fails, the intact file is
@@ -61,9 +61,10 @@ struct up_record {
 UP_MUST_CHECK int up_record_create(struct up_record *r, const void *data, size_t len, struct up_error *err);
 
 /*
- * Read the newest intact record into buf, and make it durable unless this process knows that it is. Errors: UP_NOTHING neither file
- * exists; UP_STATELOST a file exists, but none can be read; UP_WRITE no
- * permission.
+ * Read the newest intact record into buf, and make it durable unless this
+ * process knows that it is; what cannot be is read again from the medium.
+ * Errors: UP_NOTHING neither file exists; UP_STATELOST a file exists, but none
+ * can be read; UP_WRITE no permission.
  */
 UP_MUST_CHECK int up_record_read(struct up_record *r, void *buf, size_t size, size_t *len,
                                  struct up_error *err);

@@ -363,26 +363,40 @@ static int appear(enum appearing how, struct up_record *r)
     return how == MISSING ? write_word(r, "two", &err) : up_record_tend(r, &err);
 }
 
-/* Values written afterwards, and a cut at the k-th operation of that. What was acknowledged last must be there, or what
- * was being written since. Whether all was done. */
+/* The values that a device comes to after it: what was acknowledged last must be there, or what was being written since. */
+static const char *const later[] = {"two", "3", "4", "5", "6"};
+
+struct writing {
+    unsigned sure, tried; /* of later[] */
+};
+
+/* Written until the power is cut at the k-th operation of that. */
+static struct writing write_later(struct sim *sim, struct up_record *r, unsigned k)
+{
+    struct writing w = {.tried = 1};
+    struct up_error err;
+
+    sim_reset_counters(sim);
+    sim_cut_at(sim, k);
+    for (; w.tried < 5 && !sim_is_cut(sim); w.tried++)
+        if (write_word(r, later[w.tried], &err) == 0)
+            w.sure = w.tried;
+    return w;
+}
+
+/* Whether all was done. */
 static bool appears_unsure(enum appearing how, enum sim_op op, bool forever, unsigned k)
 {
-    static const char *const values[] = {"two", "3", "4", "5", "6"};
     struct up_record r;
     struct sim *sim = before_appearing(how, &r);
-    unsigned sure = 0, tried = 1;
-    struct up_error err;
+    struct writing w;
     bool finished;
 
     sim_fail_late(sim, op, how == CREATED ? 2 : 1, EIO, forever);
     (void)!appear(how, &r);
-    sim_reset_counters(sim);
-    sim_cut_at(sim, k);
-    for (; tried < 5 && !sim_is_cut(sim); tried++)
-        if (write_word(&r, values[tried], &err) == 0)
-            sure = tried;
+    w = write_later(sim, &r, k);
     finished = !sim_is_cut(sim);
-    assert_after_any_cut(sim, values + sure, tried - sure);
+    assert_after_any_cut(sim, later + w.sure, w.tried - w.sure);
     sim_free(sim);
     return finished;
 }
@@ -400,11 +414,9 @@ static void a_file_that_may_not_be_under_its_name_is_not_relied_on(void **state)
  * process sees it. That one writes values until the power is cut at its own n-th operation. Whether all was done. */
 static bool appears_and_is_killed(enum appearing how, unsigned k, unsigned n, bool *appeared)
 {
-    static const char *const values[] = {"two", "3", "4", "5", "6"};
     struct up_record r, again;
     struct sim *sim = before_appearing(how, &r), *next;
-    unsigned sure = 0, tried = 1;
-    struct up_error err;
+    struct writing w;
     bool finished;
 
     sim_reset_counters(sim);
@@ -413,14 +425,10 @@ static bool appears_and_is_killed(enum appearing how, unsigned k, unsigned n, bo
     *appeared = !sim_is_cut(sim);
     next = sim_respawn(sim);
     again = on(next);
-    sim_reset_counters(next);
-    sim_cut_at(next, n);
-    for (; tried < 5 && !sim_is_cut(next); tried++)
-        if (write_word(&again, values[tried], &err) == 0)
-            sure = tried;
+    w = write_later(next, &again, n);
     finished = !sim_is_cut(next);
-    if (how != CREATED || sure > 0)
-        assert_after_any_cut(next, values + sure, tried - sure);
+    if (how != CREATED || w.sure > 0)
+        assert_after_any_cut(next, later + w.sure, w.tried - w.sure);
     sim_free(sim);
     sim_free(next);
     return finished;
@@ -667,6 +675,29 @@ static void a_killed_writer_loses_nothing(void **state)
             sim_free(sim);
             sim_free(next);
         }
+    }
+}
+
+/* What the next process reads it may act on, so no cut takes it back. */
+static void what_was_read_stays(void **state)
+{
+    (void)state;
+    for (unsigned at = 1; at < 4; at++) {
+        struct sim *sim = with_values(three, 2), *next;
+        struct up_record r = on(sim), again;
+        char got[VALUE_SIZE] = "";
+        const char *const read[] = {got};
+        struct up_error err;
+        size_t len;
+
+        sim_cut_at(sim, at);
+        write_word(&r, "killed", &err);
+        next = sim_respawn(sim);
+        again = on(next);
+        assert_int_equal(up_record_read(&again, got, VALUE_SIZE, &len, &err), 0);
+        assert_after_any_cut(next, read, 1);
+        sim_free(sim);
+        sim_free(next);
     }
 }
 
@@ -980,6 +1011,7 @@ int main(void)
         cmocka_unit_test(short_files_are_spread_once),
         cmocka_unit_test(tending_makes_both_whole),
         cmocka_unit_test(a_killed_writer_loses_nothing),
+        cmocka_unit_test(what_was_read_stays),
         cmocka_unit_test(a_killed_writer_and_a_failed_sync_lose_nothing),
         cmocka_unit_test(a_file_that_moves_is_made_durable_first),
         cmocka_unit_test(a_read_that_failed_is_tried_again),

@@ -24,8 +24,8 @@ static struct {
 static bool booted;   /* since the power came */
 static bool stay;     /* nobody leaves any more */
 static unsigned last; /* the release whose program was started last */
-static unsigned
-    kept; /* from when on nobody leaves, the one that is confirmed: its program vouches for what comes */
+/* The one that was confirmed when nobody left any more: its program vouches for what comes. */
+static unsigned kept;
 
 void programs_reset(void)
 {
