@@ -142,8 +142,7 @@ static int undo(struct up_files *f, struct up_error *err)
     struct up_files_work w = work_of(f);
 
     if (up_files_check_here(f, err) < 0 ||
-        (f->stage.step != UP_FILES_UNDOING && enter(f, UP_FILES_UNDOING, err) < 0) ||
-        settle_left(f, err) < 0)
+        (f->stage.step != UP_FILES_UNDOING && enter(f, UP_FILES_UNDOING, err) < 0) || settle_left(f, err) < 0)
         return err->code;
     for (uint32_t n = f->plan.op_count; n-- > 0;) {
         up_files_stepped(f);

@@ -1064,6 +1064,45 @@ static const char *cut_everywhere(bool another, const char *without, unsigned lo
     return flaw;
 }
 
+/* The process was killed at an operation, and the power goes at each of those of the next one, which settles. */
+static const char *cut_after_kills(bool another, unsigned long *states)
+{
+    const char *old = another ? "r1 n2" : "r1 r2", *new = another ? "n1 n2" : "r2 n1", *flaw = NULL;
+    struct sim *start = before_the_list(another, NULL);
+    struct up_error err;
+    bool killed = true;
+
+    for (unsigned k = 1; killed && !flaw; k++) {
+        struct sim *sim = sim_clone(start);
+        bool done, cut = true;
+
+        sim_cut_at(sim, k);
+        done = apply(sim, &err) == 0;
+        killed = sim_is_cut(sim);
+        for (unsigned n = 1; cut && !flaw; n++) {
+            struct sim *next = sim_respawn(sim);
+            bool is_new =
+                done || strcmp(ring_of(next), new) == 0; /* it was read, and may have been acted on */
+
+            sim_cut_at(next, n);
+            (void)!up_keys_settle(sim_storage(next), KEYS, &err);
+            cut = sim_is_cut(next);
+            for (unsigned i = 0; i < sim_choices(next) && !flaw; i++) {
+                struct sim_choice choice = sim_choice(next, i);
+                struct sim *medium = sim_reboot(next, &choice);
+
+                flaw = flaw_of(medium, old, new, is_new);
+                ++*states;
+                sim_free(medium);
+            }
+            sim_free(next);
+        }
+        sim_free(sim);
+    }
+    sim_free(start);
+    return flaw;
+}
+
 static void a_power_cut_leaves_the_old_or_the_new_set(void **state)
 {
     unsigned long states = 0;
@@ -1074,6 +1113,9 @@ static void a_power_cut_leaves_the_old_or_the_new_set(void **state)
 
         if (flaw)
             fail_msg("after a cut it %s", flaw);
+        flaw = cut_after_kills(another, &states);
+        if (flaw)
+            fail_msg("after a kill and a cut it %s", flaw);
     }
     print_message("keys: %lu states after power cuts, 0 bad\n", states);
 }
