@@ -36,6 +36,26 @@ function M.read(text)
   return nil, ("tag %q: expected up to 32 letters, digits, '.', '_' or '-'"):format(text), "usage"
 end
 
+--- Tags to give, and to take away.
+-- @tparam[opt] {string,...} given
+-- @tparam[opt] {string,...} taken
+-- @treturn {[tag]=boolean}|nil whether each is wanted; nil, message, "usage", "tag" or "untag"
+function M.wishes(given, taken)
+  local wanted = {}
+  for i, list in ipairs { given or {}, taken or {} } do
+    local is_wanted, field = i == 1, i == 1 and "tag" or "untag"
+    for _, text in ipairs(list) do
+      local tag, message, code = M.read(text)
+      if not tag then return nil, message, code, field end
+      if wanted[tag] == not is_wanted then
+        return nil, ("tag %s is both given and taken away"):format(tag), "usage", field
+      end
+      wanted[tag] = is_wanted
+    end
+  end
+  return wanted
+end
+
 local Methods = M.methods
 
 --- The tags of a device, sorted.

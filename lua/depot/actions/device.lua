@@ -95,21 +95,6 @@ function verbs.show(context)
   return 0
 end
 
--- The tags of --tag and --untag: {tag = wanted}.
-local function wishes(opts)
-  local wanted = {}
-  for option, value in pairs { tag = true, untag = false } do
-    for _, text in ipairs(opts[option] or {}) do
-      local tag, message, code = tags.read(text)
-      if not tag then return nil, message, code end
-      if wanted[tag] == not value then return nil, ("tag %s is both given and taken away"):format(tag), "usage" end
-      wanted[tag] = value
-    end
-  end
-  if not next(wanted) then return nil, "give --tag TAG or --untag TAG", "usage" end
-  return wanted
-end
-
 -- Where the devices belong that the command registers.
 local function place_of(context)
   local text, cloud = context.opts.product, context.opts.cloud
@@ -140,8 +125,9 @@ end
 
 function verbs.tag(context)
   local opts = context.opts
-  local wanted, message, code = wishes(opts)
+  local wanted, message, code = tags.wishes(opts.tag, opts.untag)
   if not wanted then return nil, message, code end
+  if not next(wanted) then return nil, "give --tag TAG or --untag TAG", "usage" end
   if not (context.name or opts.device or opts.devices or opts.filter) then
     return nil, "say which devices: a name, --device, --devices LIST or --filter", "usage"
   end

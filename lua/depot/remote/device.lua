@@ -147,23 +147,11 @@ local function do_task(remote, path, given)
   return task.changed
 end
 
--- --tag and --untag.
-local function wishes(remote, opts)
-  local wanted = {}
-  for option, value in pairs { tag = true, untag = false } do
-    for _, text in ipairs(opts[option] or {}) do
-      local tag, message, code = tags.read(text)
-      if not tag then remote:fail(message, code) end
-      if wanted[tag] == not value then remote:fail(("tag %s is both given and taken away"):format(tag), "usage") end
-      wanted[tag] = value
-    end
-  end
-  if not next(wanted) then remote:fail("give --tag TAG or --untag TAG", "usage") end
-end
-
 function M.verbs.tag(remote, context)
   local opts, count = context.opts, 0
-  wishes(remote, opts)
+  local wanted, message, code = tags.wishes(opts.tag, opts.untag)
+  if not wanted then remote:fail(message, code) end
+  if not next(wanted) then remote:fail("give --tag TAG or --untag TAG", "usage") end
   need_choice(remote, context)
   for _, part in ipairs(by_product(chosen(remote, context))) do
     count = count + do_task(remote, ("/products/%s/devices/bulk"):format(part.product_key), { ids = part.ids,

@@ -395,6 +395,13 @@ describe("over the admin server", function()
       assert.equal(404, w:ask("GET", "/tasks/" .. task.id, { token = foreign }).status)
     end)
 
+    it("are not tagged with what is both given and taken away", function()
+      local answer = ask("POST", ("/products/%s/devices/bulk"):format(w.pk), { devices = { "dev1" }, tag = { "lab" },
+        untag = { "LAB" } })
+      assert.same({ 400, "usage" }, { code_of(answer) })
+      assert.equal("untag", answer.object.error.field)
+    end)
+
     it("are chosen by id, of their product only", function()
       local function bulk(list) return ask("POST", ("/products/%s/devices/bulk"):format(w.pk), { ids = list,
         tag = { "lab" } }) end

@@ -65,14 +65,8 @@ local function begin(call, verb, kind, data)
 end
 
 local function tag(call)
-  local wanted = {}
-  for name, value in pairs { tag = true, untag = false } do
-    for _, text in ipairs(call.args[name] or {}) do
-      local word, message, code = tags.read(text)
-      if not word then return nil, message, code, name end
-      wanted[word] = value
-    end
-  end
+  local wanted, message, code, field = tags.wishes(call.args.tag, call.args.untag)
+  if not wanted then return nil, message, code, field end
   if not next(wanted) then return nil, "give tag or untag", "usage", "tag" end
   return begin(call, "tag", "tag", { tags = wanted })
 end
