@@ -65,4 +65,20 @@ function M.read(path)
   return M.parse(text or "")
 end
 
+--- The names that options list one by one and in a file, in which "*" is none.
+-- @tparam table opts device (array), devices (path)
+-- @treturn {string,...}|nil sorted; nil, message, "usage"
+function M.names(opts)
+  local list = table.move(opts.device or {}, 1, #(opts.device or {}), 1, {})
+  if opts.devices then
+    local listed, message = M.read(opts.devices)
+    if not listed then
+      return nil, ("%s: %s"):format(opts.devices, listed == false and '"*" is no name' or message), "usage"
+    end
+    for name in pairs(listed) do list[#list + 1] = name end
+  end
+  table.sort(list)
+  return list
+end
+
 return M

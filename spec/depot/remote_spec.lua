@@ -112,6 +112,7 @@ describe("moult depot with --server", function()
     same "device list DIR"
     bad("no device is called new2", "missing", "device show DIR new2")
     bad("give --tag TAG", "usage", "device tag DIR dev1")
+    bad("both given and taken away", "usage", "device tag DIR dev1", { tag = { "a" }, untag = { "A" } })
     bad("say which devices", "usage", "device tag DIR", { tag = { "x" } })
     bad("--from is not for devices", "usage", "device list DIR", { from = "1.0.0" })
     bad("name a device", "usage", "device show DIR")
@@ -130,6 +131,8 @@ describe("moult depot with --server", function()
     same "group list DIR"
     bad("there is no group lab", "missing", "group show DIR lab")
     bad("name the devices", "usage", "group add DIR north")
+    folder.write("everybody", "*\n")
+    bad('"*" is no name', "usage", "group add DIR north", { devices = folder.path "everybody" })
     bad("give --product", "usage", "group create DIR x")
   end)
 

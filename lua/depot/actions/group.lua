@@ -19,21 +19,6 @@ local function find(context)
   return acts.find(context, context.name, hash_of(context))
 end
 
--- The names of --device and --devices.
-local function names_of(opts)
-  local list = {}
-  for i, name in ipairs(opts.device or {}) do list[i] = name end
-  if opts.devices then
-    local listed, message = device_list.read(opts.devices)
-    if not listed then
-      return nil, ("%s: %s"):format(opts.devices, listed == false and '"*" is no name' or message), "usage"
-    end
-    for name in pairs(listed) do list[#list + 1] = name end
-  end
-  table.sort(list)
-  return list
-end
-
 local verbs = {}
 
 function verbs.list(context)
@@ -73,7 +58,7 @@ function verbs.create(context)
   local opts = context.opts
   if not context.name then return nil, "name the group", "usage" end
   if not opts.product then return nil, "give --product: a group belongs to one", "usage" end
-  local names, message, code = names_of(opts)
+  local names, message, code = device_list.names(opts)
   if not names then return nil, message, code end
   if opts.filter and #names > 0 then
     return nil, "a group has --filter, or a list by --device or --devices", "usage"
@@ -93,7 +78,7 @@ end
 
 for verb, wanted in pairs { add = true, remove = false } do
   verbs[verb] = function(context)
-    local names, message, code = names_of(context.opts)
+    local names, message, code = device_list.names(context.opts)
     if not names then return nil, message, code end
     if #names == 0 then return nil, "name the devices: --device NAME or --devices LIST", "usage" end
     local done

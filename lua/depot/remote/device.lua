@@ -149,8 +149,7 @@ end
 
 function M.verbs.tag(remote, context)
   local opts, count = context.opts, 0
-  local wanted, message, code = tags.wishes(opts.tag, opts.untag)
-  if not wanted then remote:fail(message, code) end
+  local wanted = remote:must(tags.wishes(opts.tag, opts.untag))
   if not next(wanted) then remote:fail("give --tag TAG or --untag TAG", "usage") end
   need_choice(remote, context)
   for _, part in ipairs(by_product(chosen(remote, context))) do

@@ -37,25 +37,11 @@ function M.verbs.show(remote, context)
   shown.group(context.env, group)
 end
 
--- The names of --device and --devices.
-local function names_of(remote, opts)
-  local list = table.move(opts.device or {}, 1, #(opts.device or {}), 1, {})
-  if opts.devices then
-    local listed, message = device_list.read(opts.devices)
-    if not listed then
-      remote:fail(("%s: %s"):format(opts.devices, listed == false and '"*" is no name' or message), "usage")
-    end
-    for name in pairs(listed) do list[#list + 1] = name end
-  end
-  table.sort(list)
-  return list
-end
-
 function M.verbs.create(remote, context)
   local opts = context.opts
   if not context.name then remote:fail("name the group", "usage") end
   if not opts.product then remote:fail("give --product: a group belongs to one", "usage") end
-  local names = names_of(remote, opts)
+  local names = remote:must(device_list.names(opts))
   if opts.filter and #names > 0 then
     remote:fail("a group has --filter, or a list by --device or --devices", "usage")
   end
@@ -64,12 +50,12 @@ function M.verbs.create(remote, context)
   shown.of_group(context.env, group.name, "made")
 end
 
-for verb, argument in pairs { add = "add", remove = "remove" } do
+for _, verb in ipairs { "add", "remove" } do
   M.verbs[verb] = function(remote, context)
-    local names = names_of(remote, context.opts)
+    local names = remote:must(device_list.names(context.opts))
     if #names == 0 then remote:fail("name the devices: --device NAME or --devices LIST", "usage") end
     local group = find(remote, context)
-    local done = remote:need("POST", path_of(group) .. "/names", { [argument] = names, cloud = context.opts.cloud })
+    local done = remote:need("POST", path_of(group) .. "/names", { [verb] = names, cloud = context.opts.cloud })
     shown.group_names(context.env, group.name, done.changed, verb == "add")
   end
 end

@@ -22,6 +22,12 @@ Remote.__index = Remote
 --- End here.
 function Remote.fail(_, message, code) error({ message = message, code = code }, 0) end
 
+--- What a function returned, unless that is nil, message, code.
+function Remote:must(result, message, code)
+  if not result then self:fail(message, code) end
+  return result
+end
+
 --- Ask a route.
 -- @tparam string method
 -- @tparam string path
@@ -29,8 +35,7 @@ function Remote.fail(_, message, code) error({ message = message, code = code },
 -- @treturn table the object of the answer
 -- @treturn table the answer of depot.api.client
 function Remote:need(method, path, given)
-  local answer, message, code = self.client:call(method, path, given or {})
-  if not answer then self:fail(message, code) end
+  local answer = self:must(self.client:call(method, path, given or {}))
   return answer.object, answer
 end
 

@@ -42,11 +42,10 @@ function M.run(remote, context)
   local release, name = remote:release(context)
   local id = device_of(remote, context, release)
   remote:need("POST", ("/releases/%s/verify"):format(release.id), { device = id })
-  local done, message, code = verdict.watch(context.env, name, { timeout = context.opts.timeout,
+  remote:must(verdict.watch(context.env, name, { timeout = context.opts.timeout,
     look = function() return look(remote, id) end,
     is_ours = function(row) return row.target == release.release end,
-    pause = function() remote.client:pause(LOOK) end })
-  if not done then remote:fail(message, code) end
+    pause = function() remote.client:pause(LOOK) end }))
 end
 
 return M
