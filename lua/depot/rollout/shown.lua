@@ -8,6 +8,7 @@ local jobs = require "depot.jobs"
 local life = require "depot.rollout.life"
 local natives = require "update.natives"
 local shown = require "depot.shown"
+local windows = require "depot.rollout.window"
 
 local M = {}
 
@@ -43,8 +44,7 @@ end
 local function window_of(rollout, zone)
   local w, own = value(rollout.window), value(rollout.zone)
   if not w then return nil end
-  return ("%02d:%02d-%02d:%02d %s"):format(w.from // 60, w.from % 60, w.to // 60, w.to % 60,
-    own or (zone or "UTC") .. ", or where a device is")
+  return ("%s %s"):format(windows.text(w), own or (zone or "UTC") .. ", or where a device is")
 end
 
 -- The devices that the rollout is for, as its filter says.

@@ -39,6 +39,11 @@ local function of_day(window, zone, day)
   return from, to > from and to or from + length
 end
 
+--- A window as people write it.
+function M.text(window)
+  return ("%02d:%02d-%02d:%02d"):format(window.from // 60, window.from % 60, window.to // 60, window.to % 60)
+end
+
 --- Whether a window is open.
 -- @tparam table|nil window from, to (minutes of the day); nil: always open
 -- @tparam table zone of depot.rollout.zone

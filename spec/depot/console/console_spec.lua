@@ -175,7 +175,11 @@ describe("the console", function()
     assert.equal(303, done.status, done.body)
     local object = w:ask("GET", path, { session = session }).object
     assert.same({ 7, 100, 22 * 60 }, { object.limit.count, object.in_flight, object.window.from })
-    assert.is_truthy(get(path).body:find('value="22:00-05:00"', 1, true))
+    page = get(path)
+    assert.is_truthy(page.body:find('value="22:00-05:00"', 1, true))
+    done = post("/do" .. path, { method = "PATCH", etag = hidden(page, path, "etag"), limit = "none", back = path })
+    assert.equal(303, done.status, done.body)
+    assert.is_truthy(get(path).body:find('name="limit" type="text" value="none"', 1, true))
     local route = "/products/" .. w.pk
     assert(w.store:change())
     assert(w.store:add_product(w.pk, "METER", "staged", 1))

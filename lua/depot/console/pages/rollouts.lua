@@ -6,12 +6,12 @@ local frame = require "depot.console.frame"
 local html = require "depot.console.html"
 local inputs = require "depot.console.inputs"
 local jobs = require "depot.jobs"
+local life = require "depot.rollout.life"
+local windows = require "depot.rollout.window"
 
 local M = {}
 
 local h = html.h
-
-local OFFERING = { running = true, soaking = true, waiting = true }
 
 -- The acts that its state allows; pause and resume stand at the same place.
 local function acts(page, rollout)
@@ -20,9 +20,10 @@ local function acts(page, rollout)
     return inputs.form(page, { route = base .. verb, label = label, class = class or "act inline" })
   end
   local waiting, busy = rollout.jobs.pending or 0, rollout.jobs.upgrading or 0
-  local open = OFFERING[rollout.state] or rollout.state == "paused" or rollout.state == "scheduled"
+  local is_offering = life.is_offering(rollout)
+  local open = is_offering or rollout.state == "paused" or rollout.state == "scheduled"
   return h.div { class = "acts",
-    (OFFERING[rollout.state] or rollout.state == "scheduled") and inputs.ask(page, { route = base .. "pause",
+    (is_offering or rollout.state == "scheduled") and inputs.ask(page, { route = base .. "pause",
       label = page.t "pause", kind = "stop", says = page.t("pause_hint", waiting, busy) }),
     rollout.state == "paused" and button("resume", page.t("resume_n", rollout.failed)),
     rollout.state == "draft" and button("start", page.t "start"),
@@ -122,26 +123,23 @@ function M.new(page)
     back = ("/p/%s/rollouts"):format(page.product.product_key) }) }
 end
 
-local ENDED = { finished = true, cancelled = true }
-
--- A window as it is typed.
-local function typed(window)
-  if type(window) ~= "table" then return nil end
-  return ("%02d:%02d-%02d:%02d"):format(window.from // 60, window.from % 60, window.to // 60, window.to % 60)
+-- A limit as people write it.
+local function limit_of(limit)
+  if limit.count then return tostring(limit.count) end
+  return limit.percent and ("%g%%"):format(limit.percent) or "none"
 end
 
 -- What can be changed while it runs; what is left empty stays.
 local function change(page, rollout, etag)
-  if ENDED[rollout.state] then return false end
-  local limit = rollout.limit
+  if life.has_ended(rollout) then return false end
+  local window = rollout.window
   return inputs.ask(page, { route = ("/rollouts/%d"):format(rollout.id), method = "PATCH", etag = etag,
     label = page.t "change", says = page.t "change_hint", fields = {
-      inputs.field { name = "limit", label = page.t "limit", value = type(limit) == "table"
-        and (limit.count and tostring(limit.count) or ("%g%%"):format(limit.percent)) or nil },
+      inputs.field { name = "limit", label = page.t "limit", value = limit_of(rollout.limit) },
       inputs.field { name = "in_flight", label = page.t "in_flight", value = page.number(rollout.in_flight)
         and tostring(rollout.in_flight) },
-      inputs.field { name = "window", label = page.t "window", value = typed(rollout.window),
-        hint = page.t "window_hint" } } })
+      inputs.field { name = "window", label = page.t "window", hint = page.t "window_hint",
+        value = type(window) == "table" and windows.text(window) or nil } } })
 end
 
 function M.one(page)
