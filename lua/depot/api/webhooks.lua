@@ -118,7 +118,7 @@ local function read(fetch)
   if data == nil then return code ~= "again", code ~= "again" and message or nil end
   local status = fetch:status()
   if status >= 200 and status <= 299 then return true end
-  return true, ("%s answered %d%s"):format("the receiver", status, status >= 300 and status <= 399
+  return true, ("the receiver answered %d%s"):format(status, status >= 300 and status <= 399
     and ", and a redirect is not followed" or "")
 end
 
