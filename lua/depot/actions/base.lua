@@ -8,6 +8,7 @@
 -- @module depot.actions.base
 
 local acts = require "depot.acts"
+local bulk = require "depot.acts.bulk"
 local catalog = require "depot.catalog"
 local choice = require "depot.choice"
 local chosen = require "depot.acts.chosen"
@@ -131,16 +132,9 @@ end
 function M.each_job(context, entry, method)
   local rows, message, code = M.devices(context)
   if not rows then return nil, message, code end
-  local count, now = 0, M.now()
-  for _, row in ipairs(rows) do
-    if (not entry or entry.manifest.digest == row.package) and method(row, now) then
-      local ok
-      ok, message, code = context.store:put(row)
-      if not ok then return nil, message, code end
-      count = count + 1
-    end
-  end
-  return count
+  return bulk.each_job(context, rows, function(row, now)
+    return (not entry or entry.manifest.digest == row.package) and method(row, now)
+  end)
 end
 
 --- The devices that ask over HTTP and have no row of their own: only staged depots give them jobs.

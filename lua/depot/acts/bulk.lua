@@ -10,6 +10,23 @@ local M = {}
 
 local METHODS = { retry = jobs.retry, cancel = jobs.cancel }
 
+--- Change jobs, within change().
+-- @tparam table world
+-- @tparam {table,...} rows of devices
+-- @tparam function method(row, now) -> whether the row was changed
+-- @treturn integer|nil how many; nil, message, code
+function M.each_job(world, rows, method)
+  local count, now = 0, acts.now()
+  for _, row in ipairs(rows) do
+    if method(row, now) then
+      local ok, message, code = world.store:put(row)
+      if not ok then return nil, message, code end
+      count = count + 1
+    end
+  end
+  return count
+end
+
 --- {[kind] = function(world, which, data, hash) -> how many were changed; or nil, message, code}: `which` gives the
 -- rows within the transaction, `data` is of the kind, `hash` of the product.
 M.kinds = {}
@@ -21,15 +38,9 @@ function M.kinds.jobs(world, which, data, hash)
   return acts.change(world, function()
     local rows, message, code = which()
     if not rows then return nil, message, code end
-    local count = 0
-    for _, row in ipairs(rows) do
-      if METHODS[data.act](row, acts.now()) then
-        local ok
-        ok, message, code = world.store:put(row)
-        if not ok then return nil, message, code end
-        count = count + 1
-      end
-    end
+    local count
+    count, message, code = M.each_job(world, rows, METHODS[data.act])
+    if not count then return nil, message, code end
     act.idle, act.object = count == 0, ("%d devices"):format(count)
     return count
   end, act)
