@@ -73,6 +73,13 @@ describe("depot.rollout.plan", function()
     end)
   end
 
+  it("keeps the sample when only the share is said again, as the console's form does", function()
+    local before = plans.read { limit = "5%", sample = "50" }
+    assert.same({ percent = 5, sample = 50 }, plans.read({ limit = "5%", window = "22:00-05:00" }, before).limit)
+    assert.same({ percent = 5, sample = 7 }, plans.read({ limit = "5%", sample = "7" }, before).limit)
+    assert.same({ percent = 5, sample = 20 }, plans.read({ limit = "5%" }, plans.BATCH).limit)
+  end)
+
   it("changes pace, limits and window, but neither waves nor members", function()
     local before = plans.read { waves = "10,100", soak = "1h" }
     local after = plans.read({ in_flight = "5" }, before)

@@ -135,6 +135,7 @@ end
 -- @treturn table|nil a new plan; nil, message, "usage"
 function M.read(texts, before)
   local plan = copy(before or M.DEFAULTS)
+  local sample = plan.limit.sample
   for _, name in ipairs(given_in(texts)) do
     if before and FIXED[name] then
       return nil, name .. " cannot be changed: they are fixed once a rollout is made", "usage"
@@ -143,6 +144,7 @@ function M.read(texts, before)
     if value == nil then return nil, ("%s %s: expected %s"):format(name, texts[name], expected), "usage" end
     if name ~= "sample" then plan[name] = value end
   end
+  if plan.limit.percent then plan.limit.sample = sample or plan.limit.sample end
   if texts.sample then
     if not plan.limit.percent then return nil, "sample needs a limit in percent", "usage" end
     plan.limit.sample = READ.sample(texts.sample)
