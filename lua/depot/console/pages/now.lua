@@ -6,6 +6,7 @@ local chart = require "depot.console.chart"
 local filters = require "depot.filter"
 local frame = require "depot.console.frame"
 local html = require "depot.console.html"
+local life = require "depot.rollout.life"
 local records = require "depot.console.pages.records"
 local rollouts = require "depot.console.pages.rollouts"
 local uploads = require "depot.console.pages.uploads"
@@ -64,7 +65,7 @@ end
 local function open_rollouts(page, base)
   local open = {}
   for _, rollout in ipairs(page:need(base .. "/rollouts").items) do
-    if rollout.state ~= "finished" and rollout.state ~= "cancelled" then open[#open + 1] = rollout end
+    if not life.has_ended(rollout) then open[#open + 1] = rollout end
   end
   return open
 end
