@@ -44,8 +44,8 @@ describe("a C program with Qinglian's calls", function()
     local code, _, err = w:moult(("depot patch verify depot 0102 --device %s"):format(clouds.MAC))
     assert.equal(0, code, err)
     local bytes = w:read "fix.bin"
-    w:wait_log("qinglian", ("name:iot_patch | version:0102 | total_len:%d\nasked for: 0\n"):format(#bytes))
-    w:wait_log("qinglian", "get chunks over")
+    w:wait_log("qinglian", ("name:iot_patch | version:0102 | total_len:%d\nasked for: 0\n"):format(#bytes), 40)
+    w:wait_log("qinglian", "get chunks over", 40)
     assert.equal(bytes, w:read "patch.copy")
   end)
 
