@@ -66,9 +66,33 @@ function World:open()
   self.mqtt.events[1] = { kind = "connected", session = true }
 end
 
+-- Whether the offer of a row is open: its device has begun, or its link lives.
+local function is_open(row, now)
+  return row.state == "upgrading" or row.state == "pending" and row.ends ~= nil and row.ends > now
+end
+
+-- The depot makes an offer. If the device's last one is open, that is another link for it. Else it is one more at risk,
+-- for which the rollout needs room. A device that begins after its link has ended may be one too many: the depot cannot
+-- know, and opens no more until it has a verdict.
+function World:fault_of_room(row)
+  if is_open(row, self.now - GRACE) then return nil end
+  local open, most = 0, assert(self.store:rollout(row.rollout)).plan.in_flight
+  for _, other in ipairs(self:rows()) do
+    if other.rollout == row.rollout and other.device ~= row.device and is_open(other, self.now) then open = open + 1 end
+  end
+  return open >= most and ("rollout %d: %d offers in flight of %d, and one more"):format(row.rollout, open, most) or nil
+end
+
 -- Count failures, and see what the rollouts are when an offer goes out; a verdict that comes later in the same step may
 -- pause them.
 function World:watch()
+  local offer = self.depot.offers._offer
+  self.depot.offers._offer = function(offers, row, ...)
+    local fault = self:fault_of_room(row)
+    local made = offer(offers, row, ...)
+    self.no_room = self.no_room or made and fault or nil
+    return made
+  end
   local publish = self.mqtt.publish
   self.mqtt.publish = function(mqtt, ...)
     local id = publish(mqtt, ...)
@@ -221,7 +245,7 @@ end
 
 -- The rules that hold at any time.
 function World:fault()
-  local rows = self:rows()
+  if self.no_room then return self.no_room end
   for _, rollout in ipairs(assert(self.store:every_rollout(100))) do
     local tally, real = assert(self.store:tally(rollout)), assert(self.store:tally(rollout, true))
     if #tally ~= #real then return ("tally of rollout %d: %d lines for %d"):format(rollout.id, #tally, #real) end
@@ -238,17 +262,8 @@ function World:fault()
     if limit.count and failed >= limit.count and life.is_offering(rollout) then
       return ("rollout %d is %s after %d failures, limit %d"):format(rollout.id, rollout.state, failed, limit.count)
     end
-    local open = 0
-    for _, row in ipairs(rows) do
-      -- A report may begin a job whose link ended long ago, or that waits (ends is 0): no offer that the depot opened.
-      local late = row.ends and row.changed and row.changed > row.ends + GRACE
-      local lives = row.state == "upgrading" and not late
-        or row.state == "pending" and row.ends and row.ends > self.now
-      if row.rollout == rollout.id and lives then open = open + 1 end
-    end
-    if open > most then return ("rollout %d: %d offers in flight of %d"):format(rollout.id, open, most) end
   end
-  for _, row in ipairs(rows) do
+  for _, row in ipairs(self:rows()) do
     if row.due and row.due < self.stepped then return row.device .. " stays due, so that the depot would spin" end
   end
 end
@@ -347,12 +362,16 @@ end
 
 local kept
 
--- One database for all histories, emptied, as opening one takes longer than many a history.
+-- One database for all histories, as opening one takes longer than many a history. All of it is emptied, so that a seed
+-- means the same history whatever came before: devices first, whose triggers write into other tables.
 local function store_of()
   kept = kept or assert(store.open(memory, ""))
   kept:abandon()
-  assert(kept.db:execute("DELETE FROM device; DELETE FROM rollout; DELETE FROM tally; DELETE FROM verified; "
-    .. "DELETE FROM event"))
+  local tables <close> = assert(kept:prepare("SELECT name FROM sqlite_schema WHERE type = 'table' "
+    .. "ORDER BY name <> 'device'"))
+  local texts = {}
+  for i, row in ipairs(assert(tables:all())) do texts[i] = ("DELETE FROM %s;"):format(row.name) end
+  assert(kept.db:execute(table.concat(texts)))
   return kept
 end
 
