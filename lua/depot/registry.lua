@@ -144,6 +144,18 @@ function Registry:_is_early(place, hash, now)
   return listed, message, code
 end
 
+-- Whether a product is registered, perhaps by another process since the products were read.
+-- @treturn boolean|nil nil, message, code
+function Registry:_knows(hash)
+  if self.by_hash[hash] then return true end
+  local product, message, code = self.store:product(hash)
+  if not product then return product, message, code end
+  local ok
+  ok, message, code = self:read()
+  if not ok then return nil, message, code end
+  return self.by_hash[hash] ~= nil
+end
+
 -- Whether there is room for a new row.
 -- @treturn boolean|nil nil, message, code
 -- @treturn string|nil with false: why not, for the operator
@@ -172,9 +184,12 @@ end
 -- @treturn boolean|nil nil, message, code
 -- @treturn string|nil with false: why not, for the operator
 function Registry:admits(place, hash, now)
-  local may, why, code = self:_has_room()
+  local known, may, why, code
+  known, why, code = self:_knows(hash)
+  if known == nil then return nil, why, code end
+  may, why, code = self:_has_room()
   if not may then return may, why, code end
-  if not self.by_hash[hash] then
+  if not known then
     local is_told = self.default == "auto" or place.configured
     local name = self:_project(hash) or is_told and place.product
     if not name then

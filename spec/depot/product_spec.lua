@@ -178,6 +178,25 @@ describe("a product", function()
       assert.equal(0, offers())
     end)
 
+    it("is known to the next report, whatever other process has registered it", function()
+      for i, auto in ipairs { false, true } do
+        open(auto)
+        step(600)
+        step(60)
+        local key = "made" .. i
+        assert.equal(0, act("add", "meter" .. i, { product = key, mode = "staged" }))
+        report("d1", key)
+        assert.equal("1.0.0", row("d1", key).release)
+        depot:close()
+      end
+      open(false) -- what comes as it stops is heard before it has looked at anything
+      assert.equal(0, act("add", "meter3", { product = "made3" }))
+      table.insert(mqtt.events, { kind = "message", qos = 1, retain = false, topic = "/ota/device/inform/made3/d1",
+        payload = '{"id":"1","params":{"version":"1.0.0"}}' })
+      depot:close()
+      assert.equal("1.0.0", row("d1", "made3").release)
+    end)
+
     local function report_many(first, last)
       for i = first, last do
         table.insert(mqtt.events, { kind = "message", qos = 1, retain = false, topic = "/ota/device/inform/pk/d" .. i,
