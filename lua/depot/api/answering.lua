@@ -59,8 +59,8 @@ local function admit(self, call)
     call.actor = actor
     call.world.actor = { name = actor.name, address = call.address }
     -- A page of the console asks several routes.
-    local wait = not request.internal and self.limits:ask(actor.key, self.clock())
-    if wait then return nil, "more than 20 requests a second", "limited" end
+    request.wait = not request.internal and self.limits:ask(actor.key, self.clock()) or nil
+    if request.wait then return nil, "more than 20 requests a second", "limited" end
   end
   if not SAFE[request.method] and not request.internal and (not actor or actor.session) then
     local ok, message, code, field = check_session(self, call)
@@ -179,12 +179,13 @@ local function headers_of(more)
   return headers
 end
 
---- The answer to a failure.
+--- The answer to a failure. `request.wait`: in how many seconds the same may succeed.
 -- @treturn table {status, headers, body}
 function Answering:failure(request, code, message, field)
   local status, object = errors.of(code or "internal", message or "?", field, ("%x"):format(request.id))
   local more = {}
-  if status == 503 or status == 429 then more["Retry-After"] = "1" end
+  local wait = status == 503 and 1 or request.wait
+  if wait then more["Retry-After"] = ("%d"):format(wait) end
   if status == 401 then more["WWW-Authenticate"] = 'Bearer realm="moult"' end
   if request.early then more.Connection = "close" end
   return { status = status, headers = headers_of(more), body = self.natives.json.encode(self:_clean(object)) .. "\n",

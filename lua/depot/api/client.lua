@@ -16,7 +16,7 @@ local M = {}
 local WAIT = 1000            -- ms of one poll
 local PIECE = 4 * 1024 * 1024 -- bytes of an upload that are sent at once
 local LONGEST = 64 * 1024 * 1024 -- bytes of an answer that is not written into a file
-local LIMITED = 429          -- HTTP: more requests than a token may send
+local LIMITED = 429          -- HTTP: more requests than a token may send, if it says when to try again
 local PATIENT = 30           -- tries of a request then
 local TRIES = 5              -- of a piece, when the server is busy or cannot be reached
 
@@ -123,7 +123,7 @@ function Client:ask(method, path, with)
     answer, message, code = self:_send(method, path, { query = with.query, body = body, headers = headers,
       sink = with.sink })
     if not answer then return nil, message, code end
-    if answer.status ~= LIMITED then break end
+    if answer.status ~= LIMITED or not answer.retry_after then break end
     self:pause(WAIT) -- nothing was done
   end
   if answer.status < 200 or answer.status > 299 then return failure_of(self, answer) end

@@ -34,7 +34,7 @@ end
 -- Wait for a place.
 function Passwords:_enter()
   if self:_count() < AT_ONCE then return true end
-  if self.waiting >= WAITING then return nil, "too many people log in at this moment", "limited" end
+  if self.waiting >= WAITING then return nil, "too many people log in at this moment", "limited", 1 end
   self.waiting = self.waiting + 1
   repeat
     coroutine.yield(function() return self:_count() < AT_ONCE end)
@@ -44,10 +44,11 @@ function Passwords:_enter()
 end
 
 --- The hash of a password; call it in a coroutine.
--- @treturn string|nil hex; nil, message, code: "limited" if too many wait
+-- @treturn string|nil hex; nil, message, code: "limited" if too many wait, with the seconds
+-- after which to try again
 function Passwords:hash(text, salt)
-  local ok, message, code = self:_enter()
-  if not ok then return nil, message, code end
+  local ok, message, code, wait = self:_enter()
+  if not ok then return nil, message, code, wait end
   local job
   job, message, code = self.natives.password.start(text, salt)
   if not job then return nil, message, code end

@@ -114,17 +114,17 @@ function People:begin(account, address)
 end
 
 --- Check a name and a password; call it in a coroutine.
--- @treturn table|nil account; nil, message, code
+-- @treturn table|nil account; nil, message, code, with "limited" also the seconds to wait
 function People:check(name, password, address)
   local store = self.world.store
   local wait = self.limits:try(name, address, self.clock())
-  if wait then return nil, ("too many tries; try again in %d s"):format(wait), "limited" end
+  if wait then return nil, ("too many tries; try again in %d s"):format(wait), "limited", wait end
   local account, message, code = store:account(name)
   if account == nil then return nil, message, code end
   local known = account and account.password and account or NOBODY
   local hex
-  hex, message, code = self.passwords:hash(password, known.salt)
-  if not hex then return nil, message, code end
+  hex, message, code, wait = self.passwords:hash(password, known.salt)
+  if not hex then return nil, message, code, wait end
   local right = passwords.equal(hex, known.password)
   if not right or known == NOBODY or account.disabled == 1 then
     self.limits:failed(name, self.clock())

@@ -56,6 +56,18 @@ describe("moult depot api", function()
     for _ = 1, 130 do assert.equal("pk", natives.json.decode((good { "/products" })).name) end
   end)
 
+  it("says at once what waiting does not mend", function()
+    local path = folder.path "third.upd"
+    folder.write("third.upd", "x")
+    local ids = {}
+    for i = 1, 2 do ids[i] = object({ "POST", "/uploads", "name=a.upd", "size=10" }).id end
+    local asked = #w:said()
+    bad("2 uploads of yours have begun; finish or delete one", "limited", { "upload", path })
+    local posts = select(2, w:said():sub(asked + 1):gsub("POST /api/v1/uploads ", ""))
+    assert.equal(1, posts)
+    for _, id in ipairs(ids) do good { "DELETE", "/uploads/" .. id } end
+  end)
+
   it("says a mistake before it asks", function()
     bad("there is no route /product", "usage", { "/product" })
     bad("PUT is not for /products; GET, POST is", "usage", { "PUT", "/products" })

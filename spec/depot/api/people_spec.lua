@@ -164,6 +164,7 @@ describe("people of the admin server", function()
     for _ = 1, 5 do assert.equal(401, log_in("ann", "wrong horse battery").status) end
     local answer = log_in("ann", PASSWORD)
     assert.same({ 429, "limited" }, { answer.status, answer.object.error.code })
+    assert.equal(answer.object.error.message:match "again in (%d+) s", answer.headers["retry-after"])
   end)
 
   it("leave no secret in the database or the log", function()

@@ -32,8 +32,15 @@ local function begin(call, account)
   return { csrf = session.csrf, name = account.name }, { status = 201, headers = { ["Set-Cookie"] = session.cookie } }
 end
 
+-- Whether a password is right, and if that may not be tried now, when it may.
+local function check(call, name, password)
+  local account, message, code, wait = call.people:check(name, password, call.address)
+  call.request.wait = wait
+  return account, message, code
+end
+
 local function log_in(call)
-  local account, message, code = call.people:check(call.args.name:lower(), call.args.password, call.address)
+  local account, message, code = check(call, call.args.name:lower(), call.args.password)
   if not account then return nil, message, code end
   call.world.actor = { name = account.name, address = call.address }
   return begin(call, account)
@@ -87,7 +94,7 @@ local function change_me(call)
   if args.password then
     if not args.old then return nil, "old is missing: the password until now", "usage", "old" end
     local known
-    known, message, code = call.people:check(account.name, args.old, call.address)
+    known, message, code = check(call, account.name, args.old)
     if not known then return nil, message, code end
     local done, field
     done, message, code, field = set_password(call, account, args.password, call.actor.session)
