@@ -105,6 +105,16 @@ describe("a device in trouble", function()
     assert.same({ 0, true }, { code, out:find("1.0.1", 1, true) ~= nil }, err)
   end)
 
+  it("runs the application, and updates it, where nothing has filled /dev", function()
+    if not w:shell "unshare -m true 2>/dev/null" then return pending("needs root, to make namespaces") end
+    w:device { body = world.TICK }
+    w:publish { body = world.TICK }
+    w.under = [[unshare -m sh -c 'mount -t tmpfs none /dev && exec "$0" "$@"']]
+    w:run()
+    w:wait_status({ phase = "idle", release = "1.0.1" }, 40)
+    assert.matches("working 1.0.1", w:read "device.log")
+  end)
+
   it("says that a wiped state directory holds no device", function()
     w:device()
     w:shell("rm -rf state")
