@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cuts.h"
 #include "known.h"
 #include "place.h"
 #include "plans.h"
@@ -125,82 +126,94 @@ static unsigned pick(unsigned i, unsigned count, unsigned all)
     return count >= all ? i : (unsigned)((unsigned long)i * all / count);
 }
 
-/* Cut the recovery from `medium` at each of its operations. */
-static void cut_recovery(struct totals *t, const struct sim *medium, const struct world_plan *plan,
-                         const struct world_log *before, unsigned cut, const struct effort *effort)
+static void live(struct sim *sim, const void *flow, void *log)
 {
-    for (unsigned k = 1; !done(t); k++) {
-        struct sim *sim = sim_clone(medium);
-        struct world_log log = *before;
-        unsigned all, count;
-        bool finished;
+    world_live(sim, flow, true, log);
+}
 
-        sim_cut_at(sim, k);
-        world_live(sim, plan, true, &log);
-        finished = !sim_is_cut(sim);
-        all = sim_choices(sim);
-        count = all < effort->second_choices ? all : effort->second_choices;
-        for (unsigned i = 0; i < count && !finished && !done(t); i++) {
-            struct sim_choice choice = sim_choice(sim, (pick(i, count, all) + k) % all);
-            struct sim *after = sim_reboot(sim, &choice);
+static uint64_t promised(const void *log)
+{
+    return known_promised(0, log);
+}
 
-            judge(t, after, plan, &log, true, cut, &choice, k);
-            sim_free(after);
-        }
-        sim_free(sim);
-        if (finished)
-            return;
+static const struct cuts_kind lives = {sizeof(struct world_log), live, promised};
+
+struct cutting {
+    struct totals *t;
+    const struct world_plan *plan;
+    const struct effort *effort;
+    unsigned before; /* a recovery: the operation at which the life before was cut */
+    unsigned long turn;
+};
+
+static void cut_in_recovery(void *user, const struct sim *sim, const void *log, unsigned k)
+{
+    const struct cutting *c = user;
+    unsigned all = sim_choices(sim), most = c->effort->second_choices, count = all < most ? all : most;
+
+    for (unsigned i = 0; i < count && !done(c->t); i++) {
+        struct sim_choice choice = sim_choice(sim, (pick(i, count, all) + k) % all);
+        struct sim *after = sim_reboot(sim, &choice);
+
+        judge(c->t, after, c->plan, log, true, c->before, &choice, k);
+        sim_free(after);
     }
 }
 
+/* Cut the recovery from `medium` at each of its operations. */
+static void cut_recovery(const struct cutting *first, const struct sim *medium,
+                         const struct world_log *before, unsigned cut)
+{
+    struct cutting c = {first->t, first->plan, first->effort, .before = cut};
+    struct world_log log = *before;
+
+    cuts_each(&lives, medium, c.plan, &log, 1, cut_in_recovery, &c);
+}
+
 /* The process was killed, and the power stayed: the next one finds in the cache what the medium may not hold. */
-static void respawn(struct totals *t, const struct sim *sim, const struct world_plan *plan,
-                    const struct world_log *log, unsigned cut, const struct effort *effort)
+static void respawn(const struct cutting *c, const struct sim *sim, const struct world_log *log, unsigned cut)
 {
     struct sim *next = sim_respawn(sim);
+    unsigned every = c->effort->killed_every;
 
-    judge(t, next, plan, log, true, cut, NULL, 0);
-    if (effort->killed_every && (cut + (unsigned)(plan - world_plans)) % effort->killed_every == 0)
-        cut_recovery(t, next, plan, log, cut, effort);
+    judge(c->t, next, c->plan, log, true, cut, NULL, 0);
+    if (every && (cut + (unsigned)(c->plan - world_plans)) % every == 0)
+        cut_recovery(c, next, log, cut);
     sim_free(next);
+}
+
+static void cut_here(void *user, const struct sim *sim, const void *log, unsigned k)
+{
+    struct cutting *c = user;
+    unsigned all = sim_choices(sim), most = c->effort->choices, count = most && most < all ? most : all;
+
+    if (done(c->t))
+        return;
+    respawn(c, sim, log, k);
+    for (unsigned i = 0; i < count && !done(c->t); i++) {
+        /* Another stretch at each cut, so that all get their turn. */
+        struct sim_choice choice = sim_choice(sim, (pick(i, count, all) + k) % all);
+        struct sim *medium = sim_reboot(sim, &choice);
+
+        judge(c->t, medium, c->plan, log, true, k, &choice, 0);
+        judge(c->t, medium, c->plan, log, false, k, &choice, 0);
+        if (c->effort->second_every && c->turn++ % c->effort->second_every == 0)
+            cut_recovery(c, medium, log, k);
+        sim_free(medium);
+    }
 }
 
 static void enumerate(struct totals *t, const struct world_plan *plan, const struct effort *effort)
 {
+    struct cutting c = {.t = t, .plan = plan, .effort = effort};
     struct sim *start = world_new(plan);
-    unsigned long turn = 0;
+    struct world_log log = {0};
 
     t->known = known_new();
     sim_ignore_sync_of(start, t->only);
-    for (unsigned k = 1; !done(t); k += effort->stride ? effort->stride : 1) {
-        struct sim *sim = sim_clone(start);
-        struct world_log log = {0};
-        unsigned all, count;
-        bool finished;
-
-        sim_cut_at(sim, k);
-        world_live(sim, plan, true, &log);
-        finished = !sim_is_cut(sim);
-        if (log.bad[0])
-            report(t, plan, k, &(struct sim_choice){SIM_ORDERED, SIM_ALL, 0, false}, 0, &log);
-        respawn(t, sim, plan, &log, k, effort);
-        all = sim_choices(sim);
-        count = effort->choices && effort->choices < all ? effort->choices : all;
-        for (unsigned i = 0; i < count && !done(t); i++) {
-            /* Another stretch at each cut, so that all get their turn. */
-            struct sim_choice choice = sim_choice(sim, (pick(i, count, all) + k) % all);
-            struct sim *medium = sim_reboot(sim, &choice);
-
-            judge(t, medium, plan, &log, true, k, &choice, 0);
-            judge(t, medium, plan, &log, false, k, &choice, 0);
-            if (effort->second_every && turn++ % effort->second_every == 0)
-                cut_recovery(t, medium, plan, &log, k, effort);
-            sim_free(medium);
-        }
-        sim_free(sim);
-        if (finished)
-            break;
-    }
+    cuts_each(&lives, start, plan, &log, effort->stride, cut_here, &c);
+    if (log.bad[0])
+        report(t, plan, 0, NULL, 0, &log);
     sim_free(start);
     known_free(t->known);
 }

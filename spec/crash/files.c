@@ -14,7 +14,9 @@
  *
  * --sample: two media of each cut.
  */
+#include "cuts.h"
 #include "files_world.h"
+#include "known.h"
 #include "place.h"
 
 #include <errno.h>
@@ -31,8 +33,16 @@ struct effort {
 struct totals {
     unsigned long states, bad;
     bool stop_at_first;
-    const char *only; /* syncs left out, or NULL */
+    const char *only;    /* syncs left out, or NULL */
+    struct known *known; /* media that were judged in the flow at hand */
 };
+
+static uint64_t promised(const void *log)
+{
+    const struct files_log *l = log;
+
+    return l->confirmed | l->rolled_back << 1 | l->disturbed << 2 | l->must_end << 3;
+}
 
 static void report(struct totals *t, const struct files_flow *flow, unsigned cut,
                    const struct sim_choice *choice, unsigned second, const struct files_log *log)
@@ -54,10 +64,14 @@ static void judge(struct totals *t, const struct sim *medium, const struct files
                   const struct files_log *before, bool online, unsigned cut, const struct sim_choice *choice,
                   unsigned second)
 {
-    struct sim *sim = sim_clone(medium);
+    uint64_t state = known_left(medium, promised(before) << 1 | online);
     struct files_log log = *before;
+    struct sim *sim;
 
     t->states++;
+    if (known_met(t->known, state))
+        return;
+    sim = sim_clone(medium);
     files_live(sim, flow, online, &log);
     if (!log.bad[0])
         files_check(sim, flow, &log);
@@ -66,80 +80,92 @@ static void judge(struct totals *t, const struct sim *medium, const struct files
     sim_free(sim);
 }
 
-static void cut_recovery(struct totals *t, const struct sim *medium, const struct files_flow *flow,
-                         const struct files_log *before, unsigned cut)
+static void live(struct sim *sim, const void *flow, void *log)
 {
-    bool finished = false;
+    files_live(sim, flow, true, log);
+}
 
-    for (unsigned k = 1; !finished && !done(t); k++) {
-        struct sim *sim = sim_clone(medium);
-        struct files_log log = *before;
-        unsigned all;
+static const struct cuts_kind lives = {sizeof(struct files_log), live, promised};
 
-        sim_cut_at(sim, k);
-        files_live(sim, flow, true, &log);
-        finished = !sim_is_cut(sim);
-        all = sim_choices(sim);
-        for (unsigned i = 0; i < 2 && i < all && !finished; i++) {
-            struct sim_choice choice = sim_choice(sim, (i * (all / 2) + k) % all);
-            struct sim *after = sim_reboot(sim, &choice);
+struct cutting {
+    struct totals *t;
+    const struct files_flow *flow;
+    const struct effort *effort;
+    unsigned before; /* a recovery: the operation at which the life before was cut */
+    unsigned long turn;
+};
 
-            judge(t, after, flow, &log, true, cut, &choice, k);
-            sim_free(after);
-        }
-        sim_free(sim);
+static void cut_in_recovery(void *user, const struct sim *sim, const void *log, unsigned k)
+{
+    const struct cutting *c = user;
+    unsigned all = sim_choices(sim);
+
+    for (unsigned i = 0; i < 2 && i < all && !done(c->t); i++) {
+        struct sim_choice choice = sim_choice(sim, (i * (all / 2) + k) % all);
+        struct sim *after = sim_reboot(sim, &choice);
+
+        judge(c->t, after, c->flow, log, true, c->before, &choice, k);
+        sim_free(after);
     }
 }
 
+static void cut_recovery(const struct cutting *first, const struct sim *medium,
+                         const struct files_log *before, unsigned cut)
+{
+    struct cutting c = {first->t, first->flow, first->effort, .before = cut};
+    struct files_log log = *before;
+
+    cuts_each(&lives, medium, c.flow, &log, 1, cut_in_recovery, &c);
+}
+
 /* The process was killed, and the power stayed: the next one finds in the cache what the medium may not hold. */
-static void respawn(struct totals *t, const struct sim *sim, const struct files_flow *flow,
-                    const struct files_log *log, unsigned cut, bool recut)
+static void respawn(const struct cutting *c, const struct sim *sim, const struct files_log *log, unsigned cut)
 {
     struct sim *next = sim_respawn(sim);
     struct files_log ends = *log;
+    unsigned every = c->effort->killed_every;
 
     ends.must_end = true;
-    judge(t, next, flow, &ends, true, cut, NULL, 0);
-    judge(t, next, flow, log, false, cut, NULL, 0);
-    if (recut)
-        cut_recovery(t, next, flow, log, cut);
+    judge(c->t, next, c->flow, &ends, true, cut, NULL, 0);
+    judge(c->t, next, c->flow, log, false, cut, NULL, 0);
+    if (every && (cut + c->flow - files_flows) % every == 0)
+        cut_recovery(c, next, log, cut);
     sim_free(next);
+}
+
+static void cut_here(void *user, const struct sim *sim, const void *log, unsigned k)
+{
+    struct cutting *c = user;
+    unsigned all = sim_choices(sim), most = c->effort->choices, count = most && most < all ? most : all;
+
+    if (done(c->t))
+        return;
+    respawn(c, sim, log, k);
+    for (unsigned i = 0; i < count && !done(c->t); i++) {
+        struct sim_choice choice = sim_choice(sim, ((unsigned long)i * all / count + k) % all);
+        struct sim *medium = sim_reboot(sim, &choice);
+
+        judge(c->t, medium, c->flow, log, true, k, &choice, 0);
+        judge(c->t, medium, c->flow, log, false, k, &choice, 0);
+        if (c->effort->second_every && c->turn++ % c->effort->second_every == 0)
+            cut_recovery(c, medium, log, k);
+        sim_free(medium);
+    }
 }
 
 static void enumerate(struct totals *t, const struct files_flow *flow, const struct effort *effort)
 {
+    struct cutting c = {.t = t, .flow = flow, .effort = effort};
     struct sim *start = files_new(flow);
-    unsigned long turn = 0;
-    bool finished = false;
+    struct files_log log = {0};
 
+    t->known = known_new();
     sim_ignore_sync_of(start, t->only);
-    for (unsigned k = 1; !finished && !done(t); k += effort->stride ? effort->stride : 1) {
-        struct sim *sim = sim_clone(start);
-        struct files_log log = {0};
-        unsigned all, count;
-
-        sim_cut_at(sim, k);
-        files_live(sim, flow, true, &log);
-        finished = !sim_is_cut(sim);
-        if (log.bad[0])
-            report(t, flow, k, NULL, 0, &log);
-        respawn(t, sim, flow, &log, k,
-                effort->killed_every && (k + flow - files_flows) % effort->killed_every == 0);
-        all = sim_choices(sim);
-        count = effort->choices && effort->choices < all ? effort->choices : all;
-        for (unsigned i = 0; i < count && !done(t); i++) {
-            struct sim_choice choice = sim_choice(sim, ((unsigned long)i * all / count + k) % all);
-            struct sim *medium = sim_reboot(sim, &choice);
-
-            judge(t, medium, flow, &log, true, k, &choice, 0);
-            judge(t, medium, flow, &log, false, k, &choice, 0);
-            if (effort->second_every && turn++ % effort->second_every == 0)
-                cut_recovery(t, medium, flow, &log, k);
-            sim_free(medium);
-        }
-        sim_free(sim);
-    }
+    cuts_each(&lives, start, flow, &log, effort->stride, cut_here, &c);
+    if (log.bad[0])
+        report(t, flow, 0, NULL, 0, &log);
     sim_free(start);
+    known_free(t->known);
 }
 
 /* One call fails, then nothing fails any more. Returns whether it was reached. */

@@ -17,7 +17,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cuts.h"
 #include "hotfixes_world.h"
+#include "known.h"
 #include "place.h"
 
 struct totals {
@@ -28,7 +30,15 @@ struct totals {
     unsigned choices;      /* media looked at after a cut, at most; 0: all */
     unsigned second_every; /* every n-th medium's recovery is cut too */
     unsigned killed_every; /* at every n-th a killed process's recovery is cut, too; 0: not */
+    struct known *known;   /* media that were judged in the flow at hand */
 };
+
+static uint64_t promised(const void *log)
+{
+    const struct hotfixes_log *l = log;
+
+    return l->passing | l->passed << 1 | l->undoing << 2 | l->undone << 3 | l->tests << 4;
+}
 
 static void report(struct totals *t, const struct hotfixes_flow *flow, const char *what, unsigned cut,
                    unsigned second, const struct hotfixes_log *log)
@@ -47,11 +57,15 @@ static bool done(const struct totals *t)
 static void judge(struct totals *t, const struct sim *medium, const struct hotfixes_flow *flow,
                   const struct hotfixes_log *before, unsigned cut, unsigned second)
 {
+    uint64_t state = known_left(medium, promised(before));
+
+    t->states += 2;
+    if (known_met(t->known, state))
+        return;
     for (int online = 0; online < 2; online++) {
         struct sim *sim = sim_clone(medium);
         struct hotfixes_log log = *before;
 
-        t->states++;
         hotfixes_live(sim, flow, online, &log);
         if (!log.bad[0])
             hotfixes_check(sim, flow, online, &log);
@@ -61,74 +75,85 @@ static void judge(struct totals *t, const struct sim *medium, const struct hotfi
     }
 }
 
-/* The media after a cut of `sim`, which did not finish. */
-static void reboot(struct totals *t, const struct sim *sim, unsigned most, const struct hotfixes_flow *flow,
-                   const struct hotfixes_log *log, unsigned cut, unsigned second,
-                   void (*each)(struct totals *, const struct sim *, const struct hotfixes_flow *,
-                                const struct hotfixes_log *, unsigned, unsigned))
+static void live(struct sim *sim, const void *flow, void *log)
 {
-    unsigned all = sim_choices(sim), count = most && most < all ? most : all;
+    hotfixes_live(sim, flow, true, log);
+}
 
-    for (unsigned i = 0; i < count; i++) {
-        struct sim_choice choice =
-            sim_choice(sim, (unsigned)((unsigned long)i * all / count + cut + second) % all);
-        struct sim *medium = sim_reboot(sim, &choice);
+static const struct cuts_kind lives = {sizeof(struct hotfixes_log), live, promised};
 
-        each(t, medium, flow, log, cut, second);
+struct cutting {
+    struct totals *t;
+    const struct hotfixes_flow *flow;
+    unsigned before; /* a recovery: the operation at which the life before was cut */
+};
+
+/* One of the media after a cut. */
+static struct sim *reboot(const struct sim *sim, unsigned i, unsigned count, unsigned cuts)
+{
+    unsigned all = sim_choices(sim);
+    struct sim_choice choice = sim_choice(sim, (unsigned)((unsigned long)i * all / count + cuts) % all);
+
+    return sim_reboot(sim, &choice);
+}
+
+static void cut_in_recovery(void *user, const struct sim *sim, const void *log, unsigned k)
+{
+    const struct cutting *c = user;
+    unsigned all = sim_choices(sim), count = all < 2 ? all : 2;
+
+    for (unsigned i = 0; i < count && !done(c->t); i++) {
+        struct sim *medium = reboot(sim, i, count, c->before + k);
+
+        judge(c->t, medium, c->flow, log, c->before, k);
         sim_free(medium);
     }
 }
 
-static void cut_recovery(struct totals *t, const struct sim *medium, const struct hotfixes_flow *flow,
+static void cut_recovery(const struct cutting *first, const struct sim *medium,
                          const struct hotfixes_log *before, unsigned cut)
 {
-    bool finished = false;
+    struct cutting c = {first->t, first->flow, cut};
+    struct hotfixes_log log = *before;
 
-    for (unsigned k = 1; !finished && !done(t); k++) {
-        struct sim *sim = sim_clone(medium);
-        struct hotfixes_log log = *before;
-
-        sim_cut_at(sim, k);
-        hotfixes_live(sim, flow, true, &log);
-        finished = !sim_is_cut(sim);
-        if (!finished)
-            reboot(t, sim, 2, flow, &log, cut, k, judge);
-        sim_free(sim);
-    }
+    cuts_each(&lives, medium, c.flow, &log, 1, cut_in_recovery, &c);
 }
 
-static void judge_and_cut(struct totals *t, const struct sim *medium, const struct hotfixes_flow *flow,
-                          const struct hotfixes_log *before, unsigned cut, unsigned second)
+static void cut_here(void *user, const struct sim *sim, const void *log, unsigned k)
 {
-    judge(t, medium, flow, before, cut, second);
-    if (t->second_every > 0 && t->states / 2 % t->second_every == 0)
-        cut_recovery(t, medium, flow, before, cut);
+    const struct cutting *c = user;
+    struct totals *t = c->t;
+    struct sim *next = sim_respawn(sim); /* killed, and the power stayed */
+    unsigned all = sim_choices(sim), count = t->choices && t->choices < all ? t->choices : all;
+
+    if (!done(t))
+        judge(t, next, c->flow, log, k, 0);
+    if (!done(t) && t->killed_every && (k + c->flow - hotfixes_flows) % t->killed_every == 0)
+        cut_recovery(c, next, log, k);
+    sim_free(next);
+    for (unsigned i = 0; i < count && !done(t); i++) {
+        struct sim *medium = reboot(sim, i, count, k);
+
+        judge(t, medium, c->flow, log, k, 0);
+        if (t->second_every > 0 && t->states / 2 % t->second_every == 0)
+            cut_recovery(c, medium, log, k);
+        sim_free(medium);
+    }
 }
 
 static void enumerate(struct totals *t, const struct hotfixes_flow *flow)
 {
+    struct cutting c = {t, flow, 0};
     struct sim *start = hotfixes_new(flow);
-    bool finished = false;
+    struct hotfixes_log log = {0};
 
+    t->known = known_new();
     sim_ignore_sync_of(start, t->only);
-    for (unsigned k = 1; !finished && !done(t); k += t->stride ? t->stride : 1) {
-        struct sim *sim = sim_clone(start), *next;
-        struct hotfixes_log log = {0};
-
-        sim_cut_at(sim, k);
-        hotfixes_live(sim, flow, true, &log);
-        finished = !sim_is_cut(sim);
-        if (log.bad[0])
-            report(t, flow, "cut", k, 0, &log);
-        next = sim_respawn(sim); /* killed, and the power stayed */
-        judge(t, next, flow, &log, k, 0);
-        if (t->killed_every && (k + flow - hotfixes_flows) % t->killed_every == 0)
-            cut_recovery(t, next, flow, &log, k);
-        sim_free(next);
-        reboot(t, sim, t->choices, flow, &log, k, 0, judge_and_cut);
-        sim_free(sim);
-    }
+    cuts_each(&lives, start, flow, &log, t->stride, cut_here, &c);
+    if (log.bad[0])
+        report(t, flow, "cut", 0, 0, &log);
     sim_free(start);
+    known_free(t->known);
 }
 
 /* One call fails, or all from it on, at once or after it was done; then nothing fails any more. Returns

@@ -87,6 +87,11 @@ uint64_t known_state(const struct sim *sim, const struct world_log *log, const c
     return sim_mix_in(sim_mix_in(state, sim_open_files(sim)), part);
 }
 
+uint64_t known_left(const struct sim *sim, uint64_t promised)
+{
+    return sim_mix_in(sim_cut_fingerprint(sim), promised);
+}
+
 bool known_end(struct known *known, uint64_t state, unsigned left)
 {
     const struct known_place *place = find(known, state | 1);

@@ -29,6 +29,9 @@ uint64_t known_promised(uint64_t state, const struct world_log *log);
  * with the device afterwards. */
 uint64_t known_state(const struct sim *sim, const struct world_log *log, const char *boot, unsigned part);
 
+/* Of what a cut, or a kill, left, and what was promised before. */
+uint64_t known_left(const struct sim *sim, uint64_t promised);
+
 /*
  * A device that is judged is about to start, and has so many starts left to
  * settle in. Whether from this state one ended well with no more than those;

@@ -125,8 +125,13 @@ void sim_rebase(struct sim *sim)
 
 void sim_close_all(struct sim *sim)
 {
-    for (size_t i = 0; i < sim->handle_count; i++)
-        name_drop(sim->handles[i].path);
+    for (size_t i = 0; i < sim->handle_count; i++) {
+        const struct handle *h = &sim->handles[i];
+
+        if (h->path && h->writes && sim->live.nodes[h->ino].inode->flash)
+            flash_closed(sim, h->ino);
+        name_drop(h->path);
+    }
     sim->handle_count = 0;
     tree_collect(&sim->live);
 }
@@ -157,6 +162,7 @@ struct sim *sim_clone(const struct sim *from)
 {
     struct sim *sim = copy_array(from, sizeof *from);
 
+    sim->cut_fn = NULL;
     sim->base->refs++;
     sim->env = env_ref(from->env);
     tree_copy(&sim->live, &from->live);

@@ -33,21 +33,22 @@
  *
  * Enumeration of a flow, recovery cuts left out:
  *
- *     for (k = 1;; k++) {
- *         struct sim *s = sim_clone(start);          counters are 0 in it
- *         sim_cut_at(s, k);
- *         flow(sim_storage(s));                      fails with EIO from the cut on
+ *     static void each(void *user, const struct sim *s)
+ *     {
  *         for (i = 0; i < sim_choices(s); i++) {
  *             struct sim_choice c = sim_choice(s, i);
  *             struct sim *r = sim_reboot(s, &c);
  *             recover(sim_storage(r));               check r here
  *             sim_free(r);
  *         }
- *         finished = !sim_is_cut(s);                 k was past the last operation;
- *         sim_free(s);                               its reboots were checked too
- *         if (finished)
- *             break;
  *     }
+ *
+ *     sim_watch_cuts(s, each, user);
+ *     flow(sim_storage(s));
+ *     each(user, s);                                 the power goes when all is done
+ *
+ * Where the flow itself is to meet the cut, sim_cut_at() cuts one operation, and
+ * all that follows fails with EIO.
  *
  * The operation at which the power goes may or may not have happened: its
  * effect is one more that nothing made durable. A sync cut short is covered by
@@ -143,7 +144,7 @@ unsigned sim_restarts(const struct sim *sim);
 void sim_cut_at(struct sim *sim, unsigned k);
 bool sim_is_cut(const struct sim *sim);
 /* Call fn after each operation at which sim_cut_at() could have cut, with the
- * state that it would have been cut in. Kept by clones; fn NULL stops it. */
+ * state that it would have been cut in. Not kept by clones; fn NULL stops it. */
 typedef void sim_cut_fn(void *user, const struct sim *sim);
 void sim_watch_cuts(struct sim *sim, sim_cut_fn *fn, void *user);
 /* Operations with a durable effect, and syncs (of files and directories, those

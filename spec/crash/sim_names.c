@@ -154,21 +154,29 @@ int sim_rename(struct up_storage *s, const char *from, const char *to)
     return op_rename(sim, &a, &b, to);
 }
 
-/* The first of two steps, as FAT takes them: the new name leads there, and the old one still does.
- * Whether the power goes before the second. */
-static bool is_cut_between(struct sim *sim, const struct place *a, const struct place *b)
+/* The first of two steps, as FAT takes them: the new name leads there, and the old one still does. The second is
+ * not on the medium yet; but if only the process ends, the kernel takes it all the same. Whether the power goes
+ * between them. */
+static bool is_cut_between(struct sim *sim, const struct place *a, const struct place *b,
+                           struct change *second)
 {
-    struct change *c = change_new(CHANGE_NAMES, a->ino, 0);
+    struct change *first = change_new(CHANGE_NAMES, a->ino, 0);
 
-    set_entry(c, b->dir, b->name, a->ino);
-    log_add(sim, c);
-    apply_names(&sim->live, c);
-    return sim->ops++ == sim->cut_at;
+    set_entry(first, b->dir, b->name, a->ino);
+    log_add(sim, first);
+    apply_names(&sim->live, first);
+    apply_names(&sim->live, second);
+    sim->second_step = second;
+    (void)op_done(sim); /* a call that fails late does so when all of it is done */
+    if (sim->cut)
+        return true;
+    sim->second_step = NULL;
+    sim->ops++;
+    return false;
 }
 
 int op_rename(struct sim *sim, const struct place *a, const struct place *b, const char *to)
 {
-    bool two_steps = op_inode(sim, a->ino)->no_links;
     struct change *c;
 
     if (a->ino == b->ino)
@@ -177,20 +185,17 @@ int op_rename(struct sim *sim, const struct place *a, const struct place *b, con
         return op_fail(EXDEV);
     if (may_replace(sim, a, b) < 0 || op_step(sim, SIM_RENAME, to) < 0)
         return -1;
-    if (two_steps && is_cut_between(sim, a, b)) {
-        /* Not on the medium; but if only the process ends, the kernel takes the second step all the same. */
-        c = change_new(CHANGE_NAMES, a->ino, 0);
-        set_entry(c, a->dir, a->name, 0);
-        apply_names(&sim->live, c);
-        sim->second_step = c;
-        sim->ops--;
-        return op_done(sim);
-    }
     c = change_new(CHANGE_NAMES, a->ino, 0);
-    if (!two_steps)
+    if (!op_inode(sim, a->ino)->no_links) {
         set_entry(c, b->dir, b->name, a->ino);
+        set_entry(c, a->dir, a->name, 0);
+        return change_names(sim, c);
+    }
     set_entry(c, a->dir, a->name, 0);
-    return change_names(sim, c);
+    if (is_cut_between(sim, a, b, c))
+        return op_fail(EIO);
+    log_add(sim, c);
+    return op_done(sim);
 }
 
 int sim_link(struct up_storage *s, const char *from, const char *to)

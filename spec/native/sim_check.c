@@ -679,6 +679,67 @@ static void equal_lives_come_by_equal_cuts(void **state)
     assert_true(cuts[0].seen[cuts[0].count - 1] != cuts[2].seen[cuts[2].count - 1]);
 }
 
+/* On a file system that renames in two steps, the power may go between them. */
+static struct sim *on_a_card(void)
+{
+    struct sim *sim = sim_new();
+
+    sim_put_mount(sim, "/card", 1, true);
+    return sim;
+}
+
+static void create_and_rename(struct sim *sim)
+{
+    struct up_storage *s = sim_storage(sim);
+
+    create(s, "/card/a", "new", 3, true);
+    s->ops->rename(s, "/card/a", "/card/b");
+    s->ops->sync_dir(s, "/card");
+}
+
+struct went_by {
+    uint64_t cut[8], killed[8];
+    unsigned count;
+};
+
+static void note_both(void *user, const struct sim *sim)
+{
+    struct went_by *w = user;
+    struct sim *next = sim_respawn(sim), *clone = sim_clone(sim);
+
+    assert_true(w->count < 8);
+    w->cut[w->count] = sim_cut_fingerprint(sim);
+    w->killed[w->count++] = sim_fingerprint(next);
+    create(sim_storage(next), "/card/c", "", 0, true); /* other lives are not watched */
+    create(sim_storage(clone), "/card/c", "", 0, true);
+    sim_free(next);
+    sim_free(clone);
+}
+
+static void what_goes_by_is_what_a_cut_would_leave(void **state)
+{
+    struct sim *sim = on_a_card();
+    struct went_by w = {.count = 0};
+
+    (void)state;
+    sim_watch_cuts(sim, note_both, &w);
+    create_and_rename(sim);
+    assert_int_equal(w.count, sim_ops(sim));
+    sim_free(sim);
+    for (unsigned k = 1; k <= w.count; k++) {
+        struct sim *cut = on_a_card(), *next;
+
+        sim_cut_at(cut, k);
+        create_and_rename(cut);
+        assert_true(sim_is_cut(cut));
+        next = sim_respawn(cut);
+        assert_true(sim_cut_fingerprint(cut) == w.cut[k - 1]);
+        assert_true(sim_fingerprint(next) == w.killed[k - 1]);
+        sim_free(next);
+        sim_free(cut);
+    }
+}
+
 static void paths_go_through_links_and_dots(void **state)
 {
     struct sim *sim = with_a("old");
@@ -808,6 +869,7 @@ int main(void)
         cmocka_unit_test(equal_trees_have_equal_dumps),
         cmocka_unit_test(boot_variables_and_flash_tell_states_apart),
         cmocka_unit_test(equal_lives_come_by_equal_cuts),
+        cmocka_unit_test(what_goes_by_is_what_a_cut_would_leave),
         cmocka_unit_test(paths_go_through_links_and_dots),
         cmocka_unit_test(a_lock_is_held_by_one),
     };
