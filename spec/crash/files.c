@@ -176,7 +176,7 @@ static bool fail_one(struct totals *t, const struct sim *start, const struct fil
     struct sim *sim = sim_clone(start);
     struct files_log log = {.excused = true};
     int error = errors[how % 3];
-    bool forever = how & 4, met;
+    bool forever = how & 4, met, again;
 
     if (how & 8)
         sim_fail_late(sim, op, n, error, forever);
@@ -189,9 +189,10 @@ static bool fail_one(struct totals *t, const struct sim *start, const struct fil
     sim_shutdown(sim);
     log.excused = false;
     t->states++;
-    if (!log.bad[0])
+    again = !log.bad[0] && known_met(t->known, known_left(sim, promised(&log)));
+    if (!log.bad[0] && !again)
         files_live(sim, flow, true, &log);
-    if (!log.bad[0])
+    if (!log.bad[0] && !again)
         files_check(sim, flow, &log);
     if (log.bad[0]) {
         t->bad++;
@@ -207,6 +208,7 @@ static void fail_each(struct totals *t, const struct files_flow *flow)
 {
     struct sim *start = files_new(flow);
 
+    t->known = known_new();
     for (unsigned op = 0; op < SIM_OPS; op++)
         for (unsigned n = 1, met = 1; met; n++) {
             met = 0;
@@ -214,6 +216,7 @@ static void fail_each(struct totals *t, const struct files_flow *flow)
                 if (how % 4 < 3 || how % 8 == 3)
                     met |= fail_one(t, start, flow, op, n, how);
         }
+    known_free(t->known);
     sim_free(start);
 }
 
