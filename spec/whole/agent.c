@@ -56,7 +56,7 @@ static bool compile(lua_State *L, const char *name, struct compiled *m)
         fclose(there);
         if (luaL_loadfilex(L, path, "t") != LUA_OK)
             lua_error(L);
-        lua_dump(L, keep, m, 0);
+        lua_dump(L, keep, m, !stage.trace); /* names and lines only where somebody reads of them */
         lua_pop(L, 1);
         snprintf(m->name, sizeof m->name, "%s", name);
         return true;

@@ -161,6 +161,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "whole: the Lua modules are not beside this program\n");
         return 1;
     }
+    stage.trace = o.one ? stdout : NULL; /* is asked before the first history, too */
     agent_prepare();
     factory_prepare();
     return o.one ? play_one(o.from) : play_many(o.from, (unsigned long)o.count, (unsigned)o.jobs);
