@@ -126,18 +126,6 @@ static unsigned pick(unsigned i, unsigned count, unsigned all)
     return count >= all ? i : (unsigned)((unsigned long)i * all / count);
 }
 
-static void live(struct sim *sim, const void *flow, void *log)
-{
-    world_live(sim, flow, true, log);
-}
-
-static uint64_t promised(const void *log)
-{
-    return known_promised(0, log);
-}
-
-static const struct cuts_kind lives = {sizeof(struct world_log), live, promised};
-
 struct cutting {
     struct totals *t;
     const struct world_plan *plan;
@@ -167,7 +155,7 @@ static void cut_recovery(const struct cutting *first, const struct sim *medium,
     struct cutting c = {first->t, first->plan, first->effort, .before = cut};
     struct world_log log = *before;
 
-    cuts_each(&lives, medium, c.plan, &log, 1, cut_in_recovery, &c);
+    cuts_each(&world_lives, medium, c.plan, &log, 1, cut_in_recovery, &c);
 }
 
 /* The process was killed, and the power stayed: the next one finds in the cache what the medium may not hold. */
@@ -211,7 +199,7 @@ static void enumerate(struct totals *t, const struct world_plan *plan, const str
 
     t->known = known_new();
     sim_ignore_sync_of(start, t->only);
-    cuts_each(&lives, start, plan, &log, effort->stride, cut_here, &c);
+    cuts_each(&world_lives, start, plan, &log, effort->stride, cut_here, &c);
     if (log.bad[0])
         report(t, plan, 0, NULL, 0, &log);
     sim_free(start);

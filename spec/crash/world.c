@@ -749,6 +749,18 @@ enum world_result world_live(struct sim *sim, const struct world_plan *plan, boo
     return result;
 }
 
+static void live(struct sim *sim, const void *plan, void *log)
+{
+    world_live(sim, plan, true, log);
+}
+
+static uint64_t promised(const void *log)
+{
+    return known_promised(0, log);
+}
+
+const struct cuts_kind world_lives = {sizeof(struct world_log), live, promised};
+
 /* Whether what follows a generation's number in a path may stand there. What was said of one
  * that could not be read then holds until it runs again, and is looked at. */
 static bool belongs(const char *rest, bool runs)

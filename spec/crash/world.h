@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cuts.h"
 #include "error.h"
 #include "sim.h"
 
@@ -148,6 +149,9 @@ enum world_result world_boot(struct sim *sim, const struct world_plan *plan, boo
  * the boot loader's six tries of it: two installs, three each). The last result. */
 enum world_result world_live(struct sim *sim, const struct world_plan *plan, bool online,
                              struct world_log *log);
+
+/* Such lives, online, for cuts_each(): a flow is a plan, its log a world_log. */
+extern const struct cuts_kind world_lives;
 
 /* The promises on a settled device: exactly the old or the new pair runs,
  * a confirmed release is not lost, nothing is left over. Sets log->bad. */
