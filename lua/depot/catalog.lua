@@ -35,7 +35,7 @@ local READ = 0.03
 -- @tparam[opt] boolean reads_only another process of the depot writes that list
 function M.new(natives, dir, keys, hold, reads_only)
   return setmetatable({ natives = natives, dir = dir, keys = keys, hold = hold, reads_only = reads_only, entries = {},
-    known = {} }, Catalog)
+    known = {}, faults = {} }, Catalog)
 end
 
 --- Whether a file name is that of a package. A package is a tar file, and some vendors' consoles accept only that

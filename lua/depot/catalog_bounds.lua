@@ -49,37 +49,29 @@ function M:_write_limits(changes)
   end
 end
 
+-- What a file besides the packages says, and whether it cannot be told; why is told once.
+function M:_bounds(file, consequence, changes)
+  local set, message = file.read(self.natives, self.dir)
+  if message and message ~= self.faults[file.NAME] then
+    changes[#changes + 1] = { name = file.NAME, change = "skipped", reason = message .. "; " .. consequence }
+  end
+  self.faults[file.NAME] = message
+  return set, message ~= nil
+end
+
 -- Mark what is withdrawn; what cannot be told counts as withdrawn.
 function M:_mark_withdrawn(entries, changes)
-  local set, message = withdrawn.read(self.natives, self.dir)
-  if message and message ~= self.withdrawn_fault then
-    changes[#changes + 1] = { name = withdrawn.NAME, change = "skipped",
-      reason = message .. "; no package is offered, as any may be withdrawn" }
-  end
-  self.withdrawn_fault = message
-  releases.mark(entries, set, message ~= nil)
+  releases.mark(entries, self:_bounds(withdrawn, "no package is offered, as any may be withdrawn", changes))
 end
 
 -- Mark what is switched off; what cannot be told counts as off.
 function M:_mark_disabled(entries, changes)
-  local set, message = disabled.read(self.natives, self.dir)
-  if message and message ~= self.disabled_fault then
-    changes[#changes + 1] = { name = disabled.NAME, change = "skipped",
-      reason = message .. "; no package is offered, as any may be switched off" }
-  end
-  self.disabled_fault = message
-  disabled.mark(entries, set, message ~= nil)
+  disabled.mark(entries, self:_bounds(disabled, "no package is offered, as any may be switched off", changes))
 end
 
 -- Mark the mode of each product; where it cannot be told, all count as staged.
 function M:_mark_modes(entries, changes)
-  local known, message = modes.read(self.natives, self.dir)
-  if message and message ~= self.modes_fault then
-    changes[#changes + 1] = { name = modes.NAME, change = "skipped",
-      reason = message .. "; every product counts as staged" }
-  end
-  self.modes_fault = message
-  modes.mark(entries, known, message ~= nil)
+  modes.mark(entries, self:_bounds(modes, "every product counts as staged", changes))
 end
 
 return M

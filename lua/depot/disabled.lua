@@ -33,13 +33,7 @@ local Methods = M.methods
 
 --- Which releases are off.
 -- @treturn {[key]=true}|nil a set for M.mark(); nil, message, code
-function Methods:disabled()
-  local rows, message, code = self.statements.disabled:all()
-  if not rows then return nil, message, code end
-  local set = {}
-  for _, row in ipairs(rows) do set[release_file.key(row.hash, row.release, row.sequence)] = true end
-  return set
-end
+function Methods:disabled() return release_file.rows(self.statements.disabled) end
 
 --- Switch a release on or off, and write the file, within change().
 -- @treturn true|nil nil, message, code
@@ -69,14 +63,9 @@ function Methods:settle_disabled(dir, now)
   if not set then return nil, message, code end
   local kept, fault = release_file.read(self.natives, path)
   if fault then return nil, fault, "write" end
-  for key in pairs(kept) do
-    local hash, release, sequence = release_file.parts(key)
-    if hash and not set[key] then
-      local done
-      done, message, code = self.statements.disable:run(hash, release, sequence, now)
-      if not done then return nil, message, code end
-    end
-  end
+  local done
+  done, message, code = release_file.recover(self.statements.disable, set, kept, now)
+  if not done then return nil, message, code end
   for key in pairs(set) do
     if not kept[key] then
       for old in pairs(kept) do set[old] = true end

@@ -51,6 +51,33 @@ function M.write(natives, path, set)
   return done and true, message, code
 end
 
+--- The same set, as a table of the database has it.
+-- @tparam table statement whose rows have hash, release, sequence
+-- @treturn {[key]=true}|nil nil, message, code
+function M.rows(statement)
+  local rows, message, code = statement:all()
+  if not rows then return nil, message, code end
+  local set = {}
+  for _, row in ipairs(rows) do set[M.key(row.hash, row.release, row.sequence)] = true end
+  return set
+end
+
+--- Put into the table what only the file has.
+-- @tparam table statement that adds hash, release, sequence, at a time
+-- @tparam {[key]=true} set what the table has
+-- @tparam {[key]=true} kept what the file has; what is no key() is left out
+-- @treturn true|nil nil, message, code
+function M.recover(statement, set, kept, now)
+  for key in pairs(kept) do
+    local hash, release, sequence = M.parts(key)
+    if hash and not set[key] then
+      local done, message, code = statement:run(hash, release, sequence, now)
+      if not done then return nil, message, code end
+    end
+  end
+  return true
+end
+
 --- Whether a set of keys has a release, by its name or its variant().
 function M.has(set, manifest)
   return set[M.key(manifest.product_key, manifest.release, manifest.sequence)]

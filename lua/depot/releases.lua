@@ -54,13 +54,7 @@ end
 
 --- Which releases are withdrawn.
 -- @treturn table|nil a set for M.mark(); nil, message, code
-function Methods:withdrawn()
-  local rows, message, code = self.statements.withdrawn:all()
-  if not rows then return nil, message, code end
-  local set = {}
-  for _, row in ipairs(rows) do set[release_file.key(row.hash, row.release, row.sequence)] = true end
-  return set
-end
+function Methods:withdrawn() return release_file.rows(self.statements.withdrawn) end
 
 --- Make the table and the file of depot.withdrawn say the same, within change().
 -- @treturn true|nil nil, message, code
@@ -70,15 +64,7 @@ function Methods:settle_withdrawn(dir, now)
   local all
   all, message, code = withdrawn.add(self.natives, dir, set)
   if not all then return nil, message, code end
-  for key in pairs(all) do
-    local hash, release, sequence = release_file.parts(key)
-    if hash and not set[key] then
-      local done
-      done, message, code = self.statements.withdraw:run(hash, release, sequence, now)
-      if not done then return nil, message, code end
-    end
-  end
-  return true
+  return release_file.recover(self.statements.withdraw, set, all, now)
 end
 
 --- What people say of a release.
