@@ -332,11 +332,12 @@ function World:publish(o)
   o = o or {}
   o.sequence, o.version, o.name = o.sequence or 2, o.version or "1.0.1", "published.upd"
   self:pack(o)
-  -- The deltas first, or the full package is what a device finds.
+  -- The deltas first, or the full package is what a device finds: the depot may look between the two.
   assert(self:shell [[for file in published-*.upd published.upd; do
     [ -f "$file" ] || continue
     name=depot/p2${file#published} && echo '*' >"$name.devices" && mv "$file" "$name" || exit 1
   done]])
+  if o.core and o.core.from then self:wait_log("depot", "p2%-from%-%d+%.upd: added") end
   return self:path "depot/p2.upd"
 end
 
