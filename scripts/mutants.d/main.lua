@@ -1,14 +1,15 @@
 --- Makes wrong programs, one line each, and sees whether a check notices.
 --
---   lua5.4 main.lua BUILD [--sample N] [--seed S] [--module NAME [--line N] | --known] [--after N] [--part I/N]
---     [--quick] [--list] [--verbose]
+--   lua5.4 main.lua BUILD [--sample N] [--seed S] [--module NAME [--line N] | --known | --keys FILE] [--after N]
+--     [--part I/N] [--quick] [--list] [--verbose]
 --
 -- Run from the top of the tree, after a build. Of each module the same share is
 -- taken, picked by the seed; other lines that change change little of it. A
 -- wrong line is compiled as the build compiles it and linked before the library
 -- into the checks of that module; what is alive then is shown to more of the
--- program, unless --quick. --line N takes those of that line, --after N leaves out
--- the first N. `LIVE` lines are those that nothing noticed, `listed` ones those that
+-- program, unless --quick. --line N takes those of that line, --keys those that
+-- a file names as they are printed here, --after N leaves out the first N. `LIVE`
+-- lines are those that nothing noticed, `listed` ones those that
 -- scripts/mutants.d/listed.lua gives a reason for. The last line counts.
 --
 -- @module main
@@ -32,8 +33,8 @@ local function options()
       o[name:sub(3)], i = true, i + 1
     elseif name == "--part" then
       o.part, o.parts, i = tonumber(value:match "^%d+"), tonumber(value:match "%d+$"), i + 2
-    elseif name == "--module" then
-      o.module, i = value, i + 2
+    elseif name == "--module" or name == "--keys" then
+      o[name:sub(3)], i = value, i + 2
     else
       o[name:match "^%-%-(%a+)$" or error("unknown option " .. name)], i = tonumber(value), i + 2
     end
@@ -134,6 +135,32 @@ local function pick(lists, seed)
   return result
 end
 
+-- Those of a file: one a line, after the path and the number of the line, which may have moved.
+local function named(lists, path)
+  local wanted, found, result = {}, {}, {}
+  for line in io.lines(path) do
+    local key = line:match "%.c:%d+ (.+)$"
+    if key then wanted[key] = true end
+  end
+  for _, list in ipairs(lists) do
+    for _, m in ipairs(list) do
+      local key = key_of(m)
+      if wanted[key] then
+        result[#result + 1], found[key] = m, true
+      end
+    end
+  end
+  for _, key in ipairs(sorted(wanted)) do
+    if not found[key] then error(("%s: there is no such line: %s"):format(path, key), 0) end
+  end
+  return result
+end
+
+local function chosen_ones(lists, o)
+  if not lists then return known_mutants(o.module) end
+  return o.keys and named(lists, o.keys) or pick(lists, o.seed)
+end
+
 -- The list is to follow the code.
 local function tell_unused(lists)
   local used = {}
@@ -149,7 +176,7 @@ local function main()
   local o = options()
   local lists = not o.known and all_mutants(o.module, o.line)
   if lists and not o.module then tell_unused(lists) end
-  local chosen = lists and pick(lists, o.seed) or known_mutants(o.module)
+  local chosen = chosen_ones(lists, o)
   local most = (o.sample or math.huge) / o.parts
   local stand = bench.new(o.build)
   local count = { made = 0, noticed = 0, listed = 0, live = 0, same = 0 }
