@@ -209,7 +209,7 @@ static void ask_source(struct up_gate_report *r, const struct up_manifest *m, co
             f->source_digest ? "" : ", whose digest is compared before anything is written");
 }
 
-/* Why the current permit does not apply to this package; NULL if it does. */
+/* Why the current permit does not apply to this package; "" if it does. */
 static const char *permit_flaw(const struct up_manifest *m, const struct up_gate_facts *f)
 {
     const struct up_permit *p = f->permit;
@@ -228,24 +228,24 @@ static const char *permit_flaw(const struct up_manifest *m, const struct up_gate
         return "was used before";
     if (!up_journal_permit_room(f->state, f->time))
         return "comes after too many that are still valid";
-    return NULL;
+    return "";
 }
 
-/* The permit that the open transaction began with, else the current one. */
+/* The permit that the open transaction began with, else the current one. "": it applies, or there is none. */
 static const char *ask_permit(struct up_gate_report *r, const struct up_manifest *m,
                               const struct up_gate_facts *f)
 {
     const struct up_permit_mark *begun = &f->state->tx.permit;
-    const char *flaw = NULL;
+    const char *flaw = "";
 
     if (f->same_open && begun->not_after) {
         r->permitted = f->time <= begun->not_after;
-        flaw = r->permitted ? NULL : "is over";
+        flaw = r->permitted ? "" : "is over";
     }
     if (f->permit && !r->permitted) {
         flaw = permit_flaw(m, f);
-        r->permitted = !flaw;
-        r->permit = flaw ? NULL : f->permit;
+        r->permitted = !*flaw;
+        r->permit = r->permitted ? f->permit : NULL;
     }
     return flaw;
 }
@@ -253,10 +253,9 @@ static const char *ask_permit(struct up_gate_report *r, const struct up_manifest
 static void ask_floor(struct up_gate_report *r, const struct up_manifest *m, const struct up_gate_facts *f)
 {
     const char *flaw = ask_permit(r, m, f);
-    const char *joint = flaw ? "; the permit " : "";
+    const char *joint = *flaw ? "; the permit " : "";
     bool repairs = false;
 
-    flaw = flaw ? flaw : "";
     if (up_manifest_sequence_is_unsigned(m->sequence)) {
         add(r, "floor", UP_OK, "unsigned: it has no sequence, and moves no floor");
         return;
