@@ -193,8 +193,8 @@ static char running_letter(struct up_storage *storage, const struct up_config *c
         return 0;
     if (up_boot_read(boot, &state, &ignored) == 0)
         slot = state.running;
-    else if (up_boot_started(boot, &slot, &ignored) < 0)
-        slot = -1;
+    else
+        (void)!up_boot_started(boot, &slot, &ignored);
     up_boot_close(boot);
     return slot < 0 ? 0 : (char)('a' + slot);
 }

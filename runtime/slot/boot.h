@@ -55,7 +55,7 @@ UP_MUST_CHECK int up_boot_open(struct up_boot **out, struct up_storage *storage,
 void up_boot_close(struct up_boot *b);
 /* The slot that the boot loader started, 0 or 1, according to the loader; -1 if
  * it does not say, so that as far as we know nothing runs from a slot. For use
- * before there is a device; afterwards up_boot_read() knows. Errors: UP_WRITE. */
+ * before there is a device; afterwards up_boot_read() knows. Errors: UP_WRITE; *slot stays then. */
 UP_MUST_CHECK int up_boot_started(struct up_boot *b, int *slot, struct up_error *err);
 /* The first variables; preallocates (driver `file`). Errors: UP_WRITE,
  * UP_NOSPACE; UP_USAGE, UP_STATELOST an environment that cannot be used. */
