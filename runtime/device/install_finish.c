@@ -256,9 +256,8 @@ static void note_identity(struct up_device *d, struct up_transaction *t)
     const char *slot = d->config->slot[t->target];
     struct up_error ignored;
 
-    if (!(t->parts & 1u << UP_CORE) || !slot ||
-        up_slot_identity(d->storage, slot, t->pair.identity, &ignored) < 0)
-        t->pair.identity[0] = '\0';
+    if (slot)
+        (void)!up_slot_identity(d->storage, slot, t->pair.identity, &ignored);
 }
 
 /* Everything is in place and was read back: arm it. */

@@ -89,7 +89,7 @@ UP_MUST_CHECK int up_slot_inspect(struct up_slot_view *out, struct up_storage *s
 /*
  * The name that the medium at path has at every boot, whatever its node is
  * called then: "PARTUUID=...", "MTD=..." (see storage.h); "" if it has none,
- * like a regular file. Errors: UP_MISSING; UP_WRITE it cannot be determined.
+ * like a regular file, and after an error. Errors: UP_MISSING; UP_WRITE it cannot be determined.
  */
 UP_MUST_CHECK int up_slot_identity(struct up_storage *storage, const char *path, char out[UP_IDENTITY_SIZE],
                                    struct up_error *err);

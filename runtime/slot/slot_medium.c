@@ -23,11 +23,10 @@ int up_slot_identity(struct up_storage *storage, const char *path, char out[UP_I
                      struct up_error *err)
 {
     struct up_medium m;
+    int rc = look_up(storage, path, &m, err);
 
-    if (look_up(storage, path, &m, err) < 0)
-        return err->code;
-    snprintf(out, UP_IDENTITY_SIZE, "%s", m.identity);
-    return 0;
+    snprintf(out, UP_IDENTITY_SIZE, "%s", rc < 0 ? "" : m.identity);
+    return rc;
 }
 
 static bool same(const struct up_medium_part *a, const struct up_medium_part *b)

@@ -835,7 +835,9 @@ static void a_medium_is_known_by_all_its_names(void **state)
     assert_string_equal(identity, "PARTUUID=1");
     assert_int_equal(up_slot_identity(storage, "/dev/part2", identity, &err), 0);
     assert_string_equal(identity, "");
+    strcpy(identity, "another's");
     assert_int_equal(up_slot_identity(storage, "/dev/part3", identity, &err), UP_MISSING);
+    assert_string_equal(identity, "");
     assert_int_equal(up_slot_shared(storage, "/dev/part1", "/by-label/a", &err), 1);
     assert_int_equal(up_slot_shared(storage, "/dev/part1", "/dev/part2", &err), 0);
     assert_int_equal(up_slot_shared(storage, "/dev/disk", "/by-label/a", &err), 1);
