@@ -24,7 +24,7 @@ int up_local_socket_address(struct sockaddr_un *out, const char *path, int *fold
         return 0;
     }
     if (!slash || len >= sizeof dir)
-        return up_fail(err, UP_USAGE, "socket %s: path empty or too long", path);
+        return up_fail(err, UP_USAGE, "socket: path empty or too long: %s", path);
     snprintf(dir, sizeof dir, "%.*s", (int)(slash - path), path);
     *folder = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (*folder < 0)

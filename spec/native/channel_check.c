@@ -24,6 +24,7 @@
 
 #include "error.h"
 #include "loop.h"
+#include "storage.h"
 
 struct pair {
     struct up_channel *channel;
@@ -287,6 +288,9 @@ static void addresses_that_cannot_be_are_refused(void **state)
     path[0] = '/';
     path[sizeof path - 1] = '\0';
     assert_int_equal(up_channel_connect(&c, path, &err), UP_USAGE);
+    path[UP_PATH_SIZE] = '\0';
+    assert_int_equal(up_channel_connect(&c, path, &err), UP_USAGE);
+    assert_non_null(strstr(err.message, "path empty or too long"));
     snprintf(path, sizeof path, "%s/%0150d/s", dir, 1); /* a long way that is not there, or no folder */
     assert_int_equal(up_channel_connect(&c, path, &err), UP_NOTHING);
     snprintf(path, sizeof path, "%s/%0150d", file, 1);
