@@ -19,7 +19,7 @@ struct tidy {
     char keep[KEPT][2 * UP_SHA256_SIZE + 1]; /* how the names of a suspended plan begin */
     unsigned kept;
     struct up_error *err;
-    unsigned removed;
+    bool removed;
     bool sure; /* that the record says none: a write that failed may reach the medium later */
     int rc;
 };
@@ -97,7 +97,7 @@ static int tidy_one(void *user, const char *name, enum up_node_kind kind)
         return t->rc;
     if (kind == UP_NODE_DIR) { /* kept of a weak root */
         t->rc = up_storage_remove_tree(s, path, t->err);
-        t->removed++;
+        t->removed = true;
         return t->rc;
     }
     t->rc = remove_here(t->files, path, t->err);
@@ -109,7 +109,7 @@ static int tidy_one(void *user, const char *name, enum up_node_kind kind)
         t->rc = 0; /* too large for a plan */
     if (t->rc == 0 && s->ops->unlink(s, path) < 0)
         t->rc = up_fail(t->err, UP_WRITE, "%s: %s", path, strerror(errno));
-    t->removed++;
+    t->removed = true;
     return t->rc;
 }
 
@@ -123,7 +123,7 @@ int up_files_tidy(struct up_files *f, struct up_error *err)
         return rc < 0 ? rc : 0;
     if (s->ops->list(s, f->folder, tidy_one, &t) < 0 && t.rc == 0)
         return errno == ENOENT ? 0 : up_fail(err, UP_WRITE, "%s: %s", f->folder, strerror(errno));
-    if (t.rc == 0 && t.removed > 0 && s->ops->sync_dir(s, f->folder) < 0)
+    if (t.rc == 0 && t.removed && s->ops->sync_dir(s, f->folder) < 0)
         return up_fail(err, UP_WRITE, "%s: sync: %s", f->folder, strerror(errno));
     return t.rc;
 }

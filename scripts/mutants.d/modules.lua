@@ -57,7 +57,7 @@ M.checks = {
   running_system = { "files_programs" }, files_executable = { "files_programs" }, files_ran = { "files_programs" },
   files_programs = { "files_programs" }, files_alive = { "files_programs" },
   files_weak_dir = { "files_weak", "files_fault" }, files_open = { "files", "files_record", "files_claim" },
-  files_suspended = { "files_mixed", "files_root" }, files_named = { "files_kept", "files_mixed" },
+  files_suspended = { "files_record", "files_mixed", "files_root" }, files_named = { "files_kept", "files_mixed" },
   files_weak = { "files_weak", "files_fault" }, files_copy = { "files", "files_tree", "files_fault" },
   files_staging = { "files", "files_weak", "files_fault" }, files_try = { "files", "files_fault" },
   files_tidy = { "files", "files_record", "files_fault" }, files_settle = { "files" },
@@ -215,8 +215,8 @@ for _, name in ipairs { "supervisor_say", "supervisor_alone", "supervisor_hotfix
 end
 
 -- Checks that take longer than those flows.
-local slow = { calls = true, codec = true, delta_install = true, device = true, files_mixed = true, lost = true,
-  minisign = true }
+local slow = { calls = true, codec = true, delta_install = true, device = true, files_mixed = true, files_root = true,
+  lost = true, minisign = true }
 
 -- Lines that look at memory which may not be there, or open what needs some, of modules that alloc_check
 -- comes through. It takes longest, and is asked last.

@@ -264,6 +264,7 @@ static void beside_a_suspended_plan_that_is_lost_nothing_is_removed(void **state
     char digest[2 * UP_SHA256_SIZE + 1], found[sizeof digest];
     struct names names = {w->storage, digest, 0};
     struct up_files_plan plan;
+    struct up_files below;
 
     stage(w);
     begin_to_switch(w);
@@ -275,11 +276,48 @@ static void beside_a_suspended_plan_that_is_lost_nothing_is_removed(void **state
     assert_int_equal(up_files_begin(&w->files, &plan, &w->err), 0);
     assert_int_equal(w->storage->ops->list(w->storage, STATE "/files", remove_named, &names), 0);
     assert_int_equal(names.removed, 2);
+    assert_int_equal(up_files_open_suspended(&w->files, &below, &w->err), UP_STATELOST);
     if (up_files_sweep(&w->files, false, &w->err) < 0)
         fail_msg("%s", w->err.message);
     names = (struct names){w->storage, found, 0};
     assert_int_equal(w->storage->ops->list(w->storage, STATE "/files", remove_named, &names), 0);
     assert_int_equal(names.removed, 2); /* they were there still */
+}
+
+static int count_old(void *user, const char *name, enum up_node_kind kind)
+{
+    (void)kind;
+    *(unsigned *)user += strncmp(name, "stage.", 6) != 0;
+    return 0;
+}
+
+/* Names that were removed do not come back, and one that may is told of. */
+static void what_is_tidied_is_gone_for_good(void **state)
+{
+    static const struct sim_choice lost = {SIM_INDEPENDENT, SIM_NONE, 0, SIM_HARMLESS};
+    unsigned left = 0, told = 0;
+    struct world *w = *state;
+    struct sim *staged, *cut;
+
+    stage(w);
+    staged = sim_clone(w->sim);
+    for (;;) {
+        refuse(w, SIM_SYNC_DIR, told + 1);
+        if (up_files_sweep(&w->files, false, &w->err) == 0)
+            break;
+        told++;
+        up_files_close(&w->files);
+        sim_free(w->sim);
+        w->sim = sim_clone(staged);
+        w->storage = sim_storage(w->sim);
+        assert_int_equal(step_on_record(w), UP_FILES_STAGED);
+    }
+    assert_true(told > 0);
+    cut = sim_reboot(w->sim, &lost);
+    assert_int_equal(sim_storage(cut)->ops->list(sim_storage(cut), STATE "/files", count_old, &left), 0);
+    assert_int_equal(left, 0);
+    sim_free(cut);
+    sim_free(staged);
 }
 
 int main(void)
@@ -291,6 +329,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_switch_begins_only_with_all_that_was_staged, enter, leave),
         cmocka_unit_test_setup_teardown(what_marks_a_root_is_read_back, enter, leave),
         cmocka_unit_test_setup_teardown(a_folder_whose_sync_failed_is_synced_again, enter, leave),
+        cmocka_unit_test_setup_teardown(what_is_tidied_is_gone_for_good, enter, leave),
         cmocka_unit_test_setup_teardown(beside_a_suspended_plan_that_is_lost_nothing_is_removed, enter,
                                         leave),
     };
