@@ -103,6 +103,22 @@ static void test_closed_descriptor(void **state)
     }
 }
 
+/* A connection that cannot be waited for any more is not taken for an agent that is silent. */
+static void test_closed_descriptor_later(void **state)
+{
+    pid_t pid = start(in_pieces);
+    struct moult *m = open_client();
+    struct moult_status status;
+
+    (void)state;
+    assert_int_equal(moult_status(m, &status, SOON), 0);
+    close(moult_fd(m));
+    assert_int_equal(moult_status(m, &status, 0), MOULT_INTERNAL);
+    assert_non_null(strstr(moult_message(m), "epoll: "));
+    moult_close(m);
+    stop(pid);
+}
+
 static void dies(int listener)
 {
     int fd = greeted(listener);
@@ -547,6 +563,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nobody, set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_pieces, set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_closed_descriptor, set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(test_closed_descriptor_later, set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_death, set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_restart_between_calls, set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_long_path, set_up, scratch_tear_down),

@@ -2,6 +2,7 @@
  * files_helper_check.c -- what the helper says while it changes the tree of files, and
  * that it does what it is told, on a simulated device.
  */
+#include "channel.h"
 #include "config.h"
 #include "files_helper.h"
 #include "files_stand.h"
@@ -22,6 +23,22 @@
 static const struct files_flow flow = {.name = "check"};
 static struct play play;
 static char said[65536];
+
+static bool no_channel;
+
+int __real_up_channel_new(struct up_channel **out, struct up_processes *processes, int link,
+                          struct up_error *err);
+int __wrap_up_channel_new(struct up_channel **out, struct up_processes *processes, int link,
+                          struct up_error *err);
+
+int __wrap_up_channel_new(struct up_channel **out, struct up_processes *processes, int link,
+                          struct up_error *err)
+{
+    if (!no_channel)
+        return __real_up_channel_new(out, processes, link, err);
+    *out = NULL;
+    return up_fail(err, UP_INTERNAL, "no channel");
+}
 
 static int enter(void **state)
 {
@@ -167,6 +184,25 @@ static void it_is_for_the_supervisor(void **state)
     close(pair[1]);
 }
 
+/* Nobody would hear it beat. */
+static void it_does_nothing_without_a_channel(void **state)
+{
+    struct world *w = *state;
+    struct up_config config = {.state = (char *)STATE};
+    struct up_files_helper helper = {&config, w->storage, &play.table, up_processes_system(), -1};
+    int pair[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    helper.link = pair[1];
+    no_channel = true;
+    assert_int_equal(up_files_helper(&helper, "on", &w->err), UP_INTERNAL);
+    no_channel = false;
+    assert_string_equal(w->err.message, "no channel");
+    assert_tree(w, false);
+    close(pair[0]);
+    close(pair[1]);
+}
+
 /* When names cannot be removed now, it is on record which files stay. */
 static void it_keeps_what_it_was_told_to(void **state)
 {
@@ -216,6 +252,7 @@ int main(void)
         IN_WORLD(it_says_which_step_failed),
         IN_WORLD(it_says_that_the_plan_cannot_be_read),
         IN_WORLD(it_is_for_the_supervisor),
+        IN_WORLD(it_does_nothing_without_a_channel),
         IN_WORLD(it_keeps_what_it_was_told_to),
         IN_WORLD(it_does_nothing_beside_another),
     };

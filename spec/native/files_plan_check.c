@@ -45,8 +45,10 @@ static void reads_as_it_was_written(const char *keep)
     assert_int_equal(other_len, len);
     assert_memory_equal(other, bytes, len);
     up_files_plan_free(&again);
-    for (size_t cut = 0; cut < len; cut++)
+    for (size_t cut = 0; cut < len; cut++) {
         assert_int_equal(up_files_plan_decode(&again, bytes, cut, &err), UP_INCOMPATIBLE);
+        assert_non_null(strstr(err.message, "cannot be read"));
+    }
     free(bytes);
     free(other);
 }
@@ -275,6 +277,31 @@ static void it_may_have_so_many_of_each(void **state)
     }
 }
 
+/* What is read into has room for so many, and no more. */
+static void more_of_them_are_not_read(void **state)
+{
+    static const uint32_t most[] = {UP_FILES_ROOTS, UP_FILES_OPS, UP_FILES_PROGRAMS};
+    const struct up_files_plan plan = counted(1, 1, 1);
+    struct up_files_plan again;
+    struct up_error err;
+    uint8_t *bytes;
+    size_t len;
+
+    (void)state;
+    assert_int_equal(up_files_plan_encode(&plan, &bytes, &len, &err), 0);
+    for (size_t i = 0; i < sizeof most / sizeof *most; i++) {
+        uint8_t *count = bytes + 8 + UP_FILES_ID_SIZE + 4 * i;
+
+        up_put32(count, most[i] + 1);
+        assert_int_equal(up_files_plan_decode(&again, bytes, len, &err), UP_INCOMPATIBLE);
+        assert_non_null(strstr(err.message, "cannot be read"));
+        up_put32(count, 1);
+    }
+    assert_int_equal(up_files_plan_decode(&again, bytes, len, &err), 0);
+    up_files_plan_free(&again);
+    free(bytes);
+}
+
 static char *of_length(size_t len)
 {
     char *text = calloc(1, len + 1);
@@ -376,6 +403,7 @@ int main(void)
         cmocka_unit_test(names_that_only_begin_alike_do_not_meet),
         cmocka_unit_test(a_plan_names_programs_below_its_roots),
         cmocka_unit_test(it_may_have_so_many_of_each),
+        cmocka_unit_test(more_of_them_are_not_read),
         cmocka_unit_test(names_may_be_so_long),
         cmocka_unit_test(it_may_be_so_large),
     };

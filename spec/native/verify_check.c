@@ -17,9 +17,11 @@
 #include "codec.h"
 #include "delta_images.h"
 #include "error.h"
+#include "files_archive.h"
 #include "fixture.h"
 #include "index.h"
 #include "minisign.h"
+#include "script_archive.h"
 #include "sim.h"
 #include "source.h"
 #include "spoiled_decoder.h"
@@ -284,6 +286,49 @@ static void what_decodes_to_something_else_is_corrupt(void **state)
     rig_free(&r);
 }
 
+/* What only the end of an archive shows: that of a script, and that of files. */
+static bool no_end;
+
+int __real_up_script_archive_end(const struct up_script_archive *a, struct up_error *err);
+int __wrap_up_script_archive_end(const struct up_script_archive *a, struct up_error *err);
+int __real_up_files_archive_end(struct up_files_archive *a, struct up_error *err);
+int __wrap_up_files_archive_end(struct up_files_archive *a, struct up_error *err);
+
+int __wrap_up_script_archive_end(const struct up_script_archive *a, struct up_error *err)
+{
+    return no_end ? up_fail(err, UP_UNTRUSTED, "no end") : __real_up_script_archive_end(a, err);
+}
+
+int __wrap_up_files_archive_end(struct up_files_archive *a, struct up_error *err)
+{
+    return no_end ? up_fail(err, UP_UNTRUSTED, "no end") : __real_up_files_archive_end(a, err);
+}
+
+static void an_archive_without_its_end_is_none(void **state)
+{
+    static const struct up_fixture whole[] = {
+        {.script = true},
+        {.files = "conf\t/app/etc\t4\t4\n"},
+        {.script = true, .files = "conf\t/app/etc\t4\t4\n"},
+        {.hotfix = "1", .base = "*"},
+        {.hotfix = "1", .base = "*", .fix_files = "conf\t/app/etc\t4\t4\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
+        struct rig r = rig_new(&whole[i]);
+        struct up_error err;
+
+        if (verify(&r, r.size, SIZE_MAX, SIZE_MAX, NULL, &err) != 0)
+            fail_msg("package %zu: %s", i, err.message);
+        no_end = true;
+        assert_int_equal(verify(&r, r.size, SIZE_MAX, SIZE_MAX, NULL, &err), UP_UNTRUSTED);
+        assert_string_equal(err.message, "no end");
+        no_end = false;
+        rig_free(&r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +339,7 @@ int main(void)
         cmocka_unit_test(one_that_ends_early_is_corrupt),
         cmocka_unit_test(what_is_read_twice_is_checked_twice),
         cmocka_unit_test(what_decodes_to_something_else_is_corrupt),
+        cmocka_unit_test(an_archive_without_its_end_is_none),
     };
 
     delta_image_fill(old, sizeof old, 1);
