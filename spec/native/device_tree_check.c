@@ -344,9 +344,53 @@ static void a_release_that_replaces_a_mixture_is_not_given_up(void **state)
     up_device_close(d);
 }
 
+/* There is one tree for both slots, so the other pair has these files, too, and their script; its core stays. */
+static void the_other_pair_has_the_confirmed_tree(void **state)
+{
+    const struct up_pair old = {.present = true,
+                                .release = "1",
+                                .core_name = "core",
+                                .core_version = 1,
+                                .script_version = "1",
+                                .files_version = "1",
+                                .generation = 1};
+    const struct up_pair new = {.present = true,
+                                .release = "2",
+                                .core_name = "core",
+                                .core_version = 2,
+                                .script_version = "2",
+                                .files_version = "2",
+                                .generation = 2,
+                                .script = {true, {2}},
+                                .files = {true, {2}}};
+    struct up_pair both = new;
+
+    (void)state;
+    strcpy(both.release, old.release);
+    both.core_version = old.core_version;
+    for (int files = 0; files < 2; files++)
+        for (int present = 0; present < 2; present++) {
+            struct up_journal_state next = {.tx = {.target = 1, .pair = new}};
+            struct up_pair *other = &next.slot[0];
+
+            next.tx.pair.files.known = files;
+            *other = old;
+            other->present = present;
+            up_device_confirm_tree(&next);
+            assert_int_equal(next.tree, files ? 2 : 0);
+            assert_string_equal(other->release, "1");
+            assert_int_equal(other->core_version, 1);
+            if (files && present)
+                assert_memory_equal(other, &both, sizeof both);
+            else
+                assert_string_equal(other->files_version, "1");
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_other_pair_has_the_confirmed_tree),
         cmocka_unit_test_setup_teardown(after_the_verdict_only_the_core_falls_back, enter, leave),
         cmocka_unit_test_setup_teardown(a_fall_back_on_trial_is_settled_with_its_tree, enter_uboot, leave),
         cmocka_unit_test_setup_teardown(what_cannot_be_made_whole_says_why, enter_mixed, leave),

@@ -270,6 +270,9 @@ static void beside_a_suspended_plan_that_is_lost_nothing_is_removed(void **state
     begin_to_switch(w);
     up_hex(w->files.stage.plan, UP_SHA256_SIZE, digest);
     up_hex(w->files.stage.found, UP_SHA256_SIZE, found);
+    refuse(w, SIM_PWRITE, 1);
+    assert_int_equal(up_files_suspend(&w->files, &w->err), UP_WRITE);
+    assert_int_equal(w->files.stage.step, UP_FILES_SWITCHING);
     assert_int_equal(up_files_suspend(&w->files, &w->err), 0);
     tree_plan(&flow, &plan);
     plan.id[0]++;

@@ -249,6 +249,23 @@ static void what_is_armed_has_no_mark_and_what_was_confirmed_has_one(void **stat
     stand_free(&s);
 }
 
+/* Each start looks, and flash is not written for it. */
+static void a_mark_that_is_there_is_not_written_again(void **state)
+{
+    struct sim *sim = sim_new();
+    struct up_error err;
+
+    (void)state;
+    sim_put_dir(sim, "/script", 0755);
+    for (int letters = 1; letters < 3; letters++)
+        for (int again = 0; again < 2; again++) {
+            sim_reset_counters(sim);
+            assert_int_equal(up_generation_mark(sim_storage(sim), "/script", 1, &"ab"[2 - letters], &err), 0);
+            assert_true((sim_ops(sim) == 0) == again);
+        }
+    sim_free(sim);
+}
+
 /* A core alone goes on with the script that is there: one generation, two slots. */
 static void a_generation_of_two_slots_is_marked_for_both(void **state)
 {
@@ -1037,6 +1054,7 @@ int main(void)
         cmocka_unit_test(an_exchange_that_fails_leaves_the_old_script),
         cmocka_unit_test(a_link_that_cannot_be_made_is_said),
         cmocka_unit_test(what_was_interrupted_is_settled),
+        cmocka_unit_test(a_mark_that_is_there_is_not_written_again),
         cmocka_unit_test(a_damaged_script_is_made_again_before_its_trial),
         cmocka_unit_test(what_the_medium_alone_has_wrong_is_made_again),
         cmocka_unit_test(one_that_cannot_be_made_again_is_withdrawn),

@@ -1,6 +1,7 @@
 /*
  * journal_check.c -- the journal's form, boot record and history.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -508,6 +509,26 @@ static void history_keeps_the_newest_events_in_order(void **state)
     sim_free(sim);
 }
 
+static void an_event_that_cannot_be_written_is_told(void **state)
+{
+    static const enum sim_op ops[] = {SIM_PWRITE, SIM_SYNC};
+    struct sim *sim = sim_new();
+    struct up_event e = {.name = "armed"};
+    struct up_error err;
+
+    (void)state;
+    sim_put_dir(sim, "/state", 0700);
+    assert_int_equal(up_history_create(sim_storage(sim), "/state", &err), 0);
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+        sim_reset_counters(sim);
+        sim_fail(sim, ops[i], 1, EIO, false);
+        assert_int_equal(up_history_add(sim_storage(sim), "/state", &e, &err), UP_WRITE);
+        assert_string_equal(err.message, "/state/history: write: Input/output error");
+    }
+    assert_int_equal(sim_open_files(sim), 0);
+    sim_free(sim);
+}
+
 /* What a walk reads, and whether it can have been written. */
 static void values_that_nobody_writes_are_told(void **state)
 {
@@ -582,6 +603,7 @@ int main(void)
         cmocka_unit_test(every_phase_has_a_name_of_its_own),
         cmocka_unit_test(the_file_loader_counts_a_trial_down),
         cmocka_unit_test(history_keeps_the_newest_events_in_order),
+        cmocka_unit_test(an_event_that_cannot_be_written_is_told),
         cmocka_unit_test(values_that_nobody_writes_are_told),
     };
 

@@ -110,6 +110,15 @@ static const char *history_of(struct stand *s)
     return names;
 }
 
+static const char *last_said(struct stand *s)
+{
+    static struct up_event events[UP_HISTORY_RECORDS];
+    int n = up_history_read(s->storage, s->config.state, events, &s->err);
+
+    assert_true(n > 0);
+    return events[n - 1].message;
+}
+
 /* Of each root, by its path: how many bytes are free. */
 static struct {
     const char *small;
@@ -254,6 +263,7 @@ static void a_life_is_on_record(void **state)
     enter_trial(&s, SCRIPT);
     assert_int_equal(up_device_rollback(s.device, true, "no", &action, &s.err), 0);
     assert_string_equal(history_of(&s), "begun armed trial rolledback=rolledback ");
+    assert_string_equal(last_said(&s), "no");
     stand_free(&s);
     stand_up(&s, world_new(&by_script));
     install(&s, SCRIPT);

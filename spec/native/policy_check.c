@@ -215,6 +215,26 @@ static void test_a_text_may_be_empty(void **state)
     sim_free(sim);
 }
 
+static void test_a_text_that_changed_is_not_taken(void **state)
+{
+    static const char path[] = STATE "/policy/good/owner";
+    struct sim *sim = start(true);
+    size_t len;
+    char *whole = sim_get(sim, path, &len);
+    int code;
+
+    (void)state;
+    for (size_t at = 0; at < len; at++) {
+        whole[at] ^= 1;
+        sim_put(sim, path, whole, len, 0600);
+        assert_null(kept(sim, &code));
+        assert_int_equal(code, UP_CORRUPT);
+        whole[at] ^= 1;
+    }
+    free(whole);
+    sim_free(sim);
+}
+
 /* Whether the program at this path still runs, or was not waited for. */
 static bool lives(const char *path)
 {
@@ -319,6 +339,7 @@ int main(void)
         cmocka_unit_test(test_a_text_has_its_limit),
         cmocka_unit_test(test_a_name_is_a_few_small_letters),
         cmocka_unit_test(test_a_text_may_be_empty),
+        cmocka_unit_test(test_a_text_that_changed_is_not_taken),
         cmocka_unit_test_setup_teardown(test_one_that_nobody_waits_for_ends, scratch_set_up,
                                         scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_how_it_ended_is_told, scratch_set_up, scratch_tear_down),
