@@ -299,6 +299,21 @@ static void ignore(int number)
     (void)number;
 }
 
+/* Where standard input, output or error are closed, the next files that are opened would be taken for them: the
+ * supervisor would log into the pipe that it reads the log from, and a verb print into the state. */
+static void fill_standard_files(void)
+{
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDWR);
+        if (fd < 0) /* a system whose /dev is not filled */
+            fd = open("/", O_RDONLY | O_DIRECTORY);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -311,6 +326,7 @@ int main(int argc, char **argv)
     };
     struct sigaction quiet = {.sa_handler = ignore, .sa_flags = SA_RESTART};
 
+    fill_standard_files();
     /* A handler and not SIG_IGN: programs started from here get the default again. */
     sigaction(SIGPIPE, &quiet, NULL);
     /* Where it is ignored, nobody hears how a child ended. Whoever started us may have left it so. */

@@ -45,6 +45,12 @@ describe("moult", function()
       end
     end)
 
+    it("takes no file of its own for a standard one that is closed", function()
+      w:write("fds.lua", [[os.execute "for n in 0 1 2; do readlink /proc/$PPID/fd/$n; done >fds.txt"]])
+      w:shell(require("update.native.host").program .. " ./fds.lua <&- >&- 2>&-")
+      assert.equal(("/dev/null\n"):rep(3), w:read "fds.txt")
+    end)
+
     local wrong = {
       { "",                         2, "usage: moult VERB" },
       { "stats",                    2, 'moult: unknown verb "stats" %(did you mean status%?%)' },
