@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,6 +33,24 @@ static int describe(posix_spawnattr_t *attributes, posix_spawn_file_actions_t *f
     return posix_spawn_file_actions_addopen(files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 }
 
+static mode_t given;
+static bool taken;
+
+void up_program_take_umask(void)
+{
+    mode_t was = umask(S_IWGRP | S_IWOTH);
+
+    if (!taken)
+        given = was;
+    taken = true;
+}
+
+void up_program_give_umask(void)
+{
+    if (taken)
+        umask(given);
+}
+
 int up_program_start(pid_t *pid, char *const argv[], bool apart, int input)
 {
     posix_spawn_file_actions_t files;
@@ -43,8 +62,12 @@ int up_program_start(pid_t *pid, char *const argv[], bool apart, int input)
     rc = posix_spawnattr_init(&attributes);
     if (rc == 0) {
         rc = describe(&attributes, &files, apart, input);
-        if (rc == 0)
+        if (rc == 0) {
+            up_program_give_umask();
             rc = posix_spawnp(pid, argv[0], &files, &attributes, argv, environ);
+            if (taken)
+                up_program_take_umask();
+        }
         posix_spawnattr_destroy(&attributes);
     }
     posix_spawn_file_actions_destroy(&files);

@@ -24,6 +24,12 @@ UP_MUST_CHECK int up_program_start(pid_t *pid, char *const argv[], bool apart, i
 #define UP_PROGRAM_FDS 65536
 void up_program_close_from(int first);
 
+/* Let the modes of what this process makes hold, as far as others may read it: the script's user reads what it
+ * is given also where whoever started us had the umask 077. That umask stays known. */
+void up_program_take_umask(void);
+/* In a child, before its program: the umask from before, if it was taken. */
+void up_program_give_umask(void);
+
 /* Wait at most `ms` milliseconds for the end of a child, and reap it: 0, *status as waitpid() gives it.
  * Or -1 and errno: ETIMEDOUT if it has not ended. */
 UP_MUST_CHECK int up_program_wait(pid_t pid, unsigned ms, int *status);

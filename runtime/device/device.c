@@ -5,6 +5,7 @@
 
 #include "device_private.h"
 #include "error.h"
+#include "program.h"
 
 /* Paths are built from the state directory without checks later on, and those of slots are copied. */
 static int check_config(const struct up_config *config, struct up_error *err)
@@ -29,6 +30,7 @@ int up_device_allocate(struct up_device **out, struct up_storage *storage, const
     d = calloc(1, sizeof *d);
     if (!d)
         return up_fail(err, UP_INTERNAL, "device: out of memory");
+    up_program_take_umask();
     d->storage = storage;
     d->config = config;
     d->lock = -1;

@@ -124,6 +124,7 @@ static bool leave_ours(void)
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     sigset_t none;
 
+    up_program_give_umask();
     sigemptyset(&none);
     for (int i = 1; i < NSIG; i++)
         signal(i, SIG_DFL);

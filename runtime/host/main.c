@@ -32,6 +32,7 @@
 #include "host.h"
 #include "host_script.h"
 #include "processes.h"
+#include "program.h"
 #include "rights.h"
 #include "running.h"
 #include "sandbox.h"
@@ -142,6 +143,7 @@ static int mode_files(int argc, char **argv)
     int n;
 
     keep_descriptors();
+    up_program_take_umask();
     if (argc != 3 || strcmp(argv[1], "-c") != 0) {
         up_fail(&err, UP_USAGE, "--files is for the supervisor: TASK -c CONFIG");
         return up_host_complain("", &err);
@@ -329,6 +331,7 @@ int main(int argc, char **argv)
     fill_standard_files();
     /* A handler and not SIG_IGN: programs started from here get the default again. */
     sigaction(SIGPIPE, &quiet, NULL);
+    sigaction(SIGXFSZ, &quiet, NULL); /* a limit of the size of files is an error, not an end */
     /* Where it is ignored, nobody hears how a child ended. Whoever started us may have left it so. */
     signal(SIGCHLD, SIG_DFL);
     for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof *modes; i++) {

@@ -79,6 +79,7 @@ _Noreturn static void be_child(const char *const argv[], int link, int waits, co
     unsetenv("WATCHDOG_USEC");
     unsetenv("WATCHDOG_PID");
     signal(SIGPIPE, SIG_DFL);
+    up_program_give_umask();
     sigemptyset(&none);
     if (settle_descriptors(link, waits, outputs) == 0 && sigprocmask(SIG_SETMASK, &none, NULL) == 0)
         execv(argv[0], (char *const *)argv);

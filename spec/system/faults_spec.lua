@@ -105,6 +105,20 @@ describe("a device in trouble", function()
     assert.same({ 0, true }, { code, out:find("1.0.1", 1, true) ~= nil }, err)
   end)
 
+  it("runs the application under a limit of the size of files, and says what that keeps from being written", function()
+    w:device { body = world.TICK }
+    w:pack { sequence = 2, version = "1.0.1" }
+    w.under = [[sh -c 'ulimit -f 4; exec "$0" "$@"']]
+    w:run()
+    w:moult "install p2.upd -q"
+    w:wait("trouble", function()
+      local status = w:status()
+      return status and type(status.trouble) == "table" and status.trouble.message:find "File too large"
+    end)
+    assert.matches("working 1.0.0", w:read "device.log")
+    assert.equal("1.0.0", w:status().release)
+  end)
+
   it("runs the application, and updates it, where nothing has filled /dev", function()
     if not w:shell "unshare -m true 2>/dev/null" then return pending("needs root, to make namespaces") end
     w:device { body = world.TICK }

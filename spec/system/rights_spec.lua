@@ -97,6 +97,24 @@ describe("the script of a device", function()
     assert.equal(0, (w:moult "status"))
   end)
 
+  it("reads what it is given, whatever the umask of whoever starts the device, and has that umask", function()
+    if missing() then return pending(missing()) end
+    local w = device_of_nobody { fields = USER }
+    local body = 'print("umask " .. io.popen("umask"):read "l") ' .. world.TICK
+    w:shell "rm -rf state" -- provisioned with that umask, too
+    w:pack { version = "1.0.0", sequence = 1, body = body }
+    assert(w:shell(("umask 077; MOULT_CONFIG=config.lua '%s' provision p1.upd -q"):format(
+      require("update.native.host").program)))
+    w.under = [[sh -c 'umask 077; exec "$0" "$@"']]
+    w:run()
+    w:wait_log("device", "umask 0077\n.*working 1.0.0")
+    assert.equal(4, (w:moult("install -q", w:pack { version = "1.0.1", sequence = 2, body = body })))
+    w:wait_log("device", "umask 0077\n.*working 1.0.1")
+    w:moult "confirm"
+    w:wait_status { phase = "idle", release = "1.0.1" }
+    assert(w:shell "test $(stat -c %a state/script/2/main.lua) = 644 && test $(stat -c %a state/journal.0) = 600")
+  end)
+
   it("continues its updates as that user", function()
     if missing() then return pending(missing()) end
     local w = device_of_nobody { fields = USER }
