@@ -78,7 +78,9 @@ _Noreturn static void be_child(const char *const argv[], int link, int waits, co
     unsetenv("NOTIFY_SOCKET");
     unsetenv("WATCHDOG_USEC");
     unsetenv("WATCHDOG_PID");
-    signal(SIGPIPE, SIG_DFL);
+    /* Also what whoever started us had ignored: a script that SIGTERM does not reach would hold up each trial. */
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL);
     up_program_give_umask();
     sigemptyset(&none);
     if (settle_descriptors(link, waits, outputs) == 0 && sigprocmask(SIG_SETMASK, &none, NULL) == 0)

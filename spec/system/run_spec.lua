@@ -30,6 +30,15 @@ describe("moult run", function()
     assert.matches("agent stopped when asked", w:read("device.log"), 1, true)
   end)
 
+  it("ends its script by SIGTERM, though whoever started them ignores that", function()
+    local w = new()
+    w.under = "env --ignore-signal=TERM"
+    w:run()
+    w:wait_log("device", "working 1.0.0")
+    w:stop("device")
+    assert.matches("script stopped when asked", w:read("device.log"), 1, true)
+  end)
+
   it("exits 0 when it is told to stop", function()
     local w = new()
     local program = require("update.native.host").program
