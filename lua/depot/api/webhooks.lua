@@ -54,11 +54,14 @@ local function body_of(self, hook, rows)
 end
 
 -- Write how far a webhook is.
+-- @treturn boolean false: a person has changed it meanwhile, or the store cannot be written
 local function keep(self, hook)
   local store = self.world.store
-  if store:change() and store:step_webhook(hook) and store:commit() then return end
+  local kept = store:change() and store:step_webhook(hook)
+  if kept and store:commit() then return kept > 0 end
   store:abandon()
   self.rest[hook.id] = self.natives.loop.now() + REST
+  return false
 end
 
 local function failed(self, hook, problem)
@@ -67,8 +70,7 @@ local function failed(self, hook, problem)
   hook.problem = self.natives.printable.text(problem):sub(1, 200)
   hook.again = now + math.min(LONGEST, FIRST << math.min(hook.tries, 10))
   hook.tries = hook.tries + 1
-  keep(self, hook)
-  if now - hook.failing >= PATIENCE then self.note(hooks.give_up(self.world, hook)) end
+  if keep(self, hook) and now - hook.failing >= PATIENCE then self.note(hooks.give_up(self.world, hook)) end
 end
 
 local function delivered(self, hook, last)

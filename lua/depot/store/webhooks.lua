@@ -27,7 +27,7 @@ M.statements = {
     .. "tries = 0, again = NULL, problem = NULL WHERE id = ?",
   webhook_drop = "DELETE FROM webhook WHERE id = ?",
   webhook_step = "UPDATE webhook SET cursor = max(cursor, ?), failing = ?, tries = ?, again = ?, problem = ?, "
-    .. "delivered = ? WHERE id = ?",
+    .. "delivered = ? WHERE id = ? AND url = ? AND failing IS ? AND tries = ?",
   webhook_off = "UPDATE webhook SET enabled = 0, reason = ? WHERE id = ? AND enabled = 1",
   webhooks_restored = "UPDATE webhook SET enabled = 0, reason = 'restored', cursor = ? WHERE enabled = 1",
   webhook_events = [[SELECT * FROM event WHERE id > ?1 AND id <= ?2 AND hash = ?3
@@ -38,7 +38,10 @@ M.statements = {
 local Methods = M.methods
 
 local function read(store, row)
-  if row then row.events = store.json.decode(row.events) end
+  if row then
+    row.events = store.json.decode(row.events)
+    row.was = { failing = row.failing, tries = row.tries }
+  end
   return row
 end
 
@@ -85,10 +88,12 @@ end
 
 function Methods:drop_webhook(id) return self.statements.webhook_drop:run(id) end
 
---- Write how far it is: cursor, failing, tries, again, problem, delivered.
+--- Write how far it is: cursor, failing, tries, again, problem, delivered; unless a person has changed it since it was
+-- read: what came of a message to where it led before says nothing about it.
+-- @treturn integer|nil 1, or 0: it was changed; nil, message, code
 function Methods:step_webhook(hook)
   return self.statements.webhook_step:run(hook.cursor, hook.failing, hook.tries, hook.again, hook.problem,
-    hook.delivered, hook.id)
+    hook.delivered, hook.id, hook.url, hook.was.failing, hook.was.tries)
 end
 
 --- It has failed for too long.

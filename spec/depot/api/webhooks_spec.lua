@@ -230,6 +230,26 @@ describe("webhooks", function()
     assert.same(last, w.store:audited(nil, 1)[1])
   end)
 
+  it("are judged anew where a person has changed them while a message was under way", function()
+    local hook = make()
+    answer = { status = nil }
+    happen("failed", "one")
+    wait("the message", function() return #got == 1 end)
+    -- It was the last straw: they have failed for a day.
+    w.api.webhooks.open[hook.id].hook.failing = 1
+    local etag = ask("GET", ("/webhooks/%d"):format(hook.id)).headers.etag
+    assert.equal(200, ask("PATCH", ("/webhooks/%d"):format(hook.id), { url = url "/new" }, etag).status)
+    receiver:close()
+    receive()
+    wait("the end of the message", function() return w.api.webhooks.count == 0 end)
+    assert.is_true(show(hook).enabled)
+    assert.are_not.equal(1, w.store:webhook(hook.id).failing)
+    etag = ask("GET", ("/webhooks/%d"):format(hook.id)).headers.etag
+    assert.equal(200, ask("PATCH", ("/webhooks/%d"):format(hook.id), { url = url "/newer" }, etag).status)
+    wait("the message to where it leads now", function() return #got == 1 end)
+    assert.same({ "one" }, texts())
+  end)
+
   it("are tried when they are due though the clock was set back", function()
     local hook = make()
     happen("failed", "one")
