@@ -361,12 +361,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_channel_that_lies_there_already_is_kept_open, set_up, tear_down),
         cmocka_unit_test_setup_teardown(descriptors_are_closed_one_by_one_where_they_must_be, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(without_a_null_device_its_input_is_an_empty_pipe, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_whose_parent_is_gone_ends_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_it_cannot_have_ends_it_before_its_program, set_up, tear_down),
         cmocka_unit_test_setup_teardown(not_all_that_are_allowed_are_closed_one_by_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_a_page_of_its_waits_it_starts_all_the_same, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(without_a_null_device_its_input_is_an_empty_pipe, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_interrupted_wait_goes_on, set_up, tear_down),
     };
 
