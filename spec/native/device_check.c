@@ -726,8 +726,8 @@ static void a_second_process_is_told_that_it_is_busy(void **state)
     sim_free(sim);
 }
 
-/* Which forms of the journal its pair reads is on record from the start. */
-static void a_new_device_reads_what_it_writes(void **state)
+/* On record from the start: which forms of the journal its pair reads, and which sequences may not come again. */
+static void a_new_device_knows_what_it_reads_and_what_it_had(void **state)
 {
     struct sim *sim = world_new(&plan);
     struct up_device *device;
@@ -739,6 +739,9 @@ static void a_new_device_reads_what_it_writes(void **state)
     assert_int_equal(up_device_open(&device, sim_storage(sim), &config, UP_DEVICE_READ, &err), 0);
     assert_int_equal(up_device_state(device)->slot[0].reads, UP_JOURNAL_FORM);
     assert_int_equal(up_device_state(device)->slot[1].reads, 0);
+    assert_int_equal(up_device_state(device)->floor[UP_SCRIPT], 1);
+    assert_int_equal(up_device_state(device)->floor[UP_CORE], 1);
+    assert_int_equal(up_device_state(device)->floor[UP_FILES], 0);
     up_device_close(device);
     up_config_free(&config);
     sim_free(sim);
@@ -1252,7 +1255,7 @@ int main(void)
         cmocka_unit_test(a_flipped_bit_on_the_medium_is_noticed),
         cmocka_unit_test(a_killed_transfer_wastes_at_most_a_block),
         cmocka_unit_test(a_second_process_is_told_that_it_is_busy),
-        cmocka_unit_test(a_new_device_reads_what_it_writes),
+        cmocka_unit_test(a_new_device_knows_what_it_reads_and_what_it_had),
         cmocka_unit_test(provision_refuses_a_device_that_is_there),
         cmocka_unit_test(a_lost_journal_is_said_and_nothing_is_touched),
         cmocka_unit_test(one_file_of_each_record_is_enough),
