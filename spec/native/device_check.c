@@ -762,6 +762,27 @@ static void provision_refuses_a_device_that_is_there(void **state)
     sim_free(sim);
 }
 
+/* A verb that changes something needs to know which slot runs; one that reads does not. */
+static void a_lost_boot_record_is_no_base_for_changes(void **state)
+{
+    struct sim *sim = world_new(&plan);
+    struct up_device *device = NULL;
+    struct up_config config;
+    struct up_error err;
+
+    (void)state;
+    sim_put_text(sim, "/device/state/boot.0", "rubbish");
+    sim_put_text(sim, "/device/state/boot.1", "rubbish");
+    world_configure(&config);
+    assert_int_equal(up_device_open(&device, sim_storage(sim), &config, UP_DEVICE_LOCK, &err), UP_STATELOST);
+    assert_non_null(strstr(err.message, "boot"));
+    assert_int_equal(up_device_open(&device, sim_storage(sim), &config, UP_DEVICE_READ, &err), 0);
+    assert_int_equal(up_device_trouble(device)->cause.code, UP_STATELOST);
+    up_device_close(device);
+    up_config_free(&config);
+    sim_free(sim);
+}
+
 /* What open and provision say of a state: 0 would be a device, or that one may be made. */
 static void expect_state(struct sim *sim, int opened, int provisioned)
 {
@@ -1256,6 +1277,7 @@ int main(void)
         cmocka_unit_test(a_killed_transfer_wastes_at_most_a_block),
         cmocka_unit_test(a_second_process_is_told_that_it_is_busy),
         cmocka_unit_test(a_new_device_knows_what_it_reads_and_what_it_had),
+        cmocka_unit_test(a_lost_boot_record_is_no_base_for_changes),
         cmocka_unit_test(provision_refuses_a_device_that_is_there),
         cmocka_unit_test(a_lost_journal_is_said_and_nothing_is_touched),
         cmocka_unit_test(one_file_of_each_record_is_enough),
