@@ -66,7 +66,7 @@ M.checks = {
   device_armed = { "generation", "phase", "permit", "device" },
   records = { "record", "status", "phase", "lost", "device" },
   provision = { "permit", "phase", "record", "lost", "device" },
-  install = { "install", "phase", "permit", "reuse", "generation", "delta_install", "device" },
+  install = { "install", "time", "phase", "permit", "reuse", "generation", "delta_install", "device" },
   install_finish = { "install", "phase", "permit", "reuse", "generation", "delta_install", "device" },
   trial = { "settle", "device_tree", "phase", "permit", "trouble", "supervisor", "generation", "kept_out", "outage",
     "device" },

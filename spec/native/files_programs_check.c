@@ -374,6 +374,16 @@ static void a_script_needs_commands(void **state)
     assert_int_equal(go_on(w, UP_FILES_DONE), 0);
 }
 
+/* It is stopped and started, and no operation puts it there. */
+static void a_program_that_stays_needs_no_operation(void **state)
+{
+    struct world *w = *state;
+
+    for (uint32_t n = 0; n < w->files.plan.program_count; n++)
+        w->files.plan.program[n].name = "stays";
+    assert_int_equal(up_files_programs_fit(&w->files, &hands, &w->err), 0);
+}
+
 /* What runs has another name, which may lie anywhere. */
 static void a_program_that_is_a_link_needs_commands(void **state)
 {
@@ -917,6 +927,7 @@ int main(int argc, char **argv)
         IN_WORLD(a_command_that_stops_nothing_is_no_stop),
         IN_WORLD(a_command_has_so_many_words),
         IN_WORLD(a_script_needs_commands),
+        IN_WORLD(a_program_that_stays_needs_no_operation),
         IN_WORLD(a_program_that_is_a_link_needs_commands),
         IN_WORLD(a_script_that_is_staged_needs_commands),
         IN_WORLD(what_cannot_be_looked_at_is_said),
