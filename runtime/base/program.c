@@ -12,6 +12,13 @@
 #define TURN_MOST_MS 16
 #define KILLED_MS 1000 /* the time in which a killed process ends */
 
+int up_program_open_null(void)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    return null >= 0 ? null : open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
 /* Attributes and files of the process; 0 or an error number. */
 static int describe(posix_spawnattr_t *attributes, posix_spawn_file_actions_t *files, bool apart, int input)
 {
@@ -28,9 +35,7 @@ static int describe(posix_spawnattr_t *attributes, posix_spawn_file_actions_t *f
                                                           (apart ? POSIX_SPAWN_SETPGROUP : 0)));
     if (rc != 0 || !apart) /* group 0: a new group */
         return rc;
-    if (input >= 0)
-        return posix_spawn_file_actions_adddup2(files, input, STDIN_FILENO);
-    return posix_spawn_file_actions_addopen(files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    return posix_spawn_file_actions_adddup2(files, input, STDIN_FILENO);
 }
 
 static mode_t given;
@@ -55,13 +60,14 @@ int up_program_start(pid_t *pid, char *const argv[], bool apart, int input)
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
-    int rc = posix_spawn_file_actions_init(&files);
+    int null = apart && input < 0 ? up_program_open_null() : UP_PROGRAM_EMPTY;
+    int rc = apart && input < 0 && null < 0 ? errno : posix_spawn_file_actions_init(&files);
 
     if (rc != 0)
         return rc;
     rc = posix_spawnattr_init(&attributes);
     if (rc == 0) {
-        rc = describe(&attributes, &files, apart, input);
+        rc = describe(&attributes, &files, apart, null < 0 ? input : null);
         if (rc == 0) {
             up_program_give_umask();
             rc = posix_spawnp(pid, argv[0], &files, &attributes, argv, environ);
@@ -71,6 +77,8 @@ int up_program_start(pid_t *pid, char *const argv[], bool apart, int input)
         posix_spawnattr_destroy(&attributes);
     }
     posix_spawn_file_actions_destroy(&files);
+    if (null >= 0)
+        close(null);
     return rc;
 }
 

@@ -24,6 +24,10 @@ UP_MUST_CHECK int up_program_start(pid_t *pid, char *const argv[], bool apart, i
 #define UP_PROGRAM_FDS 65536
 void up_program_close_from(int first);
 
+/* /dev/null. A system whose /dev nothing has filled has none, and its application runs all the same: then it is a
+ * descriptor that nothing can be read from or written to. -1 and errno. */
+int up_program_open_null(void);
+
 /* Let the modes of what this process makes hold, as far as others may read it: the script's user reads what it
  * is given also where whoever started us had the umask 077. That umask stays known. */
 void up_program_take_umask(void);

@@ -121,7 +121,7 @@ static bool become(const struct up_running *as)
 
 static bool leave_ours(void)
 {
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int null = up_program_open_null();
     sigset_t none;
 
     up_program_give_umask();

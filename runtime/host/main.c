@@ -308,9 +308,9 @@ static void fill_standard_files(void)
     int fd;
 
     do {
-        fd = open("/dev/null", O_RDWR);
-        if (fd < 0) /* a system whose /dev is not filled */
-            fd = open("/", O_RDONLY | O_DIRECTORY);
+        fd = up_program_open_null();
+        if (fd >= 0 && fd <= STDERR_FILENO)
+            fcntl(fd, F_SETFD, 0); /* standard files are for programs, too */
     } while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd >= 0)
         close(fd);

@@ -36,23 +36,10 @@ struct system {
     } waits[CHILDREN];
 };
 
-/* Nothing to read. A system whose /dev is not filled has no /dev/null, and its application runs all the same. */
-static int open_nothing(void)
-{
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC), ends[2];
-
-    if (null >= 0)
-        return null;
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return -1;
-    close(ends[1]);
-    return ends[0];
-}
-
 /* Set descriptors 0 to 4, or 3 without a page of waits, and close all others. */
 static int settle_descriptors(int link, int waits, const int outputs[2])
 {
-    int nothing, next = waits < 0 ? LINK_FD + 1 : UP_WAITS_FD + 1;
+    int null, next = waits < 0 ? LINK_FD + 1 : UP_WAITS_FD + 1;
 
     if (dup2(outputs[0], STDOUT_FILENO) < 0 || dup2(outputs[1], STDERR_FILENO) < 0 || dup2(link, LINK_FD) < 0)
         return -1;
@@ -61,8 +48,8 @@ static int settle_descriptors(int link, int waits, const int outputs[2])
     if (waits >= 0 && dup2(waits, UP_WAITS_FD) < 0)
         return -1;
     up_program_close_from(next);
-    nothing = open_nothing();
-    return nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 ? -1 : 0;
+    null = up_program_open_null();
+    return null < 0 || dup2(null, STDIN_FILENO) < 0 ? -1 : 0;
 }
 
 /* In the child, after fork: nothing of ours may reach the new program. */
