@@ -8,12 +8,11 @@ local modules = require "modules"
 
 local M = {}
 
--- A wrong program may not end: modules.lua has the seconds of the processor for
--- each check, and none gets much more than it takes with the module as it is: FACTOR
--- times that and GRACE. One that waits for ever has WAIT seconds more than ten times what the
--- sound one took by the clock, and no more than PATIENCE: a machine that has much to do
--- is not taken for a check that noticed.
-local PATIENCE, WAIT, FACTOR, GRACE = 600, 60, 5, 2
+-- A wrong program may not end: of the processor it gets FACTOR times what it takes with the
+-- module as it is, and GRACE seconds. One that waits for ever has WAIT seconds more than ten times
+-- what the sound one took by the clock. Nothing takes more than PATIENCE of either: a machine that
+-- has much to do is not taken for a check that noticed.
+local PATIENCE, WAIT, FACTOR, GRACE = 1200, 60, 5, 2
 local SKIPPED = 77 -- exit code of a check that cannot be asked here
 
 -- One too far ends the program, and what was never set is not zero by chance.
@@ -47,7 +46,8 @@ Bench.__index = Bench
 --- @tparam string build the folder of the build
 function M.new(build)
   local dir, top = output "mktemp -d":match "[^\n]+", output "pwd":match "[^\n]+"
-  os.execute(("ln -s %s/lua %s/lua"):format(top, dir)) -- a program looks for its Lua modules beside itself
+  -- A program looks for its Lua modules beside itself, and some specs run it as another user.
+  os.execute(("chmod 711 %s && ln -s %s/lua %s/lua"):format(dir, top, dir))
   return setmetatable({ build = build, dir = dir, top = top, commands = {}, originals = {}, sound = {},
     taken = {} }, Bench)
 end
@@ -136,12 +136,12 @@ end
 
 -- A check that fails with the module as it is, compiled as its wrong ones are, would notice everything.
 -- One that failed is asked again the next time: perhaps the machine was at its end.
-function Bench:is_sound(check, words, limit, module)
+function Bench:is_sound(check, words, module)
   local name = check .. words .. module
   if not self.sound[name] then
     local program = assert(self:link(check, self:sound_object(module), module))
     local began = os.time()
-    local failed, code = self:fails(program, words, limit, PATIENCE)
+    local failed, code = self:fails(program, words, PATIENCE, PATIENCE)
     self.sound[name] = not failed
     self.taken[check .. words] = not failed and { processor = self:processor(), clock = os.time() - began } or nil
     os.remove(program)
@@ -154,23 +154,23 @@ function Bench:is_sound(check, words, limit, module)
   return self.sound[name]
 end
 
--- Seconds of the processor and by the clock that a wrong one may take.
-function Bench:limits(check, words, most, module)
-  if not self.taken[check .. words] then self:is_sound(check, words, most, module) end
+-- Seconds of the processor and by the clock that a wrong one may take; nil of a check that can tell nothing.
+function Bench:limits(check, words, module)
+  if not self.taken[check .. words] and not self:is_sound(check, words, module) then return nil end
   local taken = self.taken[check .. words]
-  if not taken then return most, PATIENCE end
-  return math.min(most, math.ceil(FACTOR * taken.processor) + GRACE), math.min(PATIENCE, 10 * taken.clock + WAIT)
+  return math.min(PATIENCE, math.ceil(FACTOR * taken.processor) + GRACE), math.min(PATIENCE, 10 * taken.clock + WAIT)
 end
 
-function Bench:notices(check, words, most, object, module)
-  local limit, patience = self:limits(check, words, most, module)
+function Bench:notices(check, words, object, module)
+  local limit, patience = self:limits(check, words, module)
+  if not limit then return false end
   local program = self:link(check, object, module)
   if not program then return nil end -- it names what there is not
   local noticed = self:fails(program, words, limit, patience)
   -- Specs wait for processes, and a busy machine may fail one.
   if noticed and modules.is_spec(words) then noticed = self:fails(program, words, limit, patience) end
   os.remove(program)
-  return noticed and self:is_sound(check, words, most, module)
+  return noticed and self:is_sound(check, words, module)
 end
 
 local function changed(mutant)
@@ -190,7 +190,7 @@ end
 -- What notices it of some programs; "none" when it cannot be linked.
 function Bench:ask(programs, object, module)
   for _, program in ipairs(programs) do
-    local noticed = self:notices(program[1], program[2], program[3], object, module)
+    local noticed = self:notices(program[1], program[2], object, module)
     if noticed == nil then return "none" end
     if noticed then return program[1] .. " " .. program[2] end
   end
@@ -198,15 +198,15 @@ end
 
 --- "none" does not compile, "same" the same code, or what noticed it; nil: nothing did.
 -- @tparam table mutant
--- @tparam boolean quick: only what takes seconds is asked
-function Bench:try(mutant, quick)
+-- @tparam string|nil only "quick": what takes seconds is asked alone; "late": what takes minutes
+function Bench:try(mutant, only)
   if not APART and SIGNALS[mutant.module] then return "none" end
   local original = self:original(mutant)
   local object = self:compile(mutant, changed(mutant))
   if not object then return "none" end
   if read(object) == original then return "same" end
-  return self:ask(modules.programs(mutant.module, mutant.from), object, mutant.module) or
-    not quick and self:ask(modules.late(mutant.module, mutant.path), object, mutant.module) or nil
+  return only ~= "late" and self:ask(modules.programs(mutant.module, mutant.from), object, mutant.module) or
+    only ~= "quick" and self:ask(modules.late(mutant.module, mutant.path), object, mutant.module) or nil
 end
 
 function Bench:close()

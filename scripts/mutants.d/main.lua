@@ -1,13 +1,13 @@
 --- Makes wrong programs, one line each, and sees whether a check notices.
 --
 --   lua5.4 main.lua BUILD [--sample N] [--seed S] [--module NAME [--line N] | --known | --keys FILE] [--after N]
---     [--part I/N] [--quick] [--list] [--verbose]
+--     [--part I/N] [--quick | --late] [--list] [--verbose]
 --
 -- Run from the top of the tree, after a build. Of each module the same share is
 -- taken, picked by the seed; other lines that change change little of it. A
 -- wrong line is compiled as the build compiles it and linked before the library
 -- into the checks of that module; what is alive then is shown to more of the
--- program, unless --quick. --line N takes those of that line, --keys those that
+-- program, unless --quick; with --late to that alone. --line N takes those of that line, --keys those that
 -- a file names as they are printed here, --after N leaves out the first N. `LIVE`
 -- lines are those that nothing noticed, `listed` ones those that
 -- scripts/mutants.d/listed.lua gives a reason for. The last line counts.
@@ -29,8 +29,10 @@ local function options()
   local o, i = { seed = 1, after = 0, part = 0, parts = 1, build = arg[1] }, 2
   while arg[i] do
     local name, value = arg[i], arg[i + 1]
-    if name == "--list" or name == "--known" or name == "--verbose" or name == "--quick" then
+    if name == "--list" or name == "--known" or name == "--verbose" then
       o[name:sub(3)], i = true, i + 1
+    elseif name == "--quick" or name == "--late" then
+      o.only, i = name:sub(3), i + 1
     elseif name == "--part" then
       o.part, o.parts, i = tonumber(value:match "^%d+"), tonumber(value:match "%d+$"), i + 2
     elseif name == "--module" or name == "--keys" then
@@ -188,7 +190,7 @@ local function main()
         count.made = count.made + 1
       else
         local reason, how = listed[key], nil
-        if not reason then how = stand:try(mutant, o.quick) end
+        if not reason then how = stand:try(mutant, o.only) end
         if reason then
           count.listed = count.listed + 1
           print(("  listed %s:%d %s (%s)"):format(mutant.path, mutant.line, key, reason))

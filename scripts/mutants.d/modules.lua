@@ -7,9 +7,6 @@
 
 local M = {}
 
--- Seconds of the processor that a check may take, several times what it takes.
-local SHORT, LONG, MINUTES = 15, 45, 180
-
 M.checks = {
   record = { "record", "record_moment", "journal", "boot", "lost", "keys" },
   record_half = { "record", "record_moment", "journal", "boot", "lost" },
@@ -153,7 +150,7 @@ M.checks = {
 }
 
 local function flow(name)
-  return { "crash", ("--sample '%s'"):format(name), SHORT }
+  return { "crash", ("--sample '%s'"):format(name) }
 end
 
 -- A few flows of the crash enumeration that go through most of it, a few seconds each.
@@ -166,16 +163,16 @@ local flows = {
   delta = { flow "both by delta" },
   flash = { flow "slot on NAND", flow "both on UBI" },
   factory = { flow "provision" },
-  files = { { "files", "'confirmed, writer'", LONG }, { "files", "'rolled back, writer'", LONG },
-    { "files", "confirmed", LONG }, { "files", "'rolled back, no links'", LONG },
-    { "files", "'rolled back, foreign'", LONG } },
-  hotfixes = { { "hotfixes", "--once applied", SHORT }, { "hotfixes", "--once failed", SHORT },
-    { "hotfixes", "--once 'opaque, higher'", SHORT }, { "hotfixes", "--once 'files alone'", LONG },
-    { "hotfixes", "'files, undone'", SHORT }, { "hotfixes", "'files, higher, and back'", LONG },
-    { "hotfixes", "'files, dropped by files'", LONG }, { "hotfixes", "'files, stay'", SHORT },
-    { "hotfixes", "'files, a release on its way'", SHORT },
-    { "hotfixes", "--once 'files, undone'", LONG }, { "hotfixes", "--once 'files, dropped by files'", LONG } },
-  opaque = { { "hotfixes", "--once 'opaque, higher'", SHORT }, { "hotfixes", "'opaque, higher'", LONG } },
+  files = { { "files", "'confirmed, writer'" }, { "files", "'rolled back, writer'" },
+    { "files", "confirmed" }, { "files", "'rolled back, no links'" },
+    { "files", "'rolled back, foreign'" } },
+  hotfixes = { { "hotfixes", "--once applied" }, { "hotfixes", "--once failed" },
+    { "hotfixes", "--once 'opaque, higher'" }, { "hotfixes", "--once 'files alone'" },
+    { "hotfixes", "'files, undone'" }, { "hotfixes", "'files, higher, and back'" },
+    { "hotfixes", "'files, dropped by files'" }, { "hotfixes", "'files, stay'" },
+    { "hotfixes", "'files, a release on its way'" },
+    { "hotfixes", "--once 'files, undone'" }, { "hotfixes", "--once 'files, dropped by files'" } },
+  opaque = { { "hotfixes", "--once 'opaque, higher'" }, { "hotfixes", "'opaque, higher'" } },
   settle = { flow "files settled", flow "alone files fail", flow "files crash settled" },
   none = {},
 }
@@ -201,7 +198,7 @@ local own = {
 local by_check = {
   files = flows.files, hotfix = flows.hotfixes, settle = flows.settle,
   files_plan = flows.none,
-  files_weak = { { "files", "'rolled back, no links'", LONG } }, files_mixed = flows.none, files_kept = flows.none,
+  files_weak = { { "files", "'rolled back, no links'" } }, files_mixed = flows.none, files_kept = flows.none,
   files_helper = flows.none,
   files_programs = flows.none, files_archive = flows.none, bare_files = flows.none, update_ini = flows.none,
   supervisor_files = flows.none, client = flows.none, aliyun = flows.none, moult_base64 = flows.none,
@@ -229,30 +226,31 @@ end
 --- What is asked about a wrong line, in this order.
 -- @tparam string module
 -- @tparam string line that is wrong
--- @treturn table array of {program, arguments, seconds of the processor that it may take}
+-- @treturn table array of {program, arguments}
 function M.programs(module, line)
   local quick, last = {}, {}
   for _, check in ipairs(M.checks[module]) do
     local list = slow[check] and last or quick
-    list[#list + 1] = { check .. "_check", "", slow[check] and LONG or SHORT }
+    list[#list + 1] = { check .. "_check", "" }
   end
   local result = table.move(quick, 1, #quick, 1, {})
   for _, list in ipairs { own[module] or usual, last } do table.move(list, 1, #list, #result + 1, result) end
-  if allocates(module, line) then result[#result + 1] = { "alloc_check", "", LONG } end
+  if allocates(module, line) then result[#result + 1] = { "alloc_check", "" } end
   return result
 end
 
 -- More of the program: every flow, faults between the cuts, the whole in one process.
 local most = {
-  cuts = { "crash", "--sample --jobs 1", MINUTES },
-  faults = { "faults", "--states 5000 --jobs 1", MINUTES },
-  whole = { "whole", "--histories 400 --jobs 1", MINUTES },
-  whole_faults = { "whole", "--faults --histories 300 --jobs 1", MINUTES },
-  files_faults = { "files", "--faults 'rolled back, no links'", MINUTES },
+  hotfixes = { "hotfixes", "--sample" }, hotfix_faults = { "hotfixes", "--sample --faults" },
+  cuts = { "crash", "--sample --jobs 1" },
+  faults = { "faults", "--states 5000 --jobs 1" },
+  whole = { "whole", "--histories 400 --jobs 1" },
+  whole_faults = { "whole", "--faults --histories 300 --jobs 1" },
+  files_faults = { "files", "--faults 'rolled back, no links'" },
 }
 
 local function spec(name)
-  return { "moult", ("/usr/bin/busted --ignore-lua --no-keep-going spec/%s_spec.lua"):format(name), MINUTES }
+  return { "moult", ("/usr/bin/busted --ignore-lua --no-keep-going spec/%s_spec.lua"):format(name) }
 end
 
 --- Whether a program is asked from the top of the tree.
@@ -277,13 +275,13 @@ local wings = {
   policy = { specs = { "update/policy", "native/policy", "update/ask", "system/sandbox" } },
   archive = { checks = { "bare_files", "pack" }, specs = { "native/archive", "cli/pack_from" } },
   files = { checks = { "files_foreign", "files_fault", "dirs" },
-    most = { { "files", "", MINUTES }, most.files_faults }, specs = { "cli/files", "system/files" } },
+    most = { { "files", "" }, most.files_faults }, specs = { "cli/files", "system/files" } },
   package = { checks = { "said", "pack", "package", "verify", "package_copy", "files", "generation", "delta_package" },
     most = { most.faults, most.cuts, most.whole },
     specs = { "native/package", "cli/files", "cli/authoring", "cli/pack_from", "cli/compressed", "system/files" } },
   device = { checks = { "said", "time", "status", "journal", "permit", "outage", "kept_out", "install", "reuse",
       "trouble", "phase", "generation", "supervisor", "files", "package_copy", "delta_install", "device" },
-    most = { { "hotfixes", "", MINUTES }, most.faults, most.whole, most.whole_faults, most.cuts },
+    most = { most.hotfixes, most.hotfix_faults, most.faults, most.whole, most.whole_faults, most.cuts },
     specs = { "system/time", "system/reuse", "update/control", "system/restart", "system/trial", "system/state" } },
   supervise = { checks = { "calls", "peer", "waits", "child", "log" }, most = { most.whole },
     specs = { "update/control", "native/channel", "native/command", "system/run", "system/restart", "system/rights",
@@ -299,7 +297,7 @@ function M.late(module, path)
   local wing, result, asked = wings[path:match "^runtime/(%w+)/"], {}, {}
   for _, check in ipairs(M.checks[module]) do asked[check] = true end
   for _, check in ipairs(wing.checks or {}) do
-    if not asked[check] then result[#result + 1] = { check .. "_check", "", MINUTES } end
+    if not asked[check] then result[#result + 1] = { check .. "_check", "" } end
   end
   table.move(wing.most or {}, 1, #(wing.most or {}), #result + 1, result)
   for _, name in ipairs(wing.specs or {}) do result[#result + 1] = spec(name) end

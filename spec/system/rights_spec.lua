@@ -40,7 +40,8 @@ describe("the script of a device", function()
   local function missing()
     local host = require "update.native.host"
     if not os.execute "test $(id -u) = 0" then return "only root can run the script as another user" end
-    if not os.execute(other_user("test -r " .. host.lua_dir .. "/update/config/init.lua") .. " 2>/dev/null") then
+    local needs = ("test -r %s/update/config/init.lua -a -x %s"):format(host.lua_dir, host.program)
+    if not os.execute(other_user(needs) .. " 2>/dev/null") then
       return "this program does not lie where the user nobody can read it"
     end
   end
