@@ -117,11 +117,11 @@ static int poll_timeout(const struct up_supervisor *s)
         next = sooner(next, up_child_due(s->agent));
     next = sooner(next, up_supervisor_script_due(s));
     next = sooner(next, up_supervisor_hotfix_due(s));
-    if (up_supervisor_phase(s) == UP_TRIAL && s->trial_until > 0)
+    if (up_supervisor_phase(s) == UP_TRIAL && s->intent < UP_INTENT_GIVE_UP && s->trial_until > 0)
         next = sooner(next, s->trial_until);
     if (s->look_at > 0)
         next = sooner(next, s->look_at);
-    if (s->restart_at > 0)
+    if (s->leave == UP_LEAVE_NOT && s->restart_at > 0)
         next = sooner(next, s->restart_at);
     if (s->leave == UP_LEAVE_NOT && s->restart_at == 0) /* up_supervisor_tell_trouble() has set it */
         next = sooner(next, s->retry_at);

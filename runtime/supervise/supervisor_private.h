@@ -115,6 +115,7 @@ struct up_supervisor {
     bool vouched;         /* an agent reported that somebody called what runs on trial good */
     uint64_t restart_at;  /* ms; when to retry the restart command; 0: not */
     uint64_t restart_delay;
+    bool restart_ran;               /* the command, the last time; and the device is still up */
     struct up_trouble no_restart;   /* why the device is still up */
     struct up_trouble other_config; /* why it runs with another configuration than its owner's */
     uint64_t sweep_until; /* ms; kill what the script left, until then at the latest; 0: nothing is left */

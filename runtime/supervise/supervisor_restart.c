@@ -22,7 +22,8 @@ static void will_not_restart(struct up_supervisor *s, const char *why)
 /* The device should go down now. If it stays up, that is retried. */
 static void run_command(struct up_supervisor *s)
 {
-    if (s->storage->ops->restart(s->storage, s->config->restart_argv) < 0)
+    s->restart_ran = s->storage->ops->restart(s->storage, s->config->restart_argv) == 0;
+    if (!s->restart_ran)
         will_not_restart(s, strerror(errno));
     s->restart_delay = s->restart_delay ? s->restart_delay * 2 : RETRY_MS;
     if (s->restart_delay > RETRY_MOST_MS)
@@ -45,7 +46,7 @@ void up_supervisor_look_after_restart(struct up_supervisor *s)
 {
     if (s->restart_at == 0 || s->leave != UP_LEAVE_NOT || up_supervisor_now(s) < s->restart_at)
         return;
-    if (s->no_restart.cause.code == UP_OK)
+    if (s->restart_ran)
         will_not_restart(s, "it ran, and nothing happened");
     up_supervisor_say(s, "restarting the device: it did not go down the last time");
     run_command(s);

@@ -679,6 +679,35 @@ static void nothing_waits_for_the_next_sign_of_life(void **state)
     assert_int_equal(play_when("answer confirm deferred", 1) - asked, 500000);
 }
 
+/* The deadline, and the time for another restart, come while the script is being stopped: the supervisor sleeps
+ * until the script has to be killed, and does not go round and round. */
+static void what_is_overtaken_wakes_nobody(void **state)
+{
+    static const struct play_step trial[] = {
+        TRIES, DEAF(SCRIPT), WAITS(95000), SAYS(AGENT, "rollback by hand"), WAITS(60000), OVER};
+    static const struct play_step leave[] = {CALLS(install_core),
+                                             SAYS(AGENT, "restart"),
+                                             WAITS(59000),
+                                             DEAF(SCRIPT),
+                                             {.what = PLAY_SIGNAL, .number = SIGTERM},
+                                             WAITS(20000),
+                                             OVER};
+
+    (void)state;
+    config.deadline = 100;
+    perform(trial);
+    must_say("rolled back: by hand\n");
+    must_say("script did not stop when asked\n");
+    assert_int_equal(tear_down(NULL), 0);
+    assert_int_equal(set_up(NULL), 0);
+
+    config.restart = UP_RESTART_COMMAND;
+    config.restart_argv[0] = strdup("/sbin/reboot");
+    perform(leave);
+    must_say("script did not stop when asked\n");
+    assert_int_equal(sim_restarts(play_sim), 1);
+}
+
 /* A call that the kernel cannot break off, as into a driver that hangs, keeps nobody
  * from what has to happen: the trial ends, and a confirmed script starts again. */
 static void a_script_that_cannot_be_killed_is_left(void **state)
@@ -1221,6 +1250,21 @@ static void a_rollback_that_fails_leaves_the_restart_that_is_due(void **state)
     assert_int_equal(sim_restarts(play_sim), 1); /* since its counters were reset */
 }
 
+/* There was no such command, and then there was. */
+static void the_last_try_of_a_restart_is_told(void **state)
+{
+    static const struct play_step steps[] = {CALLS(install_core), SAYS(AGENT, "restart"), WAITS(400000),
+                                             OVER};
+
+    (void)state;
+    config.restart = UP_RESTART_COMMAND;
+    config.restart_argv[0] = strdup("/sbin/reboot");
+    sim_fail(play_sim, SIM_RESTART, 1, ENOENT, false);
+    perform(steps);
+    must_say("the device is not restarted: /sbin/reboot: No such file or directory (restart)\n");
+    must_say("the device is not restarted: /sbin/reboot: it ran, and nothing happened (restart)\n");
+}
+
 static void who_was_stopped_for_a_restart_works_on_at_once(void **state)
 {
     static const struct play_step steps[] = {CALLS(install_core), SAYS(AGENT, "restart"), WAITS(50), OVER};
@@ -1689,6 +1733,7 @@ int main(void)
         TEST(the_date_of_a_witness_is_heard),
         TEST(a_trial_that_is_not_confirmed_in_time_is_over),
         TEST(nothing_waits_for_the_next_sign_of_life),
+        TEST(what_is_overtaken_wakes_nobody),
         TEST(a_script_that_cannot_be_killed_is_left),
         TEST(scripts_that_cannot_be_killed_are_left_more_and_more_rarely),
         TEST(an_agent_that_cannot_be_killed_is_waited_for),
@@ -1716,6 +1761,7 @@ int main(void)
         TEST(a_supervisor_that_cannot_start_over_says_so),
         TEST(a_device_that_does_not_go_down_is_told_again),
         TEST(a_rollback_that_fails_leaves_the_restart_that_is_due),
+        TEST(the_last_try_of_a_restart_is_told),
         TEST(who_was_stopped_for_a_restart_works_on_at_once),
         TEST(a_restart_that_is_not_wanted_any_more_is_forgotten),
         TEST(whoever_asks_for_a_restart_that_failed_waits_for_its_time),
