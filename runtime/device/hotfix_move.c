@@ -118,7 +118,7 @@ int up_hotfix_switch(struct up_device *d, bool *failed, struct up_error *err)
 {
     struct up_hotfix_ledger ledger;
     const struct up_hotfix *h;
-    enum up_files_outcome outcome;
+    enum up_files_outcome outcome = UP_FILES_NOT_SWITCHED;
     int rc;
 
     *failed = false;
