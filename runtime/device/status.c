@@ -85,19 +85,23 @@ static int count_parts(const struct up_device *d, const struct up_manifest *m, c
 {
     const struct up_journal_state *s = up_device_state(d);
     uint64_t left = s->tx.hint;
+    bool first = true;
 
     for (unsigned i = 0; i < m->part_count; i++) {
         const struct up_part *part = &m->part[i];
         uint64_t count = (part->size + part->block_size - 1) / part->block_size;
 
+        if (!(s->tx.parts & 1u << part->kind))
+            continue;
         out->total += part->data_size;
         if (s->phase > UP_FETCHING) {
             out->done += part->data_size;
             out->part = part->kind;
             continue;
         }
-        if (left == 0 && i > 0)
+        if (left == 0 && !first)
             continue;
+        first = false;
         out->part = part->kind;
         if (count_stored(d, spool, part, left, &out->done, err) < 0)
             return err->code;

@@ -24,7 +24,7 @@ bool up_status_mixed(const struct up_device *d, char *path, size_t len);
 
 struct up_status_progress {
     enum up_part_kind part; /* being fetched, or the last one */
-    uint64_t done, total;   /* stored bytes of all parts; 0 and 0 if the head is gone */
+    uint64_t done, total;   /* stored bytes of all parts that are taken */
 };
 
 /*

@@ -128,6 +128,34 @@ static void progress_counts_the_blocks_that_are_in_place(void **state)
     assert_int_equal(p.done, total);
 }
 
+/* The transfer neither counts nor fetches it, so the hint is about the other part alone. */
+static void progress_is_that_of_the_parts_that_are_taken(void **state)
+{
+    struct up_journal_state *journal = (struct up_journal_state *)up_device_state(device);
+    struct up_status_progress p;
+    struct up_manifest m;
+    uint64_t sizes[100], done, total;
+
+    (void)state;
+    begin(&m);
+    for (unsigned i = 0; i < m.part_count; i++) {
+        uint32_t count = stored_sizes(&m.part[i], sizes, 0);
+
+        journal->tx.parts = (uint8_t)(1u << m.part[i].kind);
+        done = total = 0;
+        for (uint32_t n = 0; n < count; n++)
+            total += sizes[n];
+        for (uint32_t n = 0; n <= count; n++) {
+            journal->tx.hint = n;
+            must(up_status_progress(device, &p, &err));
+            assert_int_equal(p.done, done);
+            assert_int_equal(p.total, total);
+            assert_int_equal(p.part, m.part[i].kind);
+            done += n < count ? sizes[n] : 0;
+        }
+    }
+}
+
 static void progress_that_cannot_be_told_says_why(void **state)
 {
     struct up_status_progress p;
@@ -271,6 +299,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(progress_counts_the_blocks_that_are_in_place, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(progress_is_that_of_the_parts_that_are_taken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(progress_that_cannot_be_told_says_why, set_up, tear_down),
         cmocka_unit_test_setup_teardown(progress_by_half_an_index_is_not_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_confirmed_pair_stays_until_another_is, set_up, tear_down),
