@@ -356,7 +356,7 @@ int up_gates_ask(struct up_gate_report *report, const struct up_manifest *m, con
     const char *name = up_manifest_name(m);
 
     report->count = 0;
-    report->permitted = false;
+    report->permitted = report->repairs = false;
     report->permit = NULL;
     ask_identity(report, m, f->config);
     ask_floor(report, m, f);

@@ -519,10 +519,11 @@ static void gates_open_and_close(void **state)
                                   .free_bytes = 1 << 20,
                                   .need_bytes = 1000,
                                   .slot_size = UINT64_MAX};
-        struct up_gate_report report;
+        struct up_gate_report report, again;
         struct up_error err = {0};
         int rc;
 
+        memset(&again, 1, sizeof again); /* as another answer may have left it */
         strcpy(config.project, "METER");
         strcpy(config.product_key, variant_product_key());
         strcpy(config.hardware, "rev-a");
@@ -530,6 +531,10 @@ static void gates_open_and_close(void **state)
         rc = up_gates_ask(&report, &m, &f, &err);
         if (rc != c->code || (c->gate && !strstr(err.message, c->gate)))
             fail_msg("%s: code %d, message '%s'", c->what, rc, err.message);
+        assert_int_equal(up_gates_ask(&again, &m, &f, &err), rc);
+        if (again.count != report.count || again.permit != report.permit ||
+            again.permitted != report.permitted || (again.repairs && !f.damaged))
+            fail_msg("%s: what the report held before is in it still", c->what);
         for (size_t n = 0; n < sizeof always_asked / sizeof *always_asked; n++)
             if (!is_asked(&report, always_asked[n]))
                 fail_msg("%s: gate %s was not asked", c->what, always_asked[n]);
