@@ -179,6 +179,21 @@ static int open_image(struct up_device *d, struct up_error *err)
                : 0;
 }
 
+/* The slot is another one, or its block `n` cannot be read: then `err` says why. */
+static void say_not_intact(const struct up_device *d, uint32_t n, int match, struct up_error *err)
+{
+    struct up_error why = *err;
+    const char *release = d->state.tx.pair.release, *slot = d->config->slot[d->state.tx.target];
+
+    if (match < 0)
+        up_fail(err, UP_INCOMPATIBLE, "release %s: slot %s: block %u cannot be read: %s", release, slot, n,
+                why.message);
+    else
+        up_fail(err, UP_INCOMPATIBLE,
+                "release %s: slot %s no longer holds what was armed: block %u is another one", release, slot,
+                n);
+}
+
 int up_device_check_image(struct up_device *d, struct up_error *err)
 {
     struct up_image_check *c = d->image_check;
@@ -199,9 +214,7 @@ int up_device_check_image(struct up_device *d, struct up_error *err)
         if (match == 1)
             continue;
         if (match != UP_INTERNAL)
-            up_fail(err, UP_INCOMPATIBLE,
-                    "release %s: slot %s no longer holds what was armed: block %u is another one",
-                    d->state.tx.pair.release, d->config->slot[d->state.tx.target], c->next);
+            say_not_intact(d, c->next, match, err);
         up_device_image_free(d);
         return err->code;
     }

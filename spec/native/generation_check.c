@@ -939,6 +939,35 @@ static void a_slot_that_holds_something_else_is_not_started(void **state)
     }
 }
 
+/* What is told is what happened: nobody knows what the block holds. */
+static void a_block_that_cannot_be_read_is_not_called_another_one(void **state)
+{
+    unsigned refused = 0;
+
+    (void)state;
+    for (unsigned n = 1; n < 20; n++) {
+        enum up_start_action action;
+        struct stand s;
+
+        stand_up(&s, world_new(&by_core));
+        install(&s, "/packages/core.upd");
+        power_off(&s);
+        power_on(&s);
+        assert_int_equal(up_device_trial_start(s.device, &action, &s.err), 0);
+        sim_reset_counters(s.sim);
+        sim_fail(s.sim, SIM_PREAD, n, EIO, false);
+        if (inspect(&s) == UP_INCOMPATIBLE) {
+            refused++;
+            assert_non_null(strstr(s.err.message, " cannot be read: "));
+            assert_non_null(strstr(s.err.message, strerror(EIO)));
+            assert_null(strstr(s.err.message, "another one"));
+        }
+        sim_fail(s.sim, SIM_OPS, 0, 0, false);
+        stand_free(&s);
+    }
+    assert_true(refused > 0);
+}
+
 /* A name of its own is enough; what lies there is not read then. */
 static void a_slot_that_is_another_one_is_not_started(void **state)
 {
@@ -1066,6 +1095,7 @@ int main(void)
         cmocka_unit_test(a_script_without_a_digest_gets_one),
         cmocka_unit_test(a_key_that_is_gone_withdraws_what_is_armed),
         cmocka_unit_test(a_slot_that_holds_something_else_is_not_started),
+        cmocka_unit_test(a_block_that_cannot_be_read_is_not_called_another_one),
         cmocka_unit_test(a_slot_that_is_another_one_is_not_started),
     };
 
