@@ -47,6 +47,16 @@ function Commits:_write_notes()
   return true
 end
 
+--- How far the events are that are reported and recorded after the next commit, for rewind().
+function Commits:mark() return { told = #self.told, notes = #self.notes } end
+
+--- Drop those that came after a mark, because the changes that they are about were given up.
+function Commits:rewind(mark)
+  for name, length in pairs(mark) do
+    for i = #self[name], length + 1, -1 do self[name][i] = nil end
+  end
+end
+
 -- Answer devices and log what has happened.
 function Commits:_say()
   self.offers:flush()
@@ -58,8 +68,10 @@ function Commits:_say()
 end
 
 --- Commit now.
+-- @tparam[opt] boolean busy there is more to do, so the store is left to others for a moment
 -- @treturn true|nil nil, message, code: the store failed
-function Commits:commit()
+function Commits:commit(busy)
+  if busy and self.clock then self.rest_till = self.clock() + REST end
   local ok, message, code = self:_write_notes()
   if ok then ok, message, code = self.store:commit() end
   if ok then
@@ -82,8 +94,7 @@ function Commits:step(now, busy)
   end
   self.commit_at = self.commit_at or now + TOGETHER
   if busy and now < self.commit_at and not self.inbox:is_full() then return true end
-  if busy and self.clock then self.rest_till = self.clock() + REST end
-  return self:commit()
+  return self:commit(busy)
 end
 
 --- The changes since the last commit are lost: handle their events again, after a pause.

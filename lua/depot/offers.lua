@@ -87,6 +87,12 @@ function Offers:take_back()
   end
 end
 
+--- The changes of one device were given up, and those of others stay.
+function Offers:give_up()
+  self.fault = nil
+  self.board:take_back()
+end
+
 -- The facts that grants need. Read again if another process has changed the rollouts.
 function Offers:_known(order)
   self.board:refresh()

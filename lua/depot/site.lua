@@ -35,6 +35,7 @@ end
 
 --- The answer while the database, or the process that has it, is in trouble.
 -- @tparam[opt] string note
+-- @treturn table as from answer()
 function M.busy(note)
   local answer = failure(503, "the database is in trouble; try again later", { ["Retry-After"] = tostring(BUSY) })
   answer.note = note

@@ -69,6 +69,25 @@ function Store:abandon()
   self.changing = false
 end
 
+--- Begin a part of the open transaction that can be given up alone. Parts do not nest.
+-- @treturn true|nil nil, message, code
+function Store:begin_part()
+  local done, message, code = self.statements.begin_part:run()
+  return done and true, message, code
+end
+
+--- End the part.
+-- @tparam boolean keep false: give it up
+-- @treturn true|nil nil, message, code: nothing is left of the transaction, as on a full disk
+function Store:end_part(keep)
+  local done, message, code = self.db:changing(), "the database has rolled the changes back", "nospace"
+  if done and not keep then done, message, code = self.statements.give_up_part:run() end
+  if done then done, message, code = self.statements.end_part:run() end
+  if done then return true end
+  self:abandon()
+  return nil, message, code
+end
+
 --- Whether the file of the database was deleted or replaced.
 function Store:has_moved()
   return self.db:has_moved()

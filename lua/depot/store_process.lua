@@ -14,7 +14,7 @@ local luat_jobs = require "depot.luat_jobs"
 local modes = require "depot.modes"
 local natives = require "update.natives"
 local pace = require "depot.pace"
-local site = require "depot.site"
+local questions = require "depot.questions"
 local store_lines = require "depot.store_lines"
 local terminal_jobs = require "depot.terminal_jobs"
 local trusted = require "depot.trusted"
@@ -29,7 +29,8 @@ local function silent() end
 local BEHIND = 131072 -- bytes of answers that the front has not read, until it is asked nothing further
 local SETTLE = 2      -- seconds at the end, for what the fleet has not committed
 local REST = 5        -- ms between two tries
-local AT_ONCE = 200   -- messages of the front before the broker's turn
+local AT_ONCE = 200   -- messages of the front before the broker's turn,
+local TOGETHER = 0.05 -- and seconds
 
 --- Open it; nothing is done before the first step().
 -- @tparam table options channel (to the front), address (where that listens, "HOST:PORT"); and as for depot.open: dir,
@@ -62,7 +63,7 @@ end
 function Process:_assemble(options)
   local proxies = {}
   for _, address in ipairs(options.proxies or {}) do proxies[address] = true end
-  local function fleet() return self.cloud and self.cloud.fleet end
+  local function fleet() return self:_fleet() end
   local facts = { url = options.url, scheme = options.scheme, address = options.address, proxies = proxies,
     sha256 = natives.digest.sha256,
     packages = function() return self.folder.packages end,
@@ -74,7 +75,8 @@ function Process:_assemble(options)
     query = function(...) return self.cloud.query and self.cloud.query(...) end }
   facts.allow = function(request) return jobs:allow(request) end
   facts.terminal = function(asked) return terminals:choose(asked) end
-  self.site = facts
+  self.packages = facts.packages
+  self.questions = questions.new { lines = self.lines, site = facts, fleet = fleet }
 end
 
 -- Be the cloud of the devices on a broker.
@@ -87,26 +89,15 @@ function Process:_join(options)
     secret_file = options.secret_file, machine = options.machine and function() return options.machine end,
     on_event = options.on_message or silent,
     base = function() return base end,
-    packages = self.site.packages,
+    packages = self.packages,
   })
   return self.cloud ~= nil, message, code
 end
 
--- What the front asks.
-function Process:_answer(question)
-  local fleet = self.cloud and self.cloud.fleet
-  if question.answer then return site.answer(self.site, question.answer) end
-  if not question.refuses or not fleet then return {} end
-  local refused, anew = fleet.board:refuses(question.refuses, question.digest)
-  return { refused = refused, anew = anew }
-end
+function Process:_fleet() return self.cloud and self.cloud.fleet end
 
 function Process:_hear(said)
-  if said.id then
-    local sent = self.lines:send { id = said.id, answer = self:_answer(said) }
-    if not sent then self.lines:send { id = said.id } end -- too long for a line: there is no answer
-    return
-  end
+  if said.id then return self.questions:add(said) end
   if said.took then self.pace:was_taken(said.took, said.wants) end
   if said.note then
     self.http_devices:note(said.note, said.note.time, said.note.asked)
@@ -116,19 +107,35 @@ function Process:_hear(said)
   end
 end
 
--- Hear the front. Returns whether it is still there.
-function Process:_receive()
-  self.more = false
+-- Milliseconds for which nothing more is heard of the front: until it has read, or others have had time to write.
+function Process:_hold_for()
+  if self.lines:queued() > BEHIND then return math.huge end
+  local fleet = self:_fleet()
+  return fleet and fleet.commits:rest() or 0
+end
+
+-- Hear what the front has said. Returns whether it is still there.
+function Process:_hear_all()
+  local till = natives.loop.now() + TOGETHER
   for _ = 1, AT_ONCE do
-    if self.lines:queued() > BEHIND then return true end
     local said, _, code = self.lines:receive()
     if not said then return code == "again" end
     if said["end"] then return false end
     if said.id and self.folder:is_behind(natives.loop.now()) then self:_look() end
     self:_hear(said)
+    if natives.loop.now() >= till then break end
   end
   self.more = true
   return true
+end
+
+-- Hear the front, and answer it. Returns whether it is still there.
+function Process:_receive()
+  if self:_hold_for() > 0 then return true end
+  self.more = false
+  local there = self:_hear_all()
+  self.questions:settle(self.more)
+  return there
 end
 
 function Process:_look()
@@ -138,7 +145,7 @@ end
 
 -- Hand the front's events to the fleet, as far as it takes them.
 function Process:_hand_over()
-  local fleet = self.cloud and self.cloud.fleet
+  local fleet = self:_fleet()
   while fleet and self.events[1] do
     local said = self.events[1]
     local taken
@@ -167,7 +174,8 @@ function Process:_report()
     self.lines:send { secret = secret }
   end
   self:_report_noted()
-  local settled = self.cloud and self.cloud.fleet and self.cloud.fleet.inbox.settled
+  local fleet = self:_fleet()
+  local settled = fleet and fleet.inbox.settled
   if settled and settled ~= self.settled then
     self.settled = settled
     self.lines:send { settled = settled }
@@ -179,7 +187,9 @@ end
 
 -- What to poll. The broker's descriptor changes with each connection.
 function Process:_watches()
-  local watches = { self.lines:watch(), table.unpack(self.watch) }
+  local front = self.lines:watch()
+  front.read = self:_hold_for() == 0
+  local watches = { front, table.unpack(self.watch) }
   local fd = self.cloud and self.cloud:fd()
   if fd then watches[#watches + 1] = { fd = fd, read = true, write = self.cloud:wants_write() } end
   return watches
@@ -189,10 +199,11 @@ end
 -- @tparam integer timeout_ms
 -- @treturn boolean|nil false: the front has ended, or told it to; nil, message, code: the loop failed
 function Process:step(timeout_ms)
-  local until_look = math.max(0, math.ceil((self.folder.next_look - natives.loop.now()) * 1000))
-  local ok, message, code = self.loop:poll(self.more and 0 or math.min(timeout_ms, until_look,
-    self.cloud and self.cloud:timeout() or timeout_ms, self.http_devices:timeout(natives.loop.now()) or timeout_ms),
-    self:_watches())
+  local now = natives.loop.now()
+  local until_look = math.max(0, math.ceil((self.folder.next_look - now) * 1000))
+  local ok, message, code = self.loop:poll(math.min(timeout_ms, until_look,
+    self.more and math.ceil(self:_hold_for()) or timeout_ms, self.cloud and self.cloud:timeout() or timeout_ms,
+    self.http_devices:timeout(now) or timeout_ms), self:_watches())
   if not ok then return nil, message, code end
   if natives.loop.now() >= self.folder.next_look then self:_look() end
   local there = self:_receive()
@@ -206,7 +217,7 @@ end
 -- What the front told, and the fleet has not committed, at the end.
 function Process:_settle()
   local till = natives.loop.now() + SETTLE
-  while self.cloud and self.cloud.fleet and self.told ~= self.cloud.fleet.inbox.settled do
+  while self:_fleet() and self.told ~= self:_fleet().inbox.settled do
     if natives.loop.now() >= till then return end
     self.loop:poll(REST)
     self:_hand_over()

@@ -66,6 +66,9 @@ M.sql = {
   file = "SELECT md5 FROM file WHERE name = ? AND tag = ?",
   put_file = "INSERT OR REPLACE INTO file VALUES (?, ?, ?)",
   version = "PRAGMA data_version",
+  begin_part = "SAVEPOINT part",
+  give_up_part = "ROLLBACK TO part",
+  end_part = "RELEASE part",
 }
 for _, module in ipairs(M.modules) do
   for name, sql in pairs(module.statements) do M.sql[name] = sql end

@@ -53,7 +53,12 @@ function M.depot(moult, quick, report)
   local f = figures(moult, "depot.lua", programs(moult, "bench_crowd", words))
   report(("depot %d slow readers"):format(f.readers), "a query is answered after %.2f ms, median; %.2f ms at the worst "
     .. "(aim <= 100 ms)", f.median, f.worst)
-  local count = quick and 1000 or 50000
+  local count = quick and 1000 or 10000
+  f = figures(moult, "queries.lua", count)
+  report(("depot %d staged queries"):format(count), "%d a second, %d us of CPU each, %.0f ms at the worst; each granted"
+    .. " a package: %d, %d us, %.0f ms", f.nothing_rate, f.nothing_cpu, f.nothing_worst, f.granted_rate,
+    f.granted_cpu, f.granted_worst)
+  count = quick and 1000 or 50000
   f = figures(moult, "jobs.lua", count)
   report(("depot %d open jobs"):format(count), "superseded: %d lines, %.1f rows written a job, the offer to a device in"
     .. " it; withdrawn: %d lines, %.1f rows a job, in %.1f s", f.newer_lines, f.newer_puts / count, f.withdrawn_lines,

@@ -1,11 +1,13 @@
 -- A depot whose store process is stopped, killed or told to end, with the real program.
 
 local broker = require "spec.support.broker"
+local catalog = require "depot.catalog"
 local depot_world = require "spec.support.depot_world"
 local folders = require "spec.support.folder"
 local http_devices = require "depot.http_devices"
 local natives = require "update.natives"
 local raw = require "spec.support.raw_http"
+local stores = require "depot.store"
 
 describe("the store process of a depot", function()
   local b, dir, folder, package, depot, address, admin
@@ -132,6 +134,98 @@ describe("the store process of a depot", function()
     assert.same({ ["1"] = 1, ["2"] = 1, ["3"] = 1, ["4"] = 1 }, known())
     assert.equal(package, get(signed).body) -- the secret is the same
   end)
+
+  -- What is written of each device that was offered its package: how often, and how many events say so.
+  local function offered()
+    local kept = assert(natives.database.open(dir .. "/packages/depot.db"))
+    local found = {}
+    for _, row in ipairs(kept:prepare([[SELECT device, offers, (SELECT count(*) FROM event
+        WHERE event.device = device.device AND what = 'offered') AS n FROM device WHERE offers > 0]]):all()) do
+      found[row.device] = { row.offers, row.n }
+    end
+    kept:close()
+    return found
+  end
+
+  -- Devices ask at the same time. Returns those that were given the package when done() was true.
+  local function ask_together(ids, done)
+    local clients, given = {}, {}
+    for i, id in ipairs(ids) do
+      clients[i] = raw.connect(address)
+      clients[i]:send(("GET %s HTTP/1.1\r\nHost: depot\r\nConnection: close\r\n\r\n"):format(query(id)))
+    end
+    local function count_given()
+      for i, client in ipairs(clients) do
+        if client.received:find("^HTTP/1.1 200 ") then given[ids[i]] = true end
+      end
+    end
+    raw.pump(rest, clients, function()
+      count_given()
+      return done(clients)
+    end)
+    for _, client in ipairs(clients) do client:close() end
+    return given
+  end
+
+  local function count(set)
+    local n = 0
+    for _ in pairs(set) do n = n + 1 end
+    return n
+  end
+
+  local function all_answered(clients)
+    for _, client in ipairs(clients) do
+      if not client.closed then return false end
+    end
+    return true
+  end
+
+  local function release_to_all()
+    local folder_of = catalog.new(natives, dir .. "/packages")
+    assert(folder_of:refresh())
+    local manifest = folder_of:packages()[1].manifest
+    local kept = assert(stores.open(natives, dir .. "/packages"))
+    assert(kept:change())
+    assert(kept:roll_out({ package = manifest.digest, target = manifest.release, hash = manifest.product_key,
+      wave_at = 1 }, os.time() * 1000))
+    assert(kept:commit())
+    kept:close()
+  end
+
+  for _, whom in ipairs { "store process", "front" } do
+    it("gives nothing that is not written, and nothing twice, when the " .. whom .. " is killed", function()
+      start "--staged --pace 1000"
+      release_to_all()
+      local left, last = {}, {}
+      for turns = 0, 2 do
+        local group = {}
+        for i = 1, 8 do group[i] = ("8667140400%05d"):format(turns * 8 + i) end
+        local killed, over = whom == "front" and front() or store(), turns
+        local given = ask_together(group, function()
+          over = over - 1
+          return over < 0
+        end)
+        signal("KILL", killed)
+        wait("its end", function() return not io.open(("/proc/%d/exe"):format(killed)) and store() ~= killed end)
+        if whom == "front" then
+          wait("the store's end", function() return not store() end)
+          depot:close()
+          start "--staged --pace 1000"
+        end
+        wait("the answer", function() return get(CHECK).status == 200 end)
+        local written = offered()
+        for _, id in ipairs(group) do left[id] = not given[id] or nil end
+        for id in pairs(given) do assert.same({ 1, 1 }, written[id], id) end
+        for id, was in pairs(last) do assert.same(was, written[id], id) end
+        last = written
+      end
+      local group = {}
+      for id in pairs(left) do group[#group + 1] = id end
+      assert.equal(#group, count(ask_together(group, all_answered)))
+      local written = offered()
+      for i = 1, 24 do assert.same({ 1, 1 }, written[("8667140400%05d"):format(i)]) end
+    end)
+  end
 
   it("ends with the depot, however that ends, also when it is stopped", function()
     start()
