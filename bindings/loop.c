@@ -111,9 +111,17 @@ static int f_now(lua_State *L)
     return 1;
 }
 
+/* uptime() -> seconds since the system started; goes on while it is suspended: to count long pauses on */
+static int f_uptime(lua_State *L)
+{
+    lua_pushnumber(L, up_loop_uptime());
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"new", f_new},
     {"now", f_now},
+    {"uptime", f_uptime},
     {NULL, NULL},
 };
 

@@ -15,10 +15,11 @@ local Scheduler = {}
 Scheduler.__index = Scheduler
 
 --- @tparam table o loop (update.native.loop handle), now (function: seconds,
---   monotonic), on_error (function(task name, traceback): a task failed)
+--   monotonic), on_error (function(task name, traceback): a task failed), [opt] uptime (function: seconds of a clock
+--   that goes on while the system is suspended)
 function M.new(o)
   return setmetatable({
-    loop = o.loop, now = o.now, on_error = o.on_error, tasks = {}, ready = {}, made = 0,
+    loop = o.loop, now = o.now, uptime = o.uptime or o.now, on_error = o.on_error, tasks = {}, ready = {}, made = 0,
   }, Scheduler)
 end
 
@@ -69,11 +70,11 @@ function Scheduler:block(fn, ...)
   return table.unpack(results, 1, results.n)
 end
 
--- Put the running task to sleep. `how`: at (time to wake), watches, loop
+-- Put the running task to sleep. `how`: at (time to wake), till (the same as an uptime), watches, loop
 -- (true: whenever the loop woke).
 function Scheduler:sleep(how)
   local task = assert(self.current, "not in a task")
-  task.at, task.watches, task.loop = how.at, how.watches, how.loop
+  task.at, task.till, task.watches, task.loop = how.at, how.till, how.watches, how.loop
   return coroutine.yield()
 end
 
@@ -101,18 +102,32 @@ function Scheduler:watch(watches, seconds)
   return self:sleep { at = seconds and self.now() + seconds, watches = watches } == true
 end
 
+local function await(self, event, how)
+  local task = self.current
+  event[#event + 1] = task
+  local values = table.pack(self:sleep(how))
+  for i = #event, 1, -1 do
+    if event[i] == task then table.remove(event, i) end
+  end
+  return table.unpack(values, 1, values.n)
+end
+
 --- Wait until another task calls set(event, ...) or the time is over.
 -- @tparam table event any table used for this alone
 -- @tparam[opt] number seconds at most
 -- @return what set() was given, or nothing
 function Scheduler:await(event, seconds)
-  local task = self.current
-  event[#event + 1] = task
-  local values = table.pack(self:sleep { at = seconds and self.now() + seconds })
-  for i = #event, 1, -1 do
-    if event[i] == task then table.remove(event, i) end
-  end
-  return table.unpack(values, 1, values.n)
+  return await(self, event, { at = seconds and self.now() + seconds })
+end
+
+--- A long pause, between two questions to a server, say: the time in which the system is suspended counts, so that a
+-- device that sleeps most of the time asks as often as one that does not. What is due meanwhile is done within a minute
+-- after it woke.
+-- @tparam number seconds
+-- @tparam[opt] table event that ends it, as for await()
+-- @return as await()
+function Scheduler:rest(seconds, event)
+  return await(self, event or {}, { at = self.now() + seconds, till = self.uptime() + seconds })
 end
 
 --- Wake everyone who awaits the event now.
@@ -126,7 +141,7 @@ end
 
 function Scheduler:wake(task, ...)
   if task.queued or task.dead then return end
-  task.at, task.watches, task.loop = nil, nil, nil
+  task.at, task.till, task.watches, task.loop = nil, nil, nil, nil
   task.queued = true
   table.insert(self.ready, { task, table.pack(...) })
 end
@@ -169,13 +184,14 @@ function Scheduler:survey()
 end
 
 function Scheduler:wake_due()
-  local now, due = self.now(), {}
+  local now, uptime, due = self.now(), self.uptime(), {}
   for task in pairs(self.tasks) do
     local hit = task.loop
     for _, watch in ipairs(task.watches or {}) do
       hit = hit or watch.ready
     end
-    if hit or task.at and task.at <= now + TICK then due[#due + 1] = { task = task, at = task.at or now, hit = hit } end
+    local over = task.at and task.at <= now + TICK or task.till and task.till <= uptime + TICK
+    if hit or over then due[#due + 1] = { task = task, at = task.at or now, hit = hit } end
   end
   table.sort(due, function(a, b)
     if a.at ~= b.at then return a.at < b.at end

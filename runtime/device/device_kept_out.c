@@ -3,7 +3,7 @@
  * passed every gate.
  *
  * While the clock is set, a day is one of the UTC calendar. While it is not,
- * each start of the system counts as a day, and so do 24 hours of running:
+ * each start of the system counts as a day, and so do 24 hours since, asleep or not:
  * counting one too many is better than a device that never reaches the end of
  * its count. If the clock is set some time after each start, the hour before
  * that does not count.
@@ -26,7 +26,7 @@ static struct moment now(const struct up_device *d)
 {
     struct moment m = {.set = up_device_time_set(d),
                        .day = up_device_time(d) / DAY,
-                       .uptime = d->storage->ops->monotonic(d->storage) / 1000};
+                       .uptime = d->storage->ops->uptime(d->storage) / 1000};
 
     d->storage->ops->boot_id(d->storage, m.boot_id);
     return m;

@@ -32,10 +32,10 @@ static bool agree(uint64_t a, uint64_t b)
     return larger(a, b) - smaller(a, b) <= AGREES;
 }
 
-/* System time at which the monotonic clock was 0; wraps if the clock was never set. */
+/* System time at which the system started, suspended or not since; wraps if the clock was never set. */
 static uint64_t origin(const struct up_device *d)
 {
-    return clock_of(d) - d->storage->ops->monotonic(d->storage) / 1000;
+    return clock_of(d) - d->storage->ops->uptime(d->storage) / 1000;
 }
 
 bool up_device_witness(struct up_device *d, uint64_t date)

@@ -144,3 +144,10 @@ double up_loop_now(void)
 
     return (double)storage->ops->monotonic(storage) / 1000;
 }
+
+double up_loop_uptime(void)
+{
+    struct up_storage *storage = up_storage_system();
+
+    return (double)storage->ops->uptime(storage) / 1000;
+}

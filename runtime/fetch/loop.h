@@ -32,6 +32,8 @@ UP_MUST_CHECK int up_loop_poll(struct up_loop *loop, struct up_watch *watches, s
 
 /* The clock for timeouts: seconds from an arbitrary origin, never set back. */
 double up_loop_now(void);
+/* Seconds since the system started, for long pauses: the time in which it was suspended counts. */
+double up_loop_uptime(void);
 
 /*
  * For fetch.c, which owns the transfers. `easy` is a CURL handle, `result` a

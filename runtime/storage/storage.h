@@ -241,6 +241,8 @@ struct up_storage_ops {
     /* Whether the kernel reports that the system clock is synchronised (NTP, GPS). */
     bool (*synchronised)(struct up_storage *s);
     uint64_t (*monotonic)(struct up_storage *s); /* milliseconds from an arbitrary origin */
+    /* Milliseconds since the system started; goes on while it is suspended, in contrast to monotonic(). */
+    uint64_t (*uptime)(struct up_storage *s);
     int (*random)(struct up_storage *s, void *buf, size_t len);
     /* Run the restart command (NULL-terminated); -1 with ECANCELED if it fails within a
      * second. One that takes longer goes on. The device may go down before this returns. */

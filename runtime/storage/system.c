@@ -95,13 +95,24 @@ static bool sys_synchronised(struct up_storage *s)
     return state >= 0 && state != TIME_ERROR && !(t.status & STA_UNSYNC);
 }
 
-static uint64_t sys_monotonic(struct up_storage *s)
+static uint64_t milliseconds_of(clockid_t clock)
 {
     struct timespec t;
 
-    (void)s;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static uint64_t sys_monotonic(struct up_storage *s)
+{
+    (void)s;
+    return milliseconds_of(CLOCK_MONOTONIC);
+}
+
+static uint64_t sys_uptime(struct up_storage *s)
+{
+    (void)s;
+    return milliseconds_of(CLOCK_BOOTTIME);
 }
 
 static int sys_random(struct up_storage *s, void *buf, size_t len)
@@ -191,6 +202,7 @@ struct up_storage *up_storage_system(void)
         .now = sys_now,
         .synchronised = sys_synchronised,
         .monotonic = sys_monotonic,
+        .uptime = sys_uptime,
         .random = sys_random,
         .restart = sys_restart,
     };

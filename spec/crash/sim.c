@@ -374,6 +374,12 @@ void sim_advance(struct sim *sim, uint64_t milliseconds)
     sim->now += milliseconds / 1000;
 }
 
+void sim_suspend(struct sim *sim, uint64_t milliseconds)
+{
+    sim->suspended += milliseconds;
+    sim->now += milliseconds / 1000;
+}
+
 void sim_trace(struct sim *sim, FILE *f)
 {
     sim->trace = f;

@@ -324,6 +324,8 @@ void sim_set_now(struct sim *sim, uint64_t seconds);
 /* Whether the kernel says that the system clock is right; at first it does not. */
 void sim_set_synchronised(struct sim *sim, bool synchronised);
 void sim_advance(struct sim *sim, uint64_t milliseconds);
+/* The system sleeps: of its clocks, monotonic() stands still. */
+void sim_suspend(struct sim *sim, uint64_t milliseconds);
 
 /* Print every counted operation to f; NULL stops. Kept by clones and reboots. */
 void sim_trace(struct sim *sim, FILE *f);

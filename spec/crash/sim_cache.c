@@ -267,5 +267,6 @@ void sim_shutdown(struct sim *sim)
     sim->unlike = false;
     sim->boot++;
     sim->monotonic = 1000;
+    sim->suspended = 0;
     sim_rebase(sim);
 }

@@ -114,7 +114,7 @@ struct sim {
     bool copies_on_write;
     bool overlay; /* some directory lies in its lower layer */
 
-    uint64_t now, monotonic, random;
+    uint64_t now, monotonic, suspended, random;
     bool synchronised;
     unsigned boot;
     FILE *trace;

@@ -391,6 +391,11 @@ static uint64_t sim_monotonic(struct up_storage *s)
     return op_sim(s)->monotonic;
 }
 
+static uint64_t sim_uptime(struct up_storage *s)
+{
+    return op_sim(s)->monotonic + op_sim(s)->suspended;
+}
+
 static int sim_random(struct up_storage *s, void *buf, size_t len)
 {
     if (op_begin(op_sim(s), SIM_GET_RANDOM) < 0)
@@ -459,6 +464,7 @@ const struct up_storage_ops sim_ops_table = {
     .now = sim_now,
     .synchronised = sim_synchronised,
     .monotonic = sim_monotonic,
+    .uptime = sim_uptime,
     .random = sim_random,
     .restart = sim_restart,
 };

@@ -287,5 +287,6 @@ const struct up_storage_ops disk_ops = {
     .now = disk_time,
     .synchronised = disk_synchronised,
     .monotonic = disk_time,
+    .uptime = disk_time,
     .random = disk_random,
 };

@@ -255,6 +255,9 @@ static void a_witness_speaks_for_the_clock_it_saw(void **state)
     assert_true(up_device_time_trusted(s.device));
     sim_advance(s.sim, 90 * DAY * 1000);
     assert_true(up_device_time_trusted(s.device));
+    sim_suspend(s.sim, DAY * 1000);
+    assert_true(up_device_time_trusted(s.device));
+    now += DAY;
     sim_set_now(s.sim, now + 90 * DAY + 601);
     assert_false(up_device_time_trusted(s.device));
     sim_set_now(s.sim, now + 90 * DAY - 601);

@@ -10,6 +10,7 @@ function M.tasks(log)
   local clock = { at = 0 }
   return {
     now = function() return clock.at end,
+    rest = function(_, seconds) clock.at = clock.at + seconds log("wait %.1f", seconds) end,
     await = function(_, _, seconds) clock.at = clock.at + seconds log("wait %.1f", seconds) end,
     set = function() log("wake") end,
     idle = function() clock.at = clock.at + 0.01 end,

@@ -444,7 +444,7 @@ describe("update.engine", function()
     it("counts the patience over attempts that were interrupted", function()
       local e, f = make { tries = 1, head = { fail "network", fail "network" } }
       local w = where { patience = patience.new(600) }
-      f.tasks.await = function() e:make_way() end
+      f.tasks.rest = function() e:make_way() end
       assert.equal("busy", select(3, e:install(w)))
       local now = f.tasks.now
       f.tasks.now = function() return now() + 600 end
@@ -454,18 +454,18 @@ describe("update.engine", function()
     it("lets others go first until blocks are fetched", function()
       local e, f
       e, f = make { head = { fail "network", fail "network", true }, blocks = { { fail "network" }, { "done" } } }
-      local await, count = f.tasks.await, 0
-      f.tasks.await = function(...)
+      local await, count = f.tasks.rest, 0
+      f.tasks.rest = function(...)
         e:make_way() -- somebody by hand: it only tries
         await(...)
       end
       assert(e:install(where()))
       e, f = make { head = { fail "network" } }
-      f.tasks.await = function() e:make_way() end
+      f.tasks.rest = function() e:make_way() end
       local _, message, code = e:install(where { patience = patience.new(600) })
       assert.same({ "another update goes first: http://h/p.upd: network happened", "busy" }, { message, code })
       e, f = make { blocks = { { fail "network" }, { "done" } } }
-      f.tasks.await = function() count = count + 1 e:make_way() end
+      f.tasks.rest = function() count = count + 1 e:make_way() end
       assert(e:install(where { patience = patience.new(600) }))
       assert.equal(1, count)
     end)
@@ -627,7 +627,7 @@ describe("update.engine", function()
   it("cancels a pause between tries", function()
     local e, f
     e, f = make { blocks = { { "block", fail "network" } } }
-    f.tasks.await = function() e:cancel("dropped by hand") end
+    f.tasks.rest = function() e:cancel("dropped by hand") end
     local _, message, code = e:install(where())
     assert.same({ "dropped by hand", "refused" }, { message, code })
     assert.same({ "wake", "close transfer", "abandon refused", "close package" },

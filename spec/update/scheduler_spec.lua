@@ -49,6 +49,24 @@ describe("update.scheduler", function()
     assert.same({ "1 false", "2 true" }, said)
   end)
 
+  it("counts the time in which the system is suspended for long pauses alone", function()
+    local slept, event = 0, {}
+    tasks = scheduler.new { loop = loop, now = function() return loop.at end, on_error = error,
+      uptime = function() return loop.at + slept end }
+    tasks:spawn("peer", function() tasks:wait(100) say "peer" end)
+    tasks:spawn("period", function() tasks:rest(100) say "period" end)
+    tasks:spawn("retry", function() say(tostring((tasks:rest(100, event)))) end)
+    tasks:spawn("stirred", function() say(tostring((tasks:rest(100, event)))) end)
+    tasks:spawn("beat", function()
+      tasks:wait(10)
+      tasks:set(event, 5)
+      slept = 95
+      tasks:wait(1)
+    end)
+    tasks:run()
+    assert.same({ "10 5", "10 5", "10 period", "100 peer" }, said)
+  end)
+
   it("hands an event's values to everyone who awaits it, once", function()
     local event = {}
     for _, name in ipairs { "a", "b" } do

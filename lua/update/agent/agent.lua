@@ -141,9 +141,9 @@ function Agent:status()
   status.mixed = self.mixed
   for name, value in pairs(status.script and self.script_ends or {}) do status.script[name] = value end
   local retry = self.retry
-  if retry and retry.at > self.tasks.now() then
+  if retry and retry.at > self.tasks.uptime() then
     status.retry = { message = retry.message, code = retry.code,
-      time = self.natives.storage.now() + math.ceil(retry.at - self.tasks.now()) }
+      time = self.natives.storage.now() + math.ceil(retry.at - self.tasks.uptime()) }
   end
   local live = self.live
   if live and status.transaction and status.transaction.sequence == live.sequence then
@@ -204,7 +204,7 @@ function Agent:on_event(event)
   if event.event == "progress" then
     self.live = event
   elseif event.event == "retry" then
-    self.retry = { at = self.tasks.now() + event.seconds, message = event.message, code = event.code }
+    self.retry = { at = self.tasks.uptime() + event.seconds, message = event.message, code = event.code }
   elseif event.event == "state" then
     self.current_phase = event.phase
     if event.phase ~= "fetching" and event.phase ~= "installing" then self.live = nil end

@@ -88,12 +88,12 @@ local function follow(agent, cloud)
     if agent.trial:probes() then
       probe_once(agent, cloud)
     elseif phase == "idle" or phase == "fetching" or phase == "installing" or phase == "arming" then
-      if tasks.now() >= due then
+      if tasks.uptime() >= due then
         local pause, least
         pause, failures, least = poll(agent, cloud, failures)
-        due = tasks.now() + math.max(jitter(agent.random, pause), least or 0)
+        due = tasks.uptime() + math.max(jitter(agent.random, pause), least or 0)
       else
-        tasks:await(agent.stirred, due - tasks.now())
+        tasks:rest(due - tasks.uptime(), agent.stirred)
       end
     else
       tasks:await(agent.stirred, 60)

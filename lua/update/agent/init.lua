@@ -30,7 +30,7 @@ local function make(config, natives, verbosity)
   self.note = verbosity == "-q" and silent or self.log
   self.detail = verbosity == "-v" and self.log or silent
   self.tasks = require("update.scheduler").new {
-    loop = loop, now = natives.loop.now,
+    loop = loop, now = natives.loop.now, uptime = natives.loop.uptime,
     on_error = function(name, trace)
       self.log(("task %s failed: %s"):format(name, trace))
       self.failed = true
@@ -69,7 +69,7 @@ local function open(self)
     spent = function(bytes, goes_on) self.spending:add(bytes, goes_on) end,
     witness = function(date) self:witness(date) end, tries = 30, head_tries = 3, reserve = self.reserve,
     apply_hotfix = function(...) return self.hotfixes:apply(...) end,
-    unkept = require("update.engine.rests").new(self.tasks.now,
+    unkept = require("update.engine.rests").new(self.tasks.uptime,
       { path = config.state .. "/unkept", storage = natives.storage, log = self.log }),
   }
   self.script = require("update.agent.script").new(self)

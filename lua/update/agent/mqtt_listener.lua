@@ -90,7 +90,7 @@ function Cloud:wait(action)
   local tasks, number = self.agent.tasks, (self.timers[action.what] or 0) + 1
   self.timers[action.what] = number
   tasks:spawn("wait", function()
-    tasks:wait(action.seconds)
+    if action.what == "retry" then tasks:rest(action.seconds) else tasks:wait(action.seconds) end
     if self.timers[action.what] == number then self:drive { type = "timer", what = action.what } end
   end)
 end
@@ -183,7 +183,7 @@ end
 
 local function ask_now_and_then(self)
   while true do
-    self.agent.tasks:wait(self.cloud.period * (0.9 + 0.2 * self.agent.random()))
+    self.agent.tasks:rest(self.cloud.period * (0.9 + 0.2 * self.agent.random()))
     self:drive { type = "ask" }
   end
 end
@@ -203,7 +203,7 @@ function M.start(agent, cloud)
     own = registry.own(cloud),
     timers = {}, sent = {}, linked = {}, moved = {}, messages = 0, fetched = 0,
     jobs = math.floor(agent.random() * 2^30), -- so that those of an agent before are others
-    given = rests.new(agent.tasks.now),
+    given = rests.new(agent.tasks.uptime),
     limited = log_limit.new { now = agent.tasks.now, log = agent.log, most = 60,
       what = "lines about cloud " .. cloud.name } }, Cloud)
   self.topics = self.dialect.topics(cloud.product, cloud.device)

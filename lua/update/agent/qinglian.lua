@@ -37,7 +37,7 @@ end
 
 -- Hand an event to the machine and do what it says.
 function Cloud:drive(event)
-  event.now = self.agent.tasks.now()
+  event.now, event.uptime = self.agent.tasks.now(), self.agent.tasks.uptime()
   local actions
   self.state, actions = session.step(self.state, event)
   for _, action in ipairs(actions) do self[action.type](self, action) end
@@ -58,12 +58,12 @@ local function tell_status(self, state)
 end
 
 function Cloud:clock(action)
-  self.clock_base = action.time - self.agent.tasks.now()
+  self.clock_base = action.time - self.agent.tasks.uptime()
 end
 
 --- The cloud's time, seconds since 1970; 0 before the first log-in.
 function Cloud:time()
-  return self.clock_base and math.floor(self.clock_base + self.agent.tasks.now()) or 0
+  return self.clock_base and math.floor(self.clock_base + self.agent.tasks.uptime()) or 0
 end
 
 function Cloud:authed()
@@ -74,7 +74,7 @@ end
 function Cloud:blocked(action)
   tell_status(self, action.errno)
   self:say("%s; again in %d s", action.text, action.seconds)
-  self.blocked_till = self.agent.tasks.now() + action.seconds
+  self.blocked_till = self.agent.tasks.uptime() + action.seconds
   self.ended = true
 end
 
@@ -203,8 +203,8 @@ local function run(self)
     local seconds = pause(self)
     if self.why then self:say("no connection: %s; again in %.0f s", self.why, seconds) end
     self.why = nil
-    tasks:wait(seconds)
-    while (self.blocked_till or 0) > tasks.now() do tasks:wait(self.blocked_till - tasks.now()) end
+    tasks:rest(seconds)
+    while (self.blocked_till or 0) > tasks.uptime() do tasks:rest(self.blocked_till - tasks.uptime()) end
   end
 end
 

@@ -122,12 +122,12 @@ function Requests:drive(action)
     if action.type == "ask" then
       event = self:ask(action.url)
     elseif action.type == "sleep" then
-      agent.tasks:wait(action.seconds * (action.jitter and 0.5 + agent.random() / 2 or 1))
+      agent.tasks:rest(action.seconds * (action.jitter and 0.5 + agent.random() / 2 or 1))
       event = { type = "timer" }
     elseif action.type == "finish" then
       self:finished(action)
       if not action.sleep then return end
-      agent.tasks:wait(action.sleep)
+      agent.tasks:rest(action.sleep)
       event = { type = "timer" }
     end
     self.state, action = luat_session.step(self.state, event)

@@ -8,7 +8,7 @@
 -- confirmed, and never while one is on trial. For the cloud an upgrade has
 -- succeeded when a log-in shows its release.
 --
--- Events, each with `now` (seconds, monotonic):
+-- Events, each with `now` (seconds, monotonic) and perhaps `uptime` (which goes on while the system is suspended):
 --
 -- - `connected`, `disconnected`; `tick`, once a second
 -- - `settled`: release; `unsettled`: something is armed or on trial
@@ -117,7 +117,7 @@ answers[OP.authenticate] = function(s, event, out)
     return failed(s, event, out, "authentication, an answer that is not usable")
   end
   s.link, s.token, s.since, s.beat = "authed", token, nil, event.now
-  s.check_at = s.check_at or event.now
+  s.check_at = s.check_at or event.uptime or event.now
   out[#out + 1] = { type = "clock", time = data.ts }
   out[#out + 1] = { type = "authed" }
   firmware.logged_in(s, event.now, out)
@@ -165,8 +165,9 @@ function on.tick(s, event, out)
     request(s, out, OP.heartbeat, qinglian.heartbeat(s.token))
   end
   if s.firmware or s.patch or not s.settled then return end
-  if now >= s.check_at then
-    s.check_at = now + s.o.period
+  local uptime = event.uptime or now
+  if uptime >= s.check_at then
+    s.check_at = uptime + s.o.period
     firmware.check(s, now, qinglian.WHY.timer, out)
   elseif s.latest then
     patches.idle(s, now, out)

@@ -30,7 +30,7 @@ end
 
 -- Wait, unless engine:cancel() ends it.
 local function rest(engine, seconds)
-  engine.tasks:await(engine.resting, seconds)
+  engine.tasks:rest(seconds, engine.resting)
 end
 
 -- What the cloud's dialect makes of an answer that is not a package: advice, or nil, message, code, seconds. The answer
