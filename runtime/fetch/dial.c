@@ -35,6 +35,9 @@ static void on_done(struct up_loop_transfer *t, int result)
 
 static int start(struct up_dial *d, const char *url, struct up_error *err)
 {
+    d->easy = curl_easy_init();
+    if (!d->easy)
+        return up_fail(err, UP_INTERNAL, "dial: out of memory");
     if (up_fetch_options_apply(&d->o, d->easy, url, false, 0, &d->headers, err) < 0)
         return err->code;
     curl_easy_setopt(d->easy, CURLOPT_ERRORBUFFER, d->why);
@@ -55,7 +58,7 @@ int up_dial_open(struct up_dial **out, struct up_loop *loop, const char *host, u
     int n = snprintf(url, sizeof url, "%s://%s:%u/", tls ? "https" : "http", host, port);
 
     if (n < 0 || n >= (int)sizeof url || port > 65535 || up_url_check(url, err) < 0)
-        return up_fail(err, UP_USAGE, "%s: no address of a server", host);
+        return up_fail(err, UP_USAGE, "%s: not the address of a server", host);
     d = calloc(1, sizeof *d);
     if (!d)
         return up_fail(err, UP_INTERNAL, "dial: out of memory");
@@ -63,10 +66,9 @@ int up_dial_open(struct up_dial **out, struct up_loop *loop, const char *host, u
     d->transfer.done = on_done;
     d->loop = loop;
     up_loop_keep(loop);
-    d->easy = curl_easy_init();
-    if (!d->easy || up_fetch_options_copy(&d->o, options, err) < 0 || start(d, url, err) < 0) {
+    if (up_fetch_options_copy(&d->o, options, err) < 0 || start(d, url, err) < 0) {
         up_dial_close(d);
-        return up_fail(err, UP_INTERNAL, "dial: out of memory");
+        return err->code;
     }
     *out = d;
     return 0;
