@@ -15,7 +15,7 @@
 
 static int ring_path(const char *state_dir, char out[UP_PATH_SIZE], struct up_error *err)
 {
-    if (snprintf(out, 1024, "%s/history", state_dir) >= 1024)
+    if (snprintf(out, UP_PATH_SIZE, "%s/history", state_dir) >= UP_PATH_SIZE)
         return up_fail(err, UP_USAGE, "state %.100s...: the path is too long", state_dir);
     return 0;
 }

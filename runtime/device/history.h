@@ -37,7 +37,7 @@ UP_MUST_CHECK int up_history_add(struct up_storage *storage, const char *state_d
  * release, so that a repeated event does not push out the others. */
 UP_MUST_CHECK int up_history_add_again(struct up_storage *storage, const char *state_dir,
                                        struct up_event *event, struct up_error *err);
-/* Up to UP_HISTORY_RECORDS events, oldest first; the count, or UP_WRITE. */
+/* Up to UP_HISTORY_RECORDS events, oldest first; their number. Errors: UP_WRITE, UP_INTERNAL. */
 UP_MUST_CHECK int up_history_read(struct up_storage *storage, const char *state_dir,
                                   struct up_event out[UP_HISTORY_RECORDS], struct up_error *err);
 

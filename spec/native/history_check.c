@@ -117,11 +117,11 @@ static void test_far(void **state)
     struct scratch *s = *state;
     struct up_event event = {.name = "armed"};
     struct up_error err;
-    char far[1100];
+    static char far[UP_PATH_SIZE];
 
     memset(far, 'x', sizeof far);
     far[0] = '/';
-    far[1024 - sizeof "/history" + 1] = '\0'; /* one more than fits */
+    far[UP_PATH_SIZE - sizeof "/history" + 1] = '\0'; /* one more than fits */
     must_fail(up_history_create(s->storage, far, &err), UP_USAGE, "path is too long", &err);
     must_fail(up_history_read(s->storage, far, events, &err), UP_USAGE, "path is too long", &err);
     must_fail(up_history_add(s->storage, far, &event, &err), UP_USAGE, "path is too long", &err);
