@@ -106,8 +106,8 @@ int up_push_hotfixes(lua_State *L, const struct up_device *d, struct up_error *e
 }
 
 /* device:hotfixes() -> {{id, name, version, state ("testing", "fresh", "applied", "undone", "dropped", "quarantined"),
- * sequence, time, message (why), dir (its folder), opaque (path of its bytes, which are for a handler)}, ...}, in the order
- * of application */
+ * sequence, time, message (why), dir (its folder), opaque (path of its bytes, which are for a handler)}, ...}, in the
+ * order of application */
 static int m_hotfixes(lua_State *L)
 {
     struct up_error err;

@@ -60,7 +60,8 @@ static const char *const *check_proxies(lua_State *L, const char *out[PROXIES_MA
 }
 
 /* open(listen [, {connections, timeout (seconds), head_max, body_max (bytes), cert, key (PEM texts, for HTTPS),
- * proxies = array of trusted addresses, early = path below which PUT and POST come before their body}]) -> server | nil, message, code */
+ * proxies = array of trusted addresses, early = path below which PUT and POST come before their body}])
+ * -> server | nil, message, code */
 static int f_open(lua_State *L)
 {
     const char *listen = luaL_checkstring(L, 1);

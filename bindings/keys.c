@@ -7,8 +7,6 @@
  */
 #include "keys.h"
 
-#include <stdlib.h>
-
 #include "error.h"
 #include "helpers.h"
 #include "minisign.h"

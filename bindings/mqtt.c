@@ -117,7 +117,8 @@ static void check_will(lua_State *L, struct up_mqtt_options *o)
  * Returns at once, and connects by itself, again and again. Options: host, port, client_id
  * (made up when absent and clean), user, password, keepalive (60 s), clean (true), five (false;
  * true: MQTT 5, where the broker speaks it), tls = {ca, cert, key (files), server_name (host),
- * insecure (false), time_floor; or psk_identity, psk (bytes)}, will = {topic, payload, qos, retain}, back_off_min (1 s), back_off_max (300 s), queue (64 messages). */
+ * insecure (false), time_floor; or psk_identity, psk (bytes)}, will = {topic, payload, qos, retain},
+ * back_off_min (1 s), back_off_max (300 s), queue (64 messages). */
 static int f_open(lua_State *L)
 {
     struct up_mqtt_options o = {0};

@@ -6,8 +6,6 @@
  */
 #include "printable.h"
 
-#include <string.h>
-
 #include "helpers.h"
 #include "preload.h"
 

@@ -7,8 +7,6 @@
 #ifndef UP_ARCHIVE_NAMES_H
 #define UP_ARCHIVE_NAMES_H
 
-#include <stdbool.h>
-
 #include "archive_reader.h"
 #include "error.h"
 

@@ -1,6 +1,5 @@
 #include "archive_zip.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "archive_reader.h"

@@ -30,7 +30,6 @@
 #ifndef MOULT_H
 #define MOULT_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus

@@ -3,7 +3,6 @@
 
 #include <poll.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "moult_link.h"

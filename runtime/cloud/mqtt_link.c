@@ -3,7 +3,6 @@
  * and why it ended.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <mosquitto.h>

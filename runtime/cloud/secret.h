@@ -8,8 +8,6 @@
 #ifndef UP_SECRET_H
 #define UP_SECRET_H
 
-#include <stddef.h>
-
 #include "error.h"
 
 #define UP_SECRET_MAX 256 /* bytes; clouds hand out some 30 */

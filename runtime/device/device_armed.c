@@ -6,7 +6,6 @@
  * refuse: only keys that could be read and do not trust the signature count, or
  * a slot that is known to be another one.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -5,7 +5,6 @@
 #include "hotfix.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "device_private.h"

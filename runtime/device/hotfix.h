@@ -37,11 +37,12 @@ struct up_manifest;
 UP_MUST_CHECK int up_hotfix_ledger(const struct up_device *d, struct up_hotfix_ledger *out,
                                    struct up_error *err);
 
-/* The verified head in <state>/tx, or in the folder of up_hotfix_bare(), is that of `m`, a hotfix: from now on its blocks can be
- * fetched. Goes on where an earlier one of the same manifest ended. Errors: gates; UP_WRITE, UP_NOSPACE. */
+/* The verified head in <state>/tx, or in the folder of up_hotfix_bare(), is that of `m`, a hotfix: from now on
+ * its blocks can be fetched. Goes on where an earlier one of the same manifest ended. Errors: gates; UP_WRITE,
+ * UP_NOSPACE. */
 UP_MUST_CHECK int up_hotfix_begin(struct up_device *d, const struct up_manifest *m, struct up_error *err);
-/* An empty folder to make one that nobody signed in (bare_package.h), with the spool `spool`; and its end. Only what has
- * an unsigned sequence is taken from there by up_hotfix_begin(). Errors: UP_WRITE, UP_NOSPACE. */
+/* An empty folder to make one that nobody signed in (bare_package.h), with the spool `spool`; and its end. Only what
+ * has an unsigned sequence is taken from there by up_hotfix_begin(). Errors: UP_WRITE, UP_NOSPACE. */
 UP_MUST_CHECK int up_hotfix_bare(const struct up_device *d, char *buf, size_t len, struct up_error *err);
 UP_MUST_CHECK int up_hotfix_bare_end(const struct up_device *d, struct up_error *err);
 /* 0 if that was done for this manifest. Errors: UP_NOTHING it was not. */
@@ -81,9 +82,9 @@ UP_MUST_CHECK int up_hotfix_lived(struct up_device *d, struct up_error *err);
 
 /* 0 if the hotfix in that folder is fresh or applied. Errors: UP_NOTHING it is not. */
 UP_MUST_CHECK int up_hotfix_check_in_force(const struct up_device *d, const char *id, struct up_error *err);
-/* Undo a hotfix on the order of the owner. Errors: UP_BUSY one is being tested, or a later one has modules
- * of the same names, and *above names it; `all_above` undoes those first; UP_NOTHING no such hotfix is
- * applied; UP_WRITE. */
+/* Undo a hotfix on the order of the owner. `all_above`: the oldest of that name, and with it all that lie on it.
+ * Errors: UP_BUSY one is being tested, or a later one lies on it, and the message names it; UP_NOTHING no such
+ * hotfix is applied; UP_WRITE. */
 UP_MUST_CHECK int up_hotfix_undo(struct up_device *d, const char *name, bool all_above, struct up_error *err);
 
 /* At the start of the device: undo what was being tested; while the device is idle, drop what is not made

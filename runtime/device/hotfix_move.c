@@ -7,7 +7,6 @@
  * that fails may have reached the medium all the same: the tree goes back only when the
  * ledger certainly does not accept it.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -19,8 +19,8 @@ void up_hotfix_name(const struct up_manifest *m, char id[UP_HOTFIX_ID_SIZE]);
 /* The folder that those that nobody signed are made in. */
 #define UP_HOTFIX_BARE "bare"
 #define UP_HOTFIX_FOLDER_MODE 0711 /* the script's user finds its modules, and nothing else */
-/* Write down what it is, in the place of a signed head; `folder`: a path. Not durable before a sync of the folder. Errors:
- * UP_WRITE, UP_NOSPACE. */
+/* Write down what it is, in the place of a signed head; `folder`: a path. Not durable before a sync of the folder.
+ * Errors: UP_WRITE, UP_NOSPACE. */
 UP_MUST_CHECK int up_hotfix_keep_unsigned(const struct up_device *d, const struct up_manifest *m,
                                           const char *folder, struct up_error *err);
 /* 1, 0, or UP_WRITE: it cannot be told. */

@@ -5,7 +5,6 @@
  * slot; journal forgets it too; then blocks (transfer.c) and the end
  * (install_finish.c). Each can be repeated.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -174,8 +173,7 @@ static int make_way_for_files(struct up_device *d, const struct up_manifest *m, 
                      up_manifest_name(m), why.message)
                : up_fail(err, UP_BUSY,
                          "release %s: traces of an update of files cannot be removed; only a release with "
-                         "files is "
-                         "taken: %s",
+                         "files is taken: %s",
                          up_manifest_name(m), why.message);
 }
 

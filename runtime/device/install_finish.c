@@ -60,7 +60,6 @@ const char *up_device_target(const struct up_device *d, enum up_part_kind kind, 
     return up_device_path(d, kind == UP_FILES ? "tx/files.tar" : "tx/script.tar", buf, len);
 }
 
-/* Sync the part's target and prepare to read it from the medium. */
 int up_device_open_target(struct up_slot **out, const struct up_device *d, const struct up_part *part,
                           struct up_error *err)
 {
@@ -76,6 +75,7 @@ int up_device_open_target(struct up_slot **out, const struct up_device *d, const
     return adopt;
 }
 
+/* Sync the part's target and prepare to read it from the medium. */
 static int open_part(struct up_device *d, const struct up_part *part, struct up_error *err)
 {
     struct up_finish *f = d->finish;

@@ -6,7 +6,7 @@
  * and the source proper. It goes through the package front to back, a piece at a time: some of
  * the head, of what stands between parts, or a block. A block is verified before anybody has
  * it. The next piece is not begun before the program has this one, so memory is one block, and
- * a program that dawdles holds the transfer up, until up_package_copy_release().
+ * a program that is slow holds the transfer up, until up_package_copy_release().
  *
  * What goes wrong with the copy alone never harms the transfer: the copy ends, and the source
  * goes on as the one below it.
@@ -15,7 +15,6 @@
 #define UP_PACKAGE_COPY_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "error.h"

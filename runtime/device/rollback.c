@@ -5,7 +5,6 @@
  * quarantine. Script-only releases have no boot variables, so the last journal
  * write is the switch.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "device_private.h"

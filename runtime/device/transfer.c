@@ -1,6 +1,5 @@
 #include "transfer.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "block_mac.h"

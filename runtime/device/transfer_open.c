@@ -2,7 +2,6 @@
  * transfer_open.c -- the beginning of a transfer: find what is in place, and
  * open what it needs.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -13,7 +13,6 @@
  * is told to stop. So a kill or a power cut costs what arrived in five seconds,
  * and flash is written at most once more.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

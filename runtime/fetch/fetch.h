@@ -21,7 +21,7 @@ struct up_fetch;
 
 /* Start a request. Strings are copied, the loop is kept; options NULL: all
  * defaults. Errors: UP_USAGE not http or https, an invalid URL, method or
- * header. */
+ * header; UP_INTERNAL. */
 UP_MUST_CHECK int up_fetch_open(struct up_fetch **out, struct up_loop *loop, const char *url,
                                 const struct up_fetch_options *options, struct up_error *err);
 

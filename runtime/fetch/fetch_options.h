@@ -48,7 +48,7 @@ UP_MUST_CHECK int up_fetch_options_copy(struct up_fetch_options *out, const stru
 void up_fetch_options_free(struct up_fetch_options *o);
 
 /*
- * For fetch.c: prepare a fresh CURL handle for one request to `url`. `foreign`:
+ * For fetch.c and dial.c: prepare a fresh CURL handle for one request to `url`. `foreign`:
  * the URL is of another origin than the one the options are for. `elapsed`:
  * microseconds of the deadline already spent. *headers is replaced; the caller
  * frees it after the handle. `o` must outlive the transfer. Errors:

@@ -36,7 +36,7 @@ double up_loop_now(void);
 double up_loop_uptime(void);
 
 /*
- * For fetch.c, which owns the transfers. `easy` is a CURL handle, `result` a
+ * For fetch.c and dial.c, which own the transfers. `easy` is a CURL handle, `result` a
  * CURLcode. done() is called outside of any curl callback when the handle has
  * ended, and may remove it or add another.
  */

@@ -24,9 +24,8 @@ struct up_storage;
 #define UP_PARTIAL_KEY_MAX 128             /* bytes of a key, without control characters */
 #define UP_PARTIAL_MAX ((uint64_t)1 << 30) /* bytes of such a file */
 
-/* `source` is not read yet, and must outlive this; only one of up_source_http() continues. `most`: bytes, UP_PARTIAL_MAX
- * at most. Errors:
- * UP_USAGE invalid path or key; UP_WRITE, UP_NOSPACE. */
+/* `source` is not read yet, and must outlive this; only one of up_source_http() continues. `most`: bytes,
+ * UP_PARTIAL_MAX at most. Errors: UP_USAGE invalid path or key; UP_WRITE, UP_NOSPACE. */
 UP_MUST_CHECK int up_partial_open(struct up_partial **out, struct up_storage *storage, const char *path,
                                   const char *key, struct up_source *source, uint64_t most,
                                   struct up_error *err);

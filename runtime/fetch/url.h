@@ -8,7 +8,6 @@
 #define UP_URL_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "error.h"
 

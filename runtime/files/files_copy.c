@@ -1,6 +1,5 @@
 #include "files_copy.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "error.h"

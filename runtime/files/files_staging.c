@@ -2,7 +2,6 @@
  * files_staging.c -- the first half of files.h: a plan is put on record,
  * and every new file lies beside its target.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

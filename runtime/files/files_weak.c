@@ -1,6 +1,5 @@
 #include "files_weak.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -166,7 +166,7 @@ static void warn_of_writers(const char *path)
         fprintf(stderr, "moult run: warning: %s can be changed by other users (mode %04o)\n", path, st.mode);
 }
 
-/* Whether the script can run as the configured user; opens the state to that user as far as needed. */
+/* Whether the script can run as the configured user. */
 static int check_rights(const struct up_config *config, struct up_error *err)
 {
     struct up_rights rights;

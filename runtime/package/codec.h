@@ -9,7 +9,6 @@
 #define UP_CODEC_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "error.h"
 #include "index.h"

@@ -9,7 +9,6 @@
 #ifndef UP_FILES_PART_H
 #define UP_FILES_PART_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "error.h"

@@ -26,7 +26,6 @@
 #ifndef UP_INDEX_H
 #define UP_INDEX_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "error.h"

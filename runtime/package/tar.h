@@ -10,7 +10,6 @@
 #define UP_TAR_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "error.h"

@@ -11,7 +11,6 @@
 #ifndef UP_UNPACK_H
 #define UP_UNPACK_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "error.h"

@@ -9,7 +9,6 @@
 #include "error.h"
 #include "storage.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,6 @@
 #ifndef UP_RIGHTS_H
 #define UP_RIGHTS_H
 
-#include <stdbool.h>
 #include <sys/types.h>
 
 #include "error.h"

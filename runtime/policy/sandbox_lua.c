@@ -11,7 +11,6 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

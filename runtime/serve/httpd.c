@@ -1,6 +1,5 @@
 #include "httpd.h"
 
-#include <errno.h>
 #include <microhttpd.h>
 #include <openssl/err.h>
 #include <signal.h>

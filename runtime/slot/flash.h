@@ -17,7 +17,6 @@
 #ifndef UP_FLASH_H
 #define UP_FLASH_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -10,7 +10,6 @@
 #include "bytes.h"
 #include "system_sysfs.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <stdint.h>

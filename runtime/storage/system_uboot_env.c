@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libuboot.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

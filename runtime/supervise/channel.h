@@ -9,7 +9,6 @@
 #ifndef UP_CHANNEL_H
 #define UP_CHANNEL_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "error.h"

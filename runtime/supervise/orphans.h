@@ -36,11 +36,12 @@ UP_MUST_CHECK int up_orphans_mark(enum up_orphans_of of, struct up_error *err);
  * state of its device, by which the next supervisor finds what is left when this
  * one was killed. 0, or -1 with errno set. */
 UP_MUST_CHECK int up_orphans_name(const char *state);
-/* Kill all that bear the name of that state. Only while it is locked by us and no script runs. Returns their number. */
+/* Kill all that have the name of that state. Only while we hold its lock and no script runs. Returns their number. */
 unsigned up_orphans_kill_left(const char *state);
 
-/* Kill every child of ours that has the mark, those of a test with those of the script, except `script` and `tester`,
- * which runs the test of a hotfix; each may be 0. Returns their number; their own children are found by the next call. */
+/* Kill every child of ours that has the mark, those of a test with those of the script, except `script` and
+ * `tester`, which runs the test of a hotfix; each may be 0. Returns their number; their own children are found by
+ * the next call. */
 unsigned up_orphans_kill(enum up_orphans_of of, pid_t script, pid_t tester);
 
 /* Reap every child that has ended, except these three, which are reaped elsewhere. */

@@ -7,7 +7,6 @@
  * has something to say.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "digest.h"

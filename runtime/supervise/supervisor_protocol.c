@@ -1,7 +1,6 @@
 /*
  * What the children say: one line, one word and its rest (supervisor.h).
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

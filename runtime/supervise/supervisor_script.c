@@ -2,7 +2,6 @@
  * The script: start it, count its starts on trial, watch it, and act when it
  * has ended. Nothing is changed under a script that still runs.
  */
-#include <stdio.h>
 
 #include "error.h"
 #include "printable.h"

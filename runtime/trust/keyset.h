@@ -16,7 +16,6 @@
 #define UP_KEYSET_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "error.h"

@@ -6,7 +6,6 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <stdio.h>
 #include <string.h>
 
 bool up_minisign_next_line(struct up_text *t, struct up_text *line)

@@ -5,7 +5,6 @@
 #define FLEET_DEVICE_H
 
 #include <netinet/in.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -20,7 +20,6 @@
 #include "place.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct effort {

@@ -7,7 +7,6 @@
 #include "storage.h"
 #include "update_ini.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

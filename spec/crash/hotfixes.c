@@ -5,8 +5,8 @@
  * From each cut the media that the storage models allow are built; each must
  * come up with the hotfix wholly in force, tested, or wholly not, with a ledger
  * that says so, nothing left over, and go on to the end of the flow. Recoveries
- * are cut as well, and so is the process after one that was killed. With --faults each call fails instead, once and for ever,
- * at once and after it was done. --sample takes fewer media at each cut, and of
+ * are cut as well, and so is the process after one that was killed. With --faults each call fails instead, once and
+ * for ever, at once and after it was done. --sample takes fewer media at each cut, and of
  * each call one way to fail, with files of every second one. With --mutants each
  * place that syncs is left out, and the enumeration notices, or it is listed with the reason. With --once
  * each call fails once, at once and after it was done: the shortest look at all of them.

@@ -3,7 +3,6 @@
  */
 #include "sim_ops.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

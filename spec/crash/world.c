@@ -365,7 +365,8 @@ static bool fits(const struct life *l)
             core_of(l->sim, (unsigned)up_device_running(l->device)) == world_new_core(l->plan->package));
 }
 
-/* A pair starts, and nothing on a tree that the device takes for mixed: that may wait for a package that replaces it. */
+/* A pair starts, and nothing on a tree that the device takes for mixed: that may wait for a package that replaces
+ * it. */
 static void check_start(struct life *l)
 {
     if (!up_device_mixed(l->device)) {

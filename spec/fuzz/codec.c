@@ -8,7 +8,6 @@
 #include "error.h"
 #include "fuzz.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define LENGTH_MAX 8192

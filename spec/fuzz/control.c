@@ -10,7 +10,6 @@
 
 #include <lauxlib.h>
 #include <lualib.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>

@@ -9,7 +9,6 @@
 #include "error.h"
 #include "fuzz.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define LENGTH_MAX 8192u /* of a block; seldom more than */

@@ -14,8 +14,6 @@
 
 #include "storage.h"
 
-#include <stdio.h>
-
 struct disk;
 
 struct disk *disk_new(void); /* with a root directory */

@@ -14,8 +14,6 @@
 #include "tar.h"
 #include "tar_sum.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define BLOCKS_MAX 64

@@ -11,7 +11,6 @@
 #include "fuzz.h"
 #include "sim.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static const char message[] = "what is signed";

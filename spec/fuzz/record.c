@@ -10,8 +10,6 @@
 #include "fuzz.h"
 #include "history.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define CAPACITY 128

@@ -4,7 +4,6 @@
 #include "error.h"
 #include "fuzz.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static void check_path(const struct up_update_ini_entry *entry)

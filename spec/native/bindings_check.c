@@ -10,7 +10,6 @@
 #include <lua.h>
 #include <lualib.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include "config.h"
 #include "failing.h"

@@ -3,7 +3,6 @@
  * argument of child.h, so nothing here waits for longer than a process takes
  * to start or to end.
  */
-#include <limits.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>

@@ -3,7 +3,6 @@
 
 #include <poll.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "moult.h"
 

@@ -3,14 +3,13 @@
  * armed slot; what is no source is refused before anything is written; what
  * goes wrong while it is read ends the transaction and nothing else.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

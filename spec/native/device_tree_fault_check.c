@@ -1,7 +1,8 @@
 /*
  * device_tree_fault_check.c -- a device with files is found in the middle of something, and one call fails: each,
- * once; or how far its plan is cannot be read any more. Whatever a start or `moult settle` says then is true, and a device that is left alone ends where it would
- * have ended: with the old tree when the release fails, with the new one when it was confirmed, and no plan open.
+ * once; or how far its plan is cannot be read any more. Whatever a start or `moult settle` says then is true, and a
+ * device that is left alone ends where it would have ended: with the old tree when the release fails, with the new one
+ * when it was confirmed, and no plan open.
  */
 #include "config.h"
 #include "device.h"
@@ -15,7 +16,6 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>

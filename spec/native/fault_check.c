@@ -3,13 +3,13 @@
  * recovery: the device says so, keeps a pair that runs, and once the fault is
  * gone comes to the end that it would have come to.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 

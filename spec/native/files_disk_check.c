@@ -8,8 +8,6 @@
 #include "files.h"
 #include "storage.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -15,7 +15,6 @@
 #include "world.h"
 #include "world_files.h"
 
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

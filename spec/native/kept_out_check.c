@@ -3,14 +3,13 @@
  * counted once each, whatever the clock does, over restarts; and when the count
  * begins anew.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "fixture.h"

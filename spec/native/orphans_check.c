@@ -3,7 +3,6 @@
  * their parent and become children of this check.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>

@@ -2,13 +2,13 @@
  * outage_check.c -- a release that went back because no cloud answered it: what
  * the old pair finds out decides whether it is tried once more.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <errno.h>
 #include <string.h>
 
 #include "device.h"

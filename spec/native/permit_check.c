@@ -2,13 +2,13 @@
  * permit_check.c -- permits: what is refused, what they open, that they open
  * it once; clocks; and a state in the form before this one.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -363,7 +363,8 @@ static int appear(enum appearing how, struct up_record *r)
     return how == MISSING ? write_word(r, "two", &err) : up_record_tend(r, &err);
 }
 
-/* The values that a device comes to after it: what was acknowledged last must be there, or what was being written since. */
+/* The values that a device comes to after it: what was acknowledged last must be there, or what was being written
+ * since. */
 static const char *const later[] = {"two", "3", "4", "5", "6"};
 
 struct writing {

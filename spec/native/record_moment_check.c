@@ -2,14 +2,13 @@
  * record_moment_check.c -- a file of a record that cannot be read for a moment: what it
  * holds is not lost. One that stays so is made anew.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "error.h"

@@ -6,14 +6,13 @@
  * start; there is no more of that than there was. That the device comes through
  * is fault_check.c's matter.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <errno.h>
-#include <stdio.h>
 
 #include "config.h"
 #include "device.h"
