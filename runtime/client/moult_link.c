@@ -226,7 +226,7 @@ static int receive(struct moult_link *l)
     do
         n = recv(l->socket, l->in + l->end, sizeof l->in - l->end, 0);
     while (n < 0 && errno == EINTR);
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+    if (n < 0 && errno == EAGAIN)
         return 0;
     if (n <= 0)
         return MOULT_NETWORK;

@@ -99,12 +99,11 @@ int up_blocks_get(struct up_blocks *b, uint32_t i, struct up_block *out, struct 
         long long got = b->storage->ops->pread(b->storage, b->file, b->ahead, sizeof b->ahead,
                                                UP_INDEX_HEAD + (uint64_t)i * UP_INDEX_ENTRY);
 
-        b->held = 0;
+        b->first = i;
+        b->held = got < 0 ? 0 : (uint32_t)(got / UP_INDEX_ENTRY);
         if (got < 0)
             return up_fail(err, UP_WRITE, "%s index: read: %s", up_manifest_part_name(b->kind),
                            strerror(errno));
-        b->first = i;
-        b->held = (uint32_t)(got / UP_INDEX_ENTRY);
         if (b->held == 0)
             return up_fail(err, UP_CORRUPT, "%s index: ends before entry %u", up_manifest_part_name(b->kind),
                            i);

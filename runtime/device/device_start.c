@@ -65,14 +65,14 @@ int up_device_writable(const struct up_device *d, struct up_error *err)
     return 0;
 }
 
-/* Whether the journal can be written again: by writing what is there already;
- * or, in phases in which another process writes it, by how it looks. */
+/* Whether the journal can be written again: by writing what is there already; in phases
+ * in which another process writes it, up_device_check() looks. */
 static int write_again(struct up_device *d, struct up_error *err)
 {
     bool ours = d->state.phase == UP_ARMED || d->state.phase == UP_TRIAL;
     struct up_trouble before = d->trouble;
 
-    if (up_device_writable(d, err) < 0 || (ours && up_device_save(d, &d->state, err) < 0)) {
+    if (ours && up_device_save(d, &d->state, err) < 0) {
         d->trouble = before; /* the caller reports it */
         return d->uncounted ? up_device_say_uncounted(d, err) : err->code;
     }

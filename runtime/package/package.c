@@ -160,7 +160,7 @@ static int no_package(const struct up_package *p, struct up_error *err)
 {
     size_t at = 0;
 
-    while (at < p->have && at < UP_TAR_BLOCK && strchr(" \t\r\n\xEF\xBB\xBF", p->buffer[at]))
+    while (at < p->have && strchr(" \t\r\n\xEF\xBB\xBF", p->buffer[at]))
         at++;
     return up_fail(err, UP_NETWORK, "%s, not a package",
                    at < p->have && p->buffer[at] == '<' ? "a web page" : "the answer is something else");

@@ -124,8 +124,8 @@ int up_tar_get(struct up_tar_entry *entry, const uint8_t in[UP_TAR_BLOCK], struc
     memcpy(entry->name + len, in, name_len);
     len += name_len;
     entry->directory = in[156] == '5';
-    if (entry->directory && len > 0 && entry->name[len - 1] == '/')
-        len--;
+    if (entry->directory && len > 0)
+        len--; /* its slash, or it is not in canonical form */
     if (len > UP_TAR_NAME_MAX)
         return up_fail(err, UP_UNTRUSTED, "archive header: the name is too long");
     entry->name[len] = 0;
