@@ -88,6 +88,13 @@ static int sim_close(struct up_storage *s, int file)
     return sim->cut ? op_fail(EIO) : 0;
 }
 
+/* A read that fails may have read half of it: nobody may use what was there before. */
+static long long spoil(void *buf, size_t len)
+{
+    memset(buf, 0xdb, len);
+    return -1;
+}
+
 static long long sim_pread(struct up_storage *s, int file, void *buf, size_t len, uint64_t offset)
 {
     struct sim *sim = op_sim(s);
@@ -96,7 +103,7 @@ static long long sim_pread(struct up_storage *s, int file, void *buf, size_t len
     struct inode *seen;
 
     if (!h || op_begin(sim, SIM_PREAD) < 0)
-        return -1;
+        return spoil(buf, len);
     inode = op_inode(sim, h->ino);
     if (inode->kind == UP_NODE_DIR)
         return op_fail(EISDIR);
