@@ -4,6 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
+#include "digest.h"
+#include "error.h"
+#include "files.h"
+
 #define APP "/app"
 #define CARD "/card"
 
@@ -108,6 +113,33 @@ static const char *expected(unsigned release)
         sim_free(sim);
     }
     return text[release];
+}
+
+static int remove_found(void *user, const char *name, enum up_node_kind kind)
+{
+    const struct up_files *f = user;
+    char path[256], hex[2 * UP_SHA256_SIZE + 1];
+
+    (void)kind;
+    up_hex(f->stage.found, UP_SHA256_SIZE, hex);
+    if (strncmp(name, hex, strlen(hex)) != 0)
+        return 0;
+    snprintf(path, sizeof path, "/device/state/files/%s", name);
+    return f->storage->ops->unlink(f->storage, path);
+}
+
+int world_files_lose_found(struct sim *sim)
+{
+    struct up_storage *s = sim_storage(sim);
+    struct up_error ignored;
+    struct up_files f;
+    int rc = up_files_open(&f, s, "/device/state", &ignored);
+
+    if (rc == 0)
+        rc = s->ops->list(s, "/device/state/files", remove_found, &f);
+    up_files_close(&f);
+    sim_settle(sim);
+    return rc;
 }
 
 enum world_tree world_files_tree(const struct sim *sim, bool ours)

@@ -26,6 +26,9 @@ void world_files_move_here(struct sim *sim, const char *root, bool back);
 /* It was made anew, and has nothing but the folders that update.ini needs. */
 void world_files_format(struct sim *sim, const char *root);
 
+/* Both copies of what the open plan found. 0: they are gone. */
+int world_files_lose_found(struct sim *sim);
+
 enum world_tree { WORLD_TREE_NEITHER, WORLD_TREE_OLD, WORLD_TREE_NEW };
 /* What lies below the roots. With `ours`, what is ours and temporary counts, too. */
 enum world_tree world_files_tree(const struct sim *sim, bool ours);

@@ -158,19 +158,6 @@ static void after_the_verdict_only_the_core_falls_back(void **state)
     up_device_close(d);
 }
 
-static int remove_found(void *user, const char *name, enum up_node_kind kind)
-{
-    const struct up_files *f = user;
-    char path[256], hex[2 * UP_SHA256_SIZE + 1];
-
-    (void)kind;
-    up_hex(f->stage.found, UP_SHA256_SIZE, hex);
-    if (strncmp(name, hex, strlen(hex)) != 0)
-        return 0;
-    snprintf(path, sizeof path, "/device/state/files/%s", name);
-    return f->storage->ops->unlink(f->storage, path);
-}
-
 static struct up_device *installed(const char *path)
 {
     struct up_device *d;
@@ -197,7 +184,6 @@ static int enter_mixed(void **state)
 {
     enum up_start_action action;
     struct up_device *d;
-    struct up_files f;
 
     enter_files(state);
     d = installed("/packages/files.upd");
@@ -209,10 +195,7 @@ static int enter_mixed(void **state)
     assert_int_equal(up_device_rollback(d, true, "bad", &action, &err), UP_WRITE);
     sim_fail(sim, SIM_RENAME, 0, 0, false);
     up_device_close(d);
-    assert_int_equal(up_files_open(&f, sim_storage(sim), "/device/state", &err), 0);
-    assert_int_equal(f.storage->ops->list(f.storage, "/device/state/files", remove_found, &f), 0);
-    up_files_close(&f);
-    sim_settle(sim);
+    assert_int_equal(world_files_lose_found(sim), 0);
     assert_int_equal(world_files_tree(sim, false), WORLD_TREE_NEITHER);
     return 0;
 }
@@ -256,6 +239,26 @@ static void a_tree_that_stays_new_keeps_its_release(void **state)
     sim_fail(sim, SIM_OPS, 0, 0, false);
     assert_int_equal(up_device_retry(d, &action, &err), 0);
     assert_int_equal(d->state.phase, UP_IDLE);
+    assert_int_equal(world_files_tree(sim, true), WORLD_TREE_OLD);
+    up_device_close(d);
+}
+
+/* A root that is lost meanwhile may hold anything: whose files they are, nobody knows. */
+static void a_tree_that_is_not_there_has_no_release(void **state)
+{
+    struct up_device *d = installed("/packages/files.upd");
+    enum up_start_action action;
+
+    (void)state;
+    assert_int_equal(up_device_begin_trial(d, &err), 0);
+    assert_int_equal(up_device_trial_start(d, &action, &err), 0);
+    world_files_move_here(sim, "/card", false);
+    assert_int_equal(up_device_rollback(d, true, "bad", &action, &err), UP_MISSING);
+    assert_int_equal(d->state.phase, UP_IDLE);
+    assert_true(up_device_mixed(d));
+    world_files_move_here(sim, "/card", true);
+    assert_int_equal(up_device_retry(d, &action, &err), 0);
+    assert_false(up_device_mixed(d));
     assert_int_equal(world_files_tree(sim, true), WORLD_TREE_OLD);
     up_device_close(d);
 }
@@ -395,6 +398,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_fall_back_on_trial_is_settled_with_its_tree, enter_uboot, leave),
         cmocka_unit_test_setup_teardown(what_cannot_be_made_whole_says_why, enter_mixed, leave),
         cmocka_unit_test_setup_teardown(a_tree_that_stays_new_keeps_its_release, enter_files, leave),
+        cmocka_unit_test_setup_teardown(a_tree_that_is_not_there_has_no_release, enter_files, leave),
         cmocka_unit_test_setup_teardown(nothing_is_done_to_a_tree_that_another_has, enter_files, leave),
         cmocka_unit_test_setup_teardown(below_a_release_that_goes_the_old_tree_is_made_whole, enter_files,
                                         leave),

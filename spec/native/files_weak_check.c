@@ -5,6 +5,7 @@
 #include "files_stand.h"
 #include "files_try.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -77,6 +78,27 @@ static void a_new_file_is_written_anew_after_a_cut(void **state)
     cut(w, "/app/etc/conf");
     assert_int_equal(up_files_sweep(&w->files, true, &w->err), 0); /* the verdict comes first */
     assert_new(w, true);
+}
+
+/* While the switch is under way: until then, it would be found, and come back. */
+static void what_has_appeared_is_not_covered(void **state)
+{
+    struct world *w = *state;
+    char *text;
+
+    for (unsigned n = 1; w->files.stage.step != UP_FILES_SWITCHING; n++) {
+        sim_reset_counters(w->sim);
+        sim_fail(w->sim, SIM_RENAME, n, EIO, true);
+        assert_int_equal(up_files_switch(&w->files, &w->err), UP_WRITE);
+    }
+    sim_fail(w->sim, SIM_RENAME, 0, 0, false);
+    sim_settle(w->sim);
+    sim_put_text(w->sim, "/card/fresh", "of a program");
+    assert_int_equal(up_files_switch(&w->files, &w->err), UP_INCOMPATIBLE);
+    assert_non_null(strstr(w->err.message, "has appeared"));
+    text = sim_get(w->sim, "/card/fresh", NULL);
+    assert_string_equal(text, "of a program");
+    free(text);
 }
 
 /* What a program made of it since belongs to that. */
@@ -249,6 +271,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_WORLD(a_new_file_is_written_anew_after_a_cut),
+        IN_WORLD(what_has_appeared_is_not_covered),
         IN_WORLD(without_a_cut_a_new_file_is_left_alone),
         IN_WORLD(an_old_file_is_written_anew_wherever_it_was_lost),
         IN_WORLD(what_a_program_makes_of_a_deleted_file_stays),

@@ -673,7 +673,7 @@ static void without_a_journal_the_ledger_tells(void **state)
     static struct up_hotfix_ledger ledger;
     (void)state;
 
-    for (int accepted = 0; accepted < 2; accepted++) {
+    for (int accepted = 0; accepted < 3; accepted++) {
         struct sim *sim = begin(&on_test);
         char *before = world_files_dump(sim, false), *now;
         enum up_settled settled;
@@ -688,6 +688,8 @@ static void without_a_journal_the_ledger_tells(void **state)
         sim_settle(sim);
         sim_put_text(sim, STATE "/journal.0", "damaged");
         sim_put_text(sim, STATE "/journal.1", "damaged");
+        if (accepted == 2) /* nor anything what was there before */
+            assert_int_equal(world_files_lose_found(sim), 0);
         if (up_device_settle(&settled, sim_storage(sim), &config, &err) < 0)
             fail_msg("%s", err.message);
         now = world_files_dump(sim, false);

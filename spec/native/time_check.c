@@ -336,6 +336,24 @@ static void the_factory_takes_no_high_sequence(void **state)
     stand_free(&s);
 }
 
+/* A device without a clock knows from its first release on that it is not before that. */
+static void the_first_release_tells_the_time(void **state)
+{
+    struct stand s = {.sim = world_new(&factory)};
+    struct up_fixture f = {.script = true, .core = true, .sequence = 1};
+
+    (void)state;
+    s.storage = sim_storage(s.sim);
+    world_configure(&s.config);
+    assert_int_equal(up_device_provision(&s.device, s.storage, &s.config, &s.err), 0);
+    f.issued = built(&s) + 1000;
+    assert_int_equal(up_fixture_pack(s.storage, NEXT, "/packages", &f, &s.err), 0);
+    sim_set_now(s.sim, 0);
+    assert_int_equal(world_install(s.device, s.storage, NEXT, &s.err), 0);
+    assert_int_equal(up_device_time(s.device), f.issued);
+    stand_free(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,6 +367,7 @@ int main(void)
         cmocka_unit_test(certificates_are_judged_at_what_was_proven),
         cmocka_unit_test(high_sequences_take_a_permit),
         cmocka_unit_test(the_factory_takes_no_high_sequence),
+        cmocka_unit_test(the_first_release_tells_the_time),
         cmocka_unit_test(a_clock_at_the_build_is_a_clock),
     };
 
