@@ -361,4 +361,47 @@ list("system_files:up_system_file_stat", "if (fstat(file, &st) < 0)", "if ((fsta
 list("device_counted:up_device_forget_count", "forget(d, COUNTED);", 'after forget(d, COUNTED ".new");',
   "neither is synced, so a cut keeps whichever it likes in either order")
 
+for _, wrong in ipairs { "at - end < WANT_GAP", "at - end <= (WANT_GAP + 1)" } do
+  list("transfer:want",
+    "for (i = t->at_block; i < p->count && at - end <= WANT_GAP && end - from < WANT_BYTES; i++) {",
+    ("for (i = t->at_block; i < p->count && %s && end - from < WANT_BYTES; i++) {"):format(wrong),
+    "how large a gap is small is a choice")
+end
+list("package:step_signature", "if (p->source->ops->want && p->layout.head_size > FIRST_WANT)",
+  "if (p->source->ops->want && p->layout.head_size >= FIRST_WANT)", "so many are wanted already")
+list("tar:up_tar_get", "if (entry->directory && len > 0)", "if (entry->directory && len >= 0)",
+  "a directory without a name is refused either way")
+list("hotfix_ledger:up_hotfix_ledger_highest", "for (uint32_t i = 0; i < ledger->count; i++)",
+  "for (uint32_t i = 0; i <= ledger->count; i++)",
+  "one that is zero is not the highest; one too far is for the sanitizers")
+list("system_cache:up_system_cache_use", "if (flags >= 0 && flags & O_DIRECT)", "if (flags > 0 && flags & O_DIRECT)",
+  "0 has no O_DIRECT either")
+list("codec:lzma_options", "while (options->dict_size < len && options->dict_size < UP_BLOCK_MAX)",
+  "while (options->dict_size <= len && options->dict_size < UP_BLOCK_MAX)",
+  "a larger dictionary decodes the same, with more memory")
+list("files_programs:up_files_program_are_tried",
+  "if (op->kind != UP_FILES_PUT || !was->there || was->st.kind != UP_NODE_FILE || !(was->st.mode & 0111))",
+  "if (op->kind != UP_FILES_PUT || !was->there || was->st.kind != UP_NODE_FILE && !(was->st.mode & 0111))",
+  "no process runs what is no file, or what nobody may execute")
+list("slot:open_node", "path = n->name;", ";", "whoever opens a link follows it, too")
+list("files_alive:up_files_alive_look", "for (uint32_t n = 0; n < a->count && n < f->plan.program_count; n++)",
+  "for (uint32_t n = 0; n <= a->count && n < f->plan.program_count; n++)",
+  "a plan has no more programs than when it was first looked at")
+list("files_ran:up_files_ran_encode", "for (uint32_t n = 0; n < as->group_count; n++)",
+  "for (uint32_t n = 0; n <= as->group_count; n++)",
+  "the folder is written over it; one too far is for the sanitizers")
+list("system_mounts:in_mountinfo", "while (!settled(found) && getline(&line, &size, f) >= 0) {",
+  "while (!settled(found) && getline(&line, &size, f) > 0) {", "a line has a byte at least")
+list("files_make:upto_mount", "if (len >= sizeof name)", "if (len > sizeof name)", "a plan has no name of that length")
+list("processes_system:s_adopt",
+  "if (getsockopt(link, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_STREAM) {",
+  "if (false || type != SOCK_STREAM) {",
+  "what is no socket has no type either; that it is not set then is for valgrind")
+list("archive_reader:seek", "if (offset < -from || offset > (int64_t)a->size - from) {",
+  "if (offset < -from && offset > (int64_t)a->size - from) {", "nothing can be read there")
+list("reuse:up_reuse_forget", "if (at)", "if (!(at))",
+  "what does not match is fetched each time; only what was found is forgotten")
+list("listener:listen_at", "if (listen(l->fd, BACKLOG) < 0)", "if ((listen(l->fd, BACKLOG) < 0 && false))",
+  "of a socket that has just got its name")
+
 return listed

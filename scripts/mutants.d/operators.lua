@@ -44,7 +44,7 @@ local RELATIONS = { [" < "] = " <= ", [" <= "] = " < ", [" > "] = " >= ", [" >= 
 -- counter that is full, one of several texts of a message, and, of pointers
 -- alone, which of several allocations failed.
 local BEYOND = { "errno [=!]= EINTR", "snprintf%(", "%f[%w]file >= 0", "%f[%w]fd >= 0", "%f[%w]folder >= 0",
-  "%f[%w]claim >= 0", "%f[%w]waits >= 0",
+  "%f[%w]claim >= 0", "%f[%w]waits >= 0", "%f[%w]out >= 0",
   "UINT%d+_MAX", '%? "',
   "^%s*if %(![%w_%->%.]+ || ![%w_%->%.| !]+%)" }
 
