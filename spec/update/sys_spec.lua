@@ -1,17 +1,6 @@
+local fake_loop = require "spec.support.fake_loop"
 local luat_sys = require "update.script.sys"
 local scheduler = require "update.scheduler"
-
--- A loop whose clock jumps to the end of every wait.
-local function fake_loop()
-  local loop = { at = 0, polls = 0 }
-  function loop.poll(_, timeout)
-    loop.polls = loop.polls + 1
-    assert(loop.polls < 2000, "spins")
-    loop.at = loop.at + timeout / 1000
-    return true
-  end
-  return loop
-end
 
 describe("sys", function()
   local loop, tasks, sys, said, errors

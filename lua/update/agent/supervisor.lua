@@ -48,14 +48,18 @@ function Supervisor:send(line)
   if self.channel:wants_write() and self.listener then self.agent.tasks:wake(self.listener) end
 end
 
+-- Whoever gives one of these orders while it is under way wants the same, and gets the same answer.
+local SHARED = { confirm = true, rollback = true }
+
 --- Ask it for what only it may do, and wait for its answer.
--- @tparam string verb "confirm" or "rollback"
+-- @tparam string verb "confirm", "rollback" or "hotfix"; an order about hotfixes is "busy" while another waits
 -- @tparam[opt] string argument
 -- @tparam[opt] number within seconds that it has
 -- @treturn boolean|string|nil true, or what was said with it | nil, message, code
 function Supervisor:order(verb, argument, within)
   local answer = self.answers[verb] or {}
   self.answers[verb] = answer
+  if answer[1] and not SHARED[verb] then return nil, "a hotfix is being tested or undone; try again later", "busy" end
   self:send(argument and ("%s %s"):format(verb, argument) or verb)
   local said = self.agent.tasks:await(answer, within or ANSWER_WITHIN)
   if not said then return nil, ("the supervisor does not answer %s"):format(verb), "internal" end
