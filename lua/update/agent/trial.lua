@@ -128,6 +128,13 @@ function Trial:tell_lack(only_cloud)
   self.agent.supervisor:send(only_cloud and "lacks cloud" or "lacks more")
 end
 
+-- Say why something was not done; what stays the same, such as a state that cannot be written, is said once.
+function Trial:report(what, ok, message, code)
+  local text = not ok and ("trial: %s: %s (%s)"):format(what, message, code) or nil
+  if text and text ~= self.reported then self.agent.log(text) end
+  self.reported = text
+end
+
 -- One question, and what follows from its answer.
 function Trial:look()
   local agent = self.agent
@@ -143,14 +150,11 @@ function Trial:look()
   self.said = news
   if agent:phase() ~= "trial" or not self.since then return end
   if healthy == true then
-    local ok, message, code = agent.supervisor:order("confirm")
-    if not ok and message ~= self.unconfirmed then agent.log(("trial: confirm: %s (%s)"):format(message, code)) end
-    self.unconfirmed = message
+    self:report("confirm", agent.supervisor:order("confirm"))
   elseif healthy == false and only_cloud then
     agent.supervisor:send("unreached policy: " .. tostring(why))
   elseif healthy == false then
-    local ok, message, code = agent.supervisor:order("rollback", "policy: " .. tostring(why))
-    if not ok then agent.log(("trial: rollback: %s (%s)"):format(message, code)) end
+    self:report("rollback", agent.supervisor:order("rollback", "policy: " .. tostring(why)))
   end
 end
 
@@ -162,7 +166,8 @@ function Trial:judge()
   self.judges_till = self.judges_till or self.since and now + math.min(JUDGED_AFTER, agent.config.deadline)
   if not self.cloud_reached and now < (self.judges_till or math.huge) then return end
   local ok, message, code = agent.device:judge(self.cloud_reached)
-  if not ok then return agent.log(("trial: verdict: %s (%s)"):format(message, code)) end
+  self:report("verdict", ok, message, code)
+  if not ok then return end
   agent.log(("trial: verdict: %s"):format(agent.device:status().last.message))
   self.judges_till = nil
   agent:stir()
