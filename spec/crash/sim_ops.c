@@ -407,8 +407,11 @@ static int sim_random(struct up_storage *s, void *buf, size_t len)
 {
     if (op_begin(op_sim(s), SIM_GET_RANDOM) < 0)
         return -1;
-    for (size_t i = 0; i < len; i++)
-        ((uint8_t *)buf)[i] = (uint8_t)sim_mix(&op_sim(s)->random);
+    for (size_t at = 0; at < len; at += sizeof(uint64_t)) {
+        uint64_t word = sim_mix(&op_sim(s)->random);
+
+        memcpy((uint8_t *)buf + at, &word, len - at < sizeof word ? len - at : sizeof word);
+    }
     return 0;
 }
 
