@@ -10,6 +10,7 @@
 local M = {}
 
 local TICK = 1e-6 -- seconds; what sums of fractions may be off by
+local NONE = {}
 
 local Scheduler = {}
 Scheduler.__index = Scheduler
@@ -30,7 +31,7 @@ end
 function Scheduler:spawn(name, fn, ...)
   self.made = self.made + 1
   local task = { name = name, thread = coroutine.create(fn), number = self.made }
-  self.tasks[task] = true
+  self.tasks[#self.tasks + 1] = task
   self:wake(task, ...)
   return task
 end
@@ -44,11 +45,17 @@ function Scheduler:start(name, fn, ...)
   return task
 end
 
+local function forget(self, task)
+  task.dead = true
+  for i, other in ipairs(self.tasks) do
+    if other == task then table.remove(self.tasks, i) end
+  end
+end
+
 --- End a task where it waits; one that runs right now goes on to its next wait.
 function Scheduler:drop(task)
   if task.dead then return end
-  task.dead = true
-  self.tasks[task] = nil
+  forget(self, task)
   if coroutine.status(task.thread) == "suspended" then coroutine.close(task.thread) end
 end
 
@@ -154,27 +161,18 @@ function Scheduler:resume(task, values)
   local ok, message = coroutine.resume(task.thread, table.unpack(values, 1, values.n))
   self.current = outer
   if coroutine.status(task.thread) == "dead" then
-    task.dead = true
-    self.tasks[task] = nil
+    if not task.dead then forget(self, task) end
     if not ok then self.on_error(task.name, debug.traceback(task.thread, tostring(message))) end
   end
-end
-
--- The tasks in the order in which they were started, so that two runs go the same way.
-local function in_order(self)
-  local list = {}
-  for task in pairs(self.tasks) do list[#list + 1] = task end
-  table.sort(list, function(a, b) return a.number < b.number end)
-  return list
 end
 
 -- Milliseconds until the next task is due; what all of them watch.
 function Scheduler:survey()
   local now, due = self.now(), nil
   local watches = {}
-  for _, task in ipairs(in_order(self)) do
+  for _, task in ipairs(self.tasks) do
     if task.at and (not due or task.at < due) then due = task.at end
-    for _, watch in ipairs(task.watches or {}) do
+    for _, watch in ipairs(task.watches or NONE) do
       watch.ready = false
       watches[#watches + 1] = watch
     end
@@ -183,20 +181,22 @@ function Scheduler:survey()
   return due and math.max(0, math.ceil((due - now - TICK) * 1000)) or 60000, watches
 end
 
+local function sooner(a, b)
+  if a.at ~= b.at then return a.at < b.at end
+  return a.task.number < b.task.number
+end
+
 function Scheduler:wake_due()
   local now, uptime, due = self.now(), self.uptime(), {}
-  for task in pairs(self.tasks) do
+  for _, task in ipairs(self.tasks) do
     local hit = task.loop
-    for _, watch in ipairs(task.watches or {}) do
+    for _, watch in ipairs(task.watches or NONE) do
       hit = hit or watch.ready
     end
     local over = task.at and task.at <= now + TICK or task.till and task.till <= uptime + TICK
     if hit or over then due[#due + 1] = { task = task, at = task.at or now, hit = hit } end
   end
-  table.sort(due, function(a, b)
-    if a.at ~= b.at then return a.at < b.at end
-    return a.task.number < b.task.number
-  end)
+  if #due > 1 then table.sort(due, sooner) end
   for _, entry in ipairs(due) do
     if entry.hit then self:wake(entry.task, true) else self:wake(entry.task) end
   end
@@ -214,7 +214,7 @@ end
 -- @tparam[opt] table task stop before the wait when it ended
 function Scheduler:step(task)
   self:run_ready()
-  if self.stopped or not next(self.tasks) or task and task.dead then return end
+  if self.stopped or not self.tasks[1] or task and task.dead then return end
   local timeout, watches = self:survey()
   local ok, message = self.loop:poll(timeout, watches)
   if not ok then error("the loop failed: " .. message) end
@@ -223,7 +223,7 @@ end
 
 --- Run until stop() or until no task is left.
 function Scheduler:run()
-  while not self.stopped and next(self.tasks) do self:step() end
+  while not self.stopped and self.tasks[1] do self:step() end
 end
 
 --- End run() after the current turn.
