@@ -134,6 +134,7 @@ UP_MUST_CHECK int up_mqtt_publish_for(struct up_mqtt *m, const char *topic, cons
                                       int qos, uint32_t life, uint64_t *id, struct up_error *err);
 /* Remembered and repeated on every connection. Errors: UP_USAGE invalid topic, too many; UP_INTERNAL. */
 UP_MUST_CHECK int up_mqtt_subscribe(struct up_mqtt *m, const char *topic, int qos, struct up_error *err);
+/* Errors: UP_NOTHING it is not subscribed to. */
 UP_MUST_CHECK int up_mqtt_unsubscribe(struct up_mqtt *m, const char *topic, struct up_error *err);
 
 /* Connect now if it is waiting for its next attempt; later pauses stay as long. */

@@ -1,6 +1,7 @@
 #include "exchange.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,8 @@ struct connection {
 
 struct up_exchange {
     int listener, poll;
-    SSL_CTX *tls;                /* NULL: plain text only */
+    int spare;    /* given up to send a client away when there is no other descriptor; -1: none */
+    SSL_CTX *tls; /* NULL: plain text only */
     unsigned long long accepted; /* counts connections: the lowest is the oldest */
     char address[ADDRESS_SIZE];
     struct connection connection[UP_EXCHANGE_CONNECTIONS];
@@ -57,7 +59,8 @@ static int begin(struct up_exchange *x, const char *listen, const char *cert, co
     if (x->listener < 0)
         return err->code;
     x->poll = epoll_create1(EPOLL_CLOEXEC);
-    if (x->poll < 0 || watch(x, x->listener, LISTENER) < 0)
+    x->spare = fcntl(x->listener, F_DUPFD_CLOEXEC, 0);
+    if (x->poll < 0 || x->spare < 0 || watch(x, x->listener, LISTENER) < 0)
         return up_fail(err, UP_INTERNAL, "%s: %s", listen, strerror(errno));
     return 0;
 }
@@ -69,7 +72,7 @@ int up_exchange_open(struct up_exchange **out, const char *listen, const char *c
 
     if (!x)
         return up_fail(err, UP_INTERNAL, "%s: out of memory", listen);
-    x->listener = x->poll = -1;
+    x->listener = x->poll = x->spare = -1;
     for (size_t i = 0; i < UP_EXCHANGE_CONNECTIONS; i++)
         x->connection[i].fd = -1;
     if (begin(x, listen, cert, key, err) < 0) {
@@ -105,14 +108,36 @@ static unsigned place(struct up_exchange *x)
     return oldest;
 }
 
-static void take(struct up_exchange *x)
+static int accept_next(const struct up_exchange *x)
 {
-    int fd = accept4(x->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    return accept4(x->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+/* There is no descriptor for a client. One that stayed in the queue would wake us for ever. */
+static void send_away(struct up_exchange *x)
+{
+    int fd;
+
+    if (x->spare >= 0)
+        close(x->spare);
+    fd = accept_next(x);
+    if (fd >= 0)
+        close(fd);
+    x->spare = fcntl(x->listener, F_DUPFD_CLOEXEC, 0);
+}
+
+/* False: nobody could be let in. */
+static bool take(struct up_exchange *x)
+{
+    int fd = accept_next(x);
     struct connection *c;
     unsigned i;
 
-    if (fd < 0)
-        return;
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE)
+            send_away(x);
+        return false;
+    }
     i = place(x);
     c = &x->connection[i];
     c->fd = fd;
@@ -121,6 +146,7 @@ static void take(struct up_exchange *x)
     c->is_known = false;
     if (watch(x, fd, i) < 0)
         drop(c);
+    return true;
 }
 
 /* See by the first byte whether the client uses TLS. false: it does, and that cannot be. */
@@ -162,7 +188,8 @@ size_t up_exchange_next(struct up_exchange *x, int *id, const char **question)
 
     while (epoll_wait(x->poll, &e, 1, 0) == 1) {
         if (e.data.u32 == LISTENER) {
-            take(x);
+            if (!take(x))
+                return 0;
             continue;
         }
         c = &x->connection[e.data.u32];
@@ -199,6 +226,8 @@ void up_exchange_close(struct up_exchange *x)
         close(x->listener);
     if (x->poll >= 0)
         close(x->poll);
+    if (x->spare >= 0)
+        close(x->spare);
     SSL_CTX_free(x->tls);
     free(x);
 }

@@ -4,7 +4,8 @@
  *
  * Nothing waits. Poll fd() for reading and call next() until it returns 0. If
  * there are more than UP_EXCHANGE_CONNECTIONS the oldest is closed, so that silent
- * clients do not keep others out.
+ * clients do not keep others out. A client for which the process has no descriptor
+ * left is sent away.
  */
 #ifndef UP_EXCHANGE_H
 #define UP_EXCHANGE_H
