@@ -342,6 +342,62 @@ static void a_long_path_is_as_good_as_another(void **state)
     assert_int_equal(rmdir(dir), 0);
 }
 
+/* Up to the last byte that an address has room for. */
+static void a_name_is_whole_or_refused(void **state)
+{
+    char dir[] = "/tmp/moult-check-XXXXXX", folder[300], path[PATH_MAX];
+    int refused = 0, made = 0;
+    struct up_error err;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(folder, sizeof folder, "%s/%0150d", dir, 1);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    for (int len = 80; len < 100; len++) {
+        struct up_listener *l = NULL;
+        int rc;
+
+        snprintf(path, sizeof path, "%s/%0*d", folder, len, 1);
+        rc = up_listener_open(&l, path, NULL, &err);
+        if (rc == 0)
+            assert_int_equal(access(path, F_OK), 0);
+        else
+            assert_non_null(strstr(err.message, "name is too long"));
+        refused += rc < 0;
+        made += rc == 0;
+        up_listener_close(l);
+    }
+    assert_true(refused > 0 && made > 0);
+    assert_int_equal(rmdir(folder), 0);
+    assert_int_equal(rmdir(dir), 0);
+}
+
+#define MOST 1000
+
+static void a_listener_that_takes_nobody_is_busy(void **state)
+{
+    char dir[] = "/tmp/moult-check-XXXXXX", path[64];
+    struct up_channel *waits[MOST];
+    struct up_listener *l = NULL;
+    struct up_error err;
+    int count = 0, rc = 0;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/s", dir);
+    assert_int_equal(up_listener_open(&l, path, NULL, &err), 0);
+    while (count < MOST && rc == 0) {
+        rc = up_channel_connect(&waits[count], path, &err);
+        count += rc == 0;
+    }
+    assert_int_equal(rc, UP_BUSY);
+    assert_non_null(strstr(err.message, "too many connections are waiting"));
+    while (count-- > 0)
+        up_channel_close(waits[count]);
+    up_listener_close(l);
+    assert_int_equal(rmdir(dir), 0);
+}
+
 /* What the file system refuses. */
 static bool no_mode, no_owner;
 
@@ -507,6 +563,8 @@ int main(void)
         cmocka_unit_test(the_loop_sees_pipes_hung_up),
         cmocka_unit_test(addresses_that_cannot_be_are_refused),
         cmocka_unit_test(a_long_path_is_as_good_as_another),
+        cmocka_unit_test(a_name_is_whole_or_refused),
+        cmocka_unit_test(a_listener_that_takes_nobody_is_busy),
         cmocka_unit_test(a_socket_that_cannot_be_handed_over_is_none),
         cmocka_unit_test(a_listener_removes_only_its_own_file),
         cmocka_unit_test(a_listener_lets_in_whom_it_is_told),

@@ -420,6 +420,20 @@ static void a_mount_is_told_and_not_crossed(void **state)
 
 #define CANNOT_MOUNT 77
 
+/* What is renamed on most file systems takes no room. */
+static void a_rename_takes_room_on_few_file_systems(void **state)
+{
+    struct up_storage *s = up_storage_system();
+    int dir = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct up_space space;
+
+    (void)state;
+    assert_true(dir >= 0);
+    assert_int_equal(s->ops->space_at(s, dir, &space), 0);
+    assert_false(space.moves || space.copies);
+    close(dir);
+}
+
 /* An overlay of two file systems, in a mount namespace of its own. Whether its file counts as a mount. */
 static int ask_overlay(struct world *w)
 {
@@ -581,6 +595,7 @@ static void owners_survive_by_a_sync_of_the_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_rename_takes_room_on_few_file_systems),
         BOTH(a_directory_is_opened_beneath_another),
         cmocka_unit_test_setup_teardown(without_openat2_it_is_the_same, enter_system, leave),
         BOTH(a_name_is_one_name),

@@ -1091,6 +1091,12 @@ static void a_mount_below_a_root_is_a_root(void **state)
     sim_put_mount(w->sim, "/card/part", 2, false);
     sim_put_mount(w->sim, "/card/part/deep/other", 3, false);
     sim_put_dir(w->sim, "/card/part/etc", 0755);
+    for (unsigned n = 1; n <= 4; n++) { /* for the plan, two roots, and what is mounted below one */
+        sim_reset_counters(w->sim);
+        sim_fail(w->sim, SIM_GET_RANDOM, n, EIO, false);
+        assert_int_equal(make(w, &plan, &ini, "x\t/card/part\t1\t4\n"), UP_INTERNAL);
+        up_update_ini_free(&ini);
+    }
     assert_int_equal(make(w, &plan, &ini,
                           "x\t/card/part\t1\t4\n"
                           "y\t/card/part/etc\t1\t4\n"

@@ -363,6 +363,10 @@ static void what_was_interrupted_is_settled(void **state)
             assert_int_equal(up_generation_settle(sim_storage(sim), "/s", 2, &err), UP_WRITE);
             assert_true(sim_exists(sim, "/s/2.old/main.lua"));
         }
+        if ((there & 3) == 3) {
+            sim_fail(sim, SIM_UNLINK, 1, EIO, false);
+            assert_int_equal(up_generation_settle(sim_storage(sim), "/s", 2, &err), UP_WRITE);
+        }
         assert_int_equal(up_generation_settle(sim_storage(sim), "/s", 2, &err), 0);
         assert_int_equal(sim_exists(sim, "/s/2/main.lua"), (there & 3) != 0);
         assert_false(sim_exists(sim, "/s/2.old") || sim_exists(sim, "/s/2.mend"));
@@ -477,6 +481,22 @@ static void a_damaged_script_is_made_again_before_its_trial(void **state)
     is_made_again_before_its_trial(overwrite);
     is_made_again_before_its_trial(lose);
     is_made_again_before_its_trial(make_link);
+}
+
+/* That was interrupted before the one that is to start was in its place again. */
+static void what_is_armed_is_put_back(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, world_new(&by_script));
+    install(&s, SCRIPT);
+    power_off(&s);
+    assert_int_equal(s.storage->ops->rename(s.storage, SCRIPTS "/2", SCRIPTS "/2.old"), 0);
+    power_on(&s);
+    assert_true(variant_is_script(s.sim, SCRIPTS "/2", 2));
+    assert_false(sim_exists(s.sim, SCRIPTS "/2.old"));
+    stand_free(&s);
 }
 
 /* The cache has it right, and whoever starts after the next power cut does not. */
@@ -1085,6 +1105,7 @@ int main(void)
         cmocka_unit_test(what_was_interrupted_is_settled),
         cmocka_unit_test(a_mark_that_is_there_is_not_written_again),
         cmocka_unit_test(a_damaged_script_is_made_again_before_its_trial),
+        cmocka_unit_test(what_is_armed_is_put_back),
         cmocka_unit_test(what_the_medium_alone_has_wrong_is_made_again),
         cmocka_unit_test(one_that_cannot_be_made_again_is_withdrawn),
         cmocka_unit_test(what_keeps_one_from_being_made_again_is_said),

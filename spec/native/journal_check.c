@@ -217,11 +217,14 @@ static void form_3_is_written_as_it_always_was_and_keeps_what_a_pair_is_recognis
     free(bytes);
 }
 
-static void form_4_keeps_what_belongs_to_files(void **state)
+/* And these are what form 4 is. */
+static void form_4_is_written_as_it_always_was_and_keeps_what_belongs_to_files(void **state)
 {
+    static const char golden[] = "cff7d3a19d9e25970f0d1b2e6a53a92a29f5cd9618391a890e114a53141e81c8";
     struct up_journal_state in = full_state(), out;
-    uint8_t *bytes = malloc(UP_JOURNAL_CAPACITY);
+    uint8_t *bytes = malloc(UP_JOURNAL_CAPACITY), digest[UP_SHA256_SIZE];
     struct up_error err;
+    char hex[65];
     size_t len;
 
     (void)state;
@@ -235,6 +238,9 @@ static void form_4_keeps_what_belongs_to_files(void **state)
     in.tx.plan.known = in.tx.restart = true;
     memset(in.tx.armed_boot, 'b', sizeof in.tx.armed_boot - 1);
     len = up_journal_encode(&in, bytes);
+    up_sha256(bytes, len, digest);
+    up_hex(digest, sizeof digest, hex);
+    assert_string_equal(hex, golden);
     assert_int_equal(up_journal_decode(&out, bytes, len, &err), 0);
     assert_int_equal(out.form, 4);
     assert_true(out.floor[UP_FILES] == 77 && out.floor[UP_FLOORS - 1] == 78 && out.tree == 6);
@@ -593,7 +599,7 @@ int main(void)
         cmocka_unit_test(form_1_is_written_and_read_as_it_always_was),
         cmocka_unit_test(form_2_is_written_as_it_always_was_and_keeps_permits),
         cmocka_unit_test(what_form_2_forgot_of_used_permits_stays_over),
-        cmocka_unit_test(form_4_keeps_what_belongs_to_files),
+        cmocka_unit_test(form_4_is_written_as_it_always_was_and_keeps_what_belongs_to_files),
         cmocka_unit_test(the_form_is_what_every_present_pair_reads),
         cmocka_unit_test(form_3_is_written_as_it_always_was_and_keeps_what_a_pair_is_recognised_by),
         cmocka_unit_test(used_permits_are_forgotten_only_when_they_are_over),

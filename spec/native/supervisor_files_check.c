@@ -43,6 +43,8 @@ static struct {
     char words[256];
 } stage;
 
+#define ZEROS_29 "0000000000000000000000000000000000000000000000000000000000"
+
 static struct sim *sim;
 static struct up_config config;
 
@@ -243,6 +245,19 @@ static void a_task_is_done_by_a_helper(void **state)
     assert_string_equal(stage.words, "/moult --files on -c /etc/config.lua");
 }
 
+/* Whoever does it looks whether that is the plan that is open. */
+static void a_helper_is_told_the_plan(void **state)
+{
+    const struct helper one[] = {{.says = "done\n"}};
+    const uint8_t plan[32] = {0x01, 0xab, [31] = 0xfe};
+    enum up_files_outcome outcome;
+    struct up_error err;
+
+    stage.helpers = one;
+    assert_int_equal(up_supervisor_files(*state, UP_FILES_ON, plan, &outcome, &err), 0);
+    assert_string_equal(stage.words, "/moult --files on:01ab" ZEROS_29 "fe -c /etc/config.lua");
+}
+
 static void it_says_what_failed(void **state)
 {
     const struct helper one[] = {{.says = "beat\nwhat\nfailed 1 write it still runs: 7\n"}};
@@ -410,6 +425,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON_STAGE(a_task_is_done_by_a_helper),
+        ON_STAGE(a_helper_is_told_the_plan),
         ON_STAGE(it_says_what_failed),
         ON_STAGE(what_it_came_to_is_known),
         ON_STAGE(one_that_hangs_is_killed_and_followed),
