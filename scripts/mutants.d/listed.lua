@@ -403,5 +403,11 @@ list("reuse:up_reuse_forget", "if (at)", "if (!(at))",
   "what does not match is fetched each time; only what was found is forgotten")
 list("listener:listen_at", "if (listen(l->fd, BACKLOG) < 0)", "if ((listen(l->fd, BACKLOG) < 0 && false))",
   "of a socket that has just got its name")
+list("slot_link:up_slot_link_follow", "if (links > 0)", "if (links >= 0)",
+  "the shorter name of what no link leads to is of the same node")
+list("record_half:up_record_half_replace", "if (len > start)", "if (len >= start)", "of nothing nothing is filled")
+list("record:newest", "return h[1].sequence > h[0].sequence;", "return h[1].sequence >= h[0].sequence;",
+  "no number is written twice")
+list("child:up_child_hear", "count_waits(c);", ";", "what was waited since the last look excuses as much after it")
 
 return listed

@@ -73,7 +73,7 @@ M.checks = {
     "delta_install" },
   device_state = { "phase", "permit", "status", "generation", "device" },
   device_boot = { "trouble", "phase", "boot", "supervisor", "device" },
-  device_gates = { "permit", "phase", "time", "device", "delta_install" },
+  device_gates = { "permit", "phase", "time", "hotfix", "hotfix_set", "device", "delta_install" },
   device_clean = { "generation", "phase", "trouble", "device" },
   device_traces = { "lost", "phase", "trouble", "device" },
   provision_end = { "permit", "phase", "time", "record", "trouble", "lost", "device" },
