@@ -48,8 +48,24 @@ function Child:_start()
   local command, fd, code = self.natives.command.start(self.words, true)
   self.began = self.natives.loop.now()
   if not command then return false, fd, code end
-  self.command, self.channel, self.told = command, self.natives.channel.from_fd(fd), nil
+  self.command, self.channel, self.told, self.trouble = command, self.natives.channel.from_fd(fd), nil, nil
   return true
+end
+
+-- The pause until it is started anew, counted from now.
+function Child:_pause(now)
+  self.tries = math.min(self.tries + 1, #PAUSES)
+  self.again = now + PAUSES[self.tries]
+  return PAUSES[self.tries]
+end
+
+function Child:_start_again(now)
+  if now < self.again then return end
+  local ok, message = self:_start()
+  if ok then return end
+  self:_pause(now)
+  if message ~= self.trouble then self.note("admin: the server cannot be started, it is tried again: " .. message) end
+  self.trouble = message
 end
 
 --- Let it know how the store process is, for /readyz.
@@ -69,7 +85,7 @@ end
 function Child:step()
   local now = self.natives.loop.now()
   if not self.command then
-    if now >= self.again then self:_start() end
+    self:_start_again(now)
     return true
   end
   local status = self.command:poll()
@@ -80,9 +96,7 @@ function Child:step()
   end
   self:_end()
   if not self.settled then return nil, "the admin server did not start; see above", "refused" end
-  self.tries = math.min(self.tries + 1, #PAUSES)
-  self.again = now + PAUSES[self.tries]
-  self.note(("admin: the server ended (%d); it is started anew in %d s"):format(status, PAUSES[self.tries]))
+  self.note(("admin: the server ended (%d); it is started anew in %d s"):format(status, self:_pause(now)))
   return true
 end
 

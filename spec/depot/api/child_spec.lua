@@ -1,5 +1,6 @@
 -- `moult depot DIR --admin`: a process of its own beside the depot.
 
+local admin_child = require "depot.api.child"
 local folders = require "spec.support.folder"
 local natives = require "update.natives"
 local options = require "depot.api.options"
@@ -76,6 +77,35 @@ describe("moult depot --admin", function()
     start "--admin 192.0.2.1:1 --trusted-proxy 192.0.2.2"
     wait("the end", function() return depot:poll() end)
     assert.matches("the admin server did not start", log())
+  end)
+end)
+
+describe("an admin server that ended", function()
+  it("is started anew in pauses, and what prevents it is told once", function()
+    local now, starts, noted, status, broken = 0, 0, {}, nil, false
+    local child = assert(admin_child.start({
+      loop = { now = function() return now end },
+      command = { start = function()
+        starts = starts + 1
+        if broken then return nil, "fork: no memory", "refused" end
+        return { poll = function() return status end, close = function() end }, 0
+      end },
+      channel = { from_fd = function() return { send = function() return true end, close = function() end } end },
+    }, "dir", { admin = "127.0.0.1:0" }, function(text) noted[#noted + 1] = text end))
+    now = 4
+    assert(child:step())
+    status, broken = 9, true
+    assert(child:step())
+    starts, noted = 0, {}
+    for _, at in ipairs { 5.5, 5.6, 7.6 } do
+      now = at
+      assert(child:step())
+    end
+    assert.equal(2, starts)
+    assert.same({ "admin: the server cannot be started, it is tried again: fork: no memory" }, noted)
+    now, status, broken = 13, nil, false
+    assert(child:step())
+    assert.equal(3, starts)
   end)
 end)
 
