@@ -156,7 +156,7 @@ function Fleet:step()
     self.store:abandon()
   end
   if not ok then
-    self.commits:take_back(now)
+    self.commits:take_back(self.now()) -- it may have waited for the lock
   end
   return ok, message, code
 end

@@ -42,7 +42,7 @@ function M:query(event)
   local digest, message, code, lost = change(self, event, now)
   if lost then
     self.store:abandon()
-    self.commits:take_back(now)
+    self.commits:take_back(self.now()) -- it may have waited for the lock
     self.queries_lost = true
   end
   self.queried = self.queried or digest ~= nil

@@ -25,9 +25,9 @@ local M = {}
 --- Seconds for which links are valid by default.
 M.EXPIRY = 1800
 
--- Milliseconds to wait for a database that another process has locked. Short, because nobody is served meanwhile; it is
--- tried again later.
-local PATIENCE = 50
+-- Milliseconds to wait for a database that another process has locked. Longer than what people do takes, and shorter
+-- than the time after which the front finds the store process silent (depot.store_link); it is tried again later.
+local PATIENCE = 1000
 
 -- Milliseconds that the system's clock may be behind ours before the cloud is opened anew.
 local BEHIND = 5000

@@ -99,7 +99,17 @@ local function act(verb)
   end
 end
 
+-- The devices are known before, else strangers would be turned away.
+local function fill()
+  assert(kept:change())
+  for i = 1, COUNT do
+    assert(kept:put { cloud = "aliyun", product = "pk", device = "d" .. i, hash = manifest.product_key })
+  end
+  assert(kept:commit())
+end
+
 local function run()
+  fill()
   local plan = assert(plans.read { waves = "100", in_flight = tostring(COUNT), limit = "none" })
   assert(kept:roll_out({ package = manifest.digest, target = manifest.release, hash = manifest.product_key, plan = plan,
     wave_at = now() }, now()))

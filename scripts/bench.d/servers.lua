@@ -71,9 +71,25 @@ function M.depot(moult, quick, report)
   report(("depot %d rows"):format(count), "slowest of five, ms of CPU (aim <= 100): status %d; lists: a name %d, a "
     .. "prefix %d, failed %d, a tag %d, hardly any %d; a group %d; rollouts %d; %d bytes a device", f.status, f.name,
     f.prefix, f.failed, f.tag, f.rare, f.group, f.rollouts, f.bytes)
+  M.waits(moult, quick, report)
   f = figures(moult, "console.lua", tostring(count))
   report(("depot console %d"):format(count), "first page: %.0f ms of CPU after the start, %.0f ms at most later (aim "
     .. "<= 100); page %d bytes, list %d bytes, with style and script (aim <= 102400)", f.cold, f.warm, f.weight, f.list)
+end
+
+local LARGE = { "backup", "events", "tag", "admit", "add", "create", "pause", "resume", "cancel", "open", "withdraw",
+  "forget", "retention", "recount" }
+
+--- How long a query of a device waits while something large is done to the depot.
+function M.waits(moult, quick, report)
+  local count, events = quick and 2000 or 20000, quick and 5000 or 100000
+  local f = figures(moult, "waits.lua", ("'%s' %d %d"):format(moult, count, events))
+  local parts, refused = {}, 0
+  for i, name in ipairs(LARGE) do
+    parts[i], refused = ("%s %d"):format(name, f[name .. "_worst"]), refused + f[name .. "_refused"]
+  end
+  report(("depot %d busy"):format(count), "the longest wait of a query in ms, by what is done meanwhile: %s; "
+    .. "%d told to come again (aim: none)", table.concat(parts, ", "), refused)
 end
 
 --- What people and their floods cost devices, and what a large upload costs the admin server.

@@ -191,7 +191,7 @@ describe("queries that come together", function()
     assert.same({ 200 }, answered(sent))
   end)
 
-  it("are refused at once while another program has locked the database", function()
+  it("are refused while another program has locked the database", function()
     local db = assert(natives.database.open(dir .. "/packages/depot.db"))
     assert(db:execute "BEGIN IMMEDIATE")
     local tries = 0
@@ -207,6 +207,20 @@ describe("queries that come together", function()
     db:close()
     wait("the end of the pause", function() return not process.cloud.fleet:is_paused() end)
     answers = {}
+    ask(1, 2)
+    assert.same({ 200, 200 }, answered(1, 2))
+  end)
+
+  it("wait for another program that has locked the database for a moment", function()
+    folder.write("hold.lua", ([[
+      local natives = require "update.natives"
+      local db = assert(natives.database.open %q)
+      assert(db:execute "BEGIN IMMEDIATE")
+      assert(io.open(%q, "w")):close()
+      natives.loop.new():poll(300)
+      assert(db:execute "COMMIT")]]):format(dir .. "/packages/depot.db", dir .. "/held"))
+    assert(os.execute(("%s %s/hold.lua &"):format(require("update.native.host").program, dir)))
+    wait("the lock", function() return natives.storage.read(dir .. "/held") end)
     ask(1, 2)
     assert.same({ 200, 200 }, answered(1, 2))
   end)

@@ -10,6 +10,7 @@ local filters = require "depot.filter"
 local natives = require "update.natives"
 local products = require "depot.acts.products"
 local shown = require "depot.shown"
+local slices = require "depot.acts.slices"
 local tags = require "depot.tags"
 
 local M = {}
@@ -117,7 +118,9 @@ function verbs.add(context)
   if #names == 0 then return nil, "say which devices: a name, --device or --devices LIST", "usage" end
   table.sort(names)
   local count
-  count, message, code = admission.register(context, place, names)
+  count, message, code = slices.each(context, names, function(slice)
+    return admission.register(context, place, slice)
+  end)
   if not count then return nil, message, code end
   shown.added(context.env, count, #names)
   return 0
@@ -132,7 +135,9 @@ function verbs.tag(context)
     return nil, "say which devices: a name, --device, --devices LIST or --filter", "usage"
   end
   local count
-  count, message, code = devices.tag(context, function() return chosen(context) end, wanted)
+  count, message, code = slices.devices(context, function(which)
+    return devices.tag(context, which, wanted)
+  end, chosen(context))
   if not count then return nil, message, code end
   shown.changed(context.env, count)
   return 0
@@ -171,7 +176,9 @@ local function admit(context, word)
   if not (context.name or opts.device or opts.devices or opts.filter) then
     return nil, "say which devices: a name, --device, --devices LIST or --filter", "usage"
   end
-  local count, message, code = admission.admit(context, function() return chosen(context) end, word == "yes")
+  local count, message, code = slices.devices(context, function(which)
+    return admission.admit(context, which, word == "yes")
+  end, chosen(context))
   if not count then return nil, message, code end
   shown.changed(context.env, count)
   return 0

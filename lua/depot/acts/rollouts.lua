@@ -118,7 +118,7 @@ local function record(context, rollout, found, at)
   made, message, code = context.store:rollout(id)
   if not made then return nil, message, code end
   local ok = true
-  if rollout.plan.members == "fixed" then ok, message, code = add_members(context, made, found) end
+  if found then ok, message, code = add_members(context, made, found) end
   if not ok then return nil, message, code end
   if context.opts.draft then return made end
   return rollout_acts.start(acts.parts(context), made, at or nil)
@@ -128,11 +128,11 @@ end
 -- @treturn table|nil rollout of the store; nil, message, code
 function M.create(context, rollout, at)
   local act = { verb = "rollout.create", product = rollout.hash }
+  local is_fixed, found, why, word = rollout.plan.members == "fixed"
+  if is_fixed then found, why, word = M.reach(context, rollout) end -- before the lock, as it reads every device
+  if is_fixed and not found then return nil, why, word end
   return acts.change(context, function()
-    local found, message, code = M.reach(context, rollout)
-    if not found then return nil, message, code end
-    local new
-    new, message, code = record(context, rollout, found, at)
+    local new, message, code = record(context, rollout, found, at)
     if not new then return nil, message, code end
     act.object, act.after = ("rollout %d of %s"):format(new.id, new.target), new.state
     return new
