@@ -409,5 +409,8 @@ list("record_half:up_record_half_replace", "if (len > start)", "if (len >= start
 list("record:newest", "return h[1].sequence > h[0].sequence;", "return h[1].sequence >= h[0].sequence;",
   "no number is written twice")
 list("child:up_child_hear", "count_waits(c);", ";", "what was waited since the last look excuses as much after it")
+list("files_suspended:up_files_drop_suspended", "f->below = none;", ";", "whoever ends a plan closes it after that")
+list("supervisor_protocol:confirm", "up_supervisor_refresh(s);", ";",
+  "while something is on trial nobody else writes the journal")
 
 return listed

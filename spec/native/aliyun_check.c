@@ -276,6 +276,19 @@ static void test_whole(void **state)
     }
 }
 
+/* Whoever asks for nothing else before is told all the same. */
+static void test_size_first(void **state)
+{
+    pid_t pid;
+    void *h = open_handle(whole_agent, &pid);
+    uint32_t size = 0;
+
+    (void)state;
+    assert_int_equal(IOT_OTA_Ioctl(h, IOT_OTAG_FILE_SIZE, &size, 4), 0);
+    assert_int_equal(size, 9);
+    close_handle(h, pid);
+}
+
 /* The fetching ends, the program is told, and its size is nought. */
 static void test_failures(void **state)
 {
@@ -361,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_idle),       cmocka_unit_test(test_whole),
         cmocka_unit_test(test_failures),   cmocka_unit_test(test_another_job),
         cmocka_unit_test(test_agent_goes), cmocka_unit_test(test_gone_on),
+        cmocka_unit_test(test_size_first),
     };
     int failed;
 

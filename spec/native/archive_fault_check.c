@@ -22,7 +22,8 @@
 #define ARCHIVE "/a.tar"
 #define TO "/box/to"
 
-static struct pile small;
+static struct pile small; /* a tar */
+static struct zip zip;    /* of the same */
 static char noise[150000];
 
 static struct sim *with_archive(const struct pile *p)
@@ -114,10 +115,10 @@ static int reads_as_well(enum sim_op op)
 }
 
 /* The call that failed is told with its path, and nothing of it is left. */
-static bool extract_with_failure(enum sim_op op, unsigned n)
+static bool extract_with_failure(const struct pile *archive, enum sim_op op, unsigned n)
 {
     int error = reads_as_well(op) ? EIO : ENOSPC;
-    struct sim *sim = with_archive(&small);
+    struct sim *sim = with_archive(archive);
     struct up_error err = {0};
     bool met;
     int rc;
@@ -147,10 +148,10 @@ static void a_call_that_fails_leaves_nothing(void **state)
                                       SIM_SYNC_DIR, SIM_RENAME, SIM_MKDIR,  SIM_LIST};
 
     (void)state;
-    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+    for (size_t i = 0; i < 2 * sizeof ops / sizeof *ops; i++) {
         unsigned n = 1;
 
-        while (extract_with_failure(ops[i], n))
+        while (extract_with_failure(i % 2 ? &zip.out : &small, ops[i / 2], n))
             n++;
         assert_true(n > 1);
     }
@@ -326,6 +327,11 @@ static int make(void **state)
     tar_file(&small, "a/one", "a/one");
     tar_file(&small, "a/b/two", "a/b/two");
     tar_end(&small);
+    zip_add(&zip, &(struct zipped){.name = "top", .content = "top"});
+    zip_add(&zip, &(struct zipped){.name = "empty/", .content = "", .attributes = 040755});
+    zip_add(&zip, &(struct zipped){.name = "a/one", .content = "a/one", .deflated = true});
+    zip_add(&zip, &(struct zipped){.name = "a/b/two", .content = "a/b/two"});
+    zip_end(&zip, 0, 0, 0);
     return 0;
 }
 
@@ -333,6 +339,7 @@ static int unmake(void **state)
 {
     (void)state;
     pile_free(&small);
+    pile_free(&zip.out);
     return 0;
 }
 

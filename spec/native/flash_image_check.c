@@ -155,6 +155,7 @@ static void what_is_erased_is_blank(void **state)
         struct up_flash_image *f = NULL;
         struct up_error err;
         unsigned calls = 0;
+        char byte;
         int rc;
 
         memset(wanted, media[m].flash == UP_FLASH_NONE ? 0 : 0xff, sizeof wanted);
@@ -163,6 +164,7 @@ static void what_is_erased_is_blank(void **state)
             rc = up_flash_erase(f, &err);
         assert_int_equal(rc, 0);
         assert_int_equal(calls, up_flash_view(f)->traits->erasable ? 4 : 1); /* one block a call */
+        assert_int_equal(up_flash_read(f, &byte, 1, 0, &err), UP_USAGE);     /* it is not there yet */
         assert_int_equal(up_flash_sync(f, &err), 0);
         up_flash_close(f);
         assert_true(holds(sim_storage(sim), 0, wanted, sizeof wanted));
