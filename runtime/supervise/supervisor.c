@@ -14,7 +14,9 @@
 #include "supervisor_private.h"
 
 #define READY_MS 20000 /* systemd waits 90 s, and would stop the script, too */
-#define LATE_MS 1000   /* a turn of the loop this late is more than ordinary scheduling */
+#define VERB_LOOK_MS 100
+#define VERB_MS 5000 /* in which most verbs are over */
+#define LATE_MS 1000 /* a turn of the loop this late is more than ordinary scheduling */
 
 /* Execute `moult run` again: with the boot driver `file` that is one boot. */
 static int start_over(struct up_supervisor *s, struct up_error *err)
@@ -205,13 +207,51 @@ int up_supervisor_step(struct up_supervisor *s, int *timeout, struct up_error *e
     return n;
 }
 
+/* Be the only `moult run` of this state, until this process ends: a lock of its own, on the folder. It is no error if
+ * that is not possible: the lock of the state then keeps out verbs, too. */
+static int claim(struct up_supervisor *s, struct up_error *err)
+{
+    const struct up_storage_ops *ops = s->storage->ops;
+    int dir = ops->open(s->storage, s->config->state, UP_READ, 0);
+    bool taken;
+
+    if (dir < 0)
+        return 0;
+    if (ops->lock(s->storage, dir) == 0) {
+        s->claim = dir;
+        return 0;
+    }
+    taken = errno == EWOULDBLOCK;
+    ops->close(s->storage, dir);
+    return taken ? up_fail(err, UP_BUSY, "state %s: another moult run is using it", s->config->state) : 0;
+}
+
+/* A verb that opened the state itself, because no agent was there, ends soon, or after a long transfer: it does not
+ * keep the script from running. */
+static int come_up(struct up_supervisor *s, enum up_start_action *action, struct up_error *err)
+{
+    uint64_t till = up_supervisor_now(s) + VERB_MS;
+    int rc = up_device_come_up(&s->device, s->storage, s->config, &s->worker, action, &s->trouble, err);
+
+    while (rc == UP_BUSY && s->claim >= 0 && s->leave == UP_LEAVE_NOT && up_supervisor_now(s) < till) {
+        s->processes->ops->wait(s->processes, NULL, 0, VERB_LOOK_MS);
+        up_supervisor_hear_signals(s);
+        rc = up_device_come_up(&s->device, s->storage, s->config, &s->worker, action, &s->trouble, err);
+    }
+    if (rc != UP_BUSY || s->claim < 0)
+        return rc;
+    s->device = NULL;
+    s->trouble = (struct up_trouble){false, *err};
+    return 0;
+}
+
 /* Open the device, or go on without one if there is a script to run all the same. */
 static int open_device(struct up_supervisor *s, enum up_start_action *action, struct up_error *err)
 {
     char path[UP_SAID_SIZE];
     struct up_error ignored;
 
-    if (up_device_come_up(&s->device, s->storage, s->config, &s->worker, action, &s->trouble, err) < 0)
+    if (claim(s, err) < 0 || come_up(s, action, err) < 0)
         return err->code;
     if (up_supervisor_script_path(s, path, sizeof path, &ignored) == 0 ||
         (s->device && !up_supervisor_has_script(s)))
@@ -269,6 +309,7 @@ int up_supervisor_open(struct up_supervisor **out, const struct up_supervisor_op
     s->running = options->running;
     if (options->config_flaw)
         s->other_config = (struct up_trouble){true, *options->config_flaw};
+    s->claim = -1;
     s->worker = (struct up_files_worker){up_supervisor_files, s};
     up_notify_open(&s->notify);
     if (open_all(s, err) < 0) {
@@ -289,6 +330,8 @@ void up_supervisor_close(struct up_supervisor *s)
     up_child_free(s->tester);
     up_files_alive_free(&s->alone.programs);
     up_device_close(s->device);
+    if (s->claim >= 0)
+        s->storage->ops->close(s->storage, s->claim);
     up_notify_close(&s->notify);
     s->processes->ops->release_signals(s->processes);
     free(s);

@@ -74,7 +74,8 @@ struct up_supervisor_options {
 };
 
 /* Find the device and its script. Whatever is wrong with the state does not stop
- * the device: see up_device_come_up(). Errors: UP_BUSY; UP_USAGE not
+ * the device: see up_device_come_up(); nor does a verb that holds the state's
+ * lock, for longer than 5 s. Errors: UP_BUSY another supervisor; UP_USAGE not
  * provisioned; UP_STATELOST and others if there is no script to run either;
  * UP_INTERNAL. */
 UP_MUST_CHECK int up_supervisor_open(struct up_supervisor **out, const struct up_supervisor_options *options,

@@ -58,6 +58,7 @@ struct up_supervisor {
     struct up_storage *storage;
     struct up_processes *processes;
     struct up_running_table *running;
+    int claim;                  /* the state's folder, locked: there is no other `moult run`; or -1 */
     struct up_device *device;   /* NULL: it cannot be opened */
     struct up_trouble trouble;  /* why not */
     char said[UP_SAID_SIZE];    /* the trouble reported last; "": none */

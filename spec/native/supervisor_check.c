@@ -1076,11 +1076,44 @@ static void a_device_that_another_process_holds_is_not_run(void **state)
     (void)state;
     sim_fail(play_sim, SIM_LOCK, 1, EWOULDBLOCK, true);
     assert_int_equal(play(&config, UP_NORMAL, steps, &err), UP_BUSY);
-    assert_non_null(strstr(err.message, "another moult process is using it"));
+    assert_non_null(strstr(err.message, "another moult run is using it"));
     assert_string_equal(play_done(), "");
     mend();
     perform(steps);
     must_say("script /device/state/script/1 started");
+}
+
+static void a_folder_that_cannot_be_locked_stops_nothing(void **state)
+{
+    static const struct play_step steps[] = {WAITS(3000), OVER};
+
+    (void)state;
+    sim_fail(play_sim, SIM_LOCK, 1, ENOLCK, false);
+    perform(steps);
+    must_say("script /device/state/script/1 started");
+    assert_int_equal(play_count(play_said(), "WITHOUT UPDATES"), 0);
+}
+
+/* A verb is waited for, and when that takes long the script runs meanwhile, without an agent beside the verb. */
+static void a_verb_that_holds_the_state_does_not_stop_the_script(void **state)
+{
+    static const struct play_step soon[] = {WAITS(4000), CALLS(mend), WAITS(3000), OVER};
+    static const struct play_step late[] = {WAITS(9000), CALLS(mend), WAITS(70000), OVER};
+
+    (void)state;
+    sim_fail(play_sim, SIM_LOCK, 2, EWOULDBLOCK, true); /* the first one is the folder's */
+    perform(soon);
+    assert_int_equal(play_count(play_said(), "WITHOUT UPDATES"), 0);
+    assert_int_equal(play_count(play_done(), "agent started"), 1);
+
+    sim_reset_counters(play_sim);
+    sim_fail(play_sim, SIM_LOCK, 2, EWOULDBLOCK, true);
+    perform(late);
+    must_say(
+        "the script runs WITHOUT UPDATES: state /device/state: another moult process is using it (busy)");
+    must_say("updates work again\n");
+    assert_int_equal(play_count(play_done(), "script started"), 1);
+    assert_int_equal(play_count(play_done(), "agent started"), 1);
 }
 
 static void a_phase_that_the_agent_leaves_is_taken_over(void **state)
@@ -1752,6 +1785,8 @@ int main(void)
         TEST(a_journal_that_can_be_read_again_brings_the_agent),
         TEST(a_journal_that_another_process_holds_by_then_is_said),
         TEST(a_device_that_another_process_holds_is_not_run),
+        TEST(a_folder_that_cannot_be_locked_stops_nothing),
+        TEST(a_verb_that_holds_the_state_does_not_stop_the_script),
         TEST(a_phase_that_the_agent_leaves_is_taken_over),
         TEST(a_rollback_that_cannot_be_written_is_answered_so),
         TEST(a_rollback_that_cannot_be_written_leaves_the_trial_that_is_due),

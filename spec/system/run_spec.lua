@@ -21,6 +21,39 @@ describe("moult run", function()
     for _, pid in ipairs(pids) do assert.is_nil(os.execute("kill -0 " .. pid .. " 2>/dev/null")) end
   end)
 
+  -- What a verb does that opened the state itself.
+  local function hold(w)
+    w:shell "{ exec flock --no-fork state/lock sleep 1000 </dev/null >/dev/null 2>&1 & } ; echo $! >holder.pid"
+    w.running.holder = tonumber(w:read "holder.pid")
+    w:wait("the lock", function() return not w:shell "flock -n state/lock true" end)
+  end
+
+  -- A verb opens the state itself while no agent is there, and a transfer over a slow link takes hours.
+  it("starts the script without updates while a verb holds the state, and keeps a second one out", function()
+    local w = new()
+    hold(w)
+    w:start("device", "run")
+    w:wait_log("device", "working 1.0.0")
+    assert.matches("WITHOUT UPDATES: state [^\n]+: another moult process is using it %(busy%)", w:read "device.log")
+    local code, _, err = w:moult "run"
+    assert.equal(5, code)
+    assert.matches("another moult run is using it", err, 1, true)
+    w:stop "holder"
+    w:wait_log("device", "updates work again", 30)
+    w:pack { version = "1.0.1", sequence = 2, body = TICK }
+    w:wait("an install", function() return w:moult "install p2.upd -q" == 4 end)
+    w:wait_status { release = "1.0.1", phase = "idle" }
+  end)
+
+  it("ends when asked to while a verb holds the state", function()
+    local w = new()
+    hold(w)
+    w:start("device", "run")
+    w:sleep(1)
+    w:stop("device")
+    assert.is_nil((w:read "device.log"):match "script %S+ started")
+  end)
+
   it("hears that a child ended when its own parent ignores that of children", function()
     local w = new { body = 'io.stderr:write("working ", VERSION, "\\n") os.exit(7)' }
     w.under = "env --ignore-signal=CHLD"
