@@ -157,6 +157,11 @@ function M.has(row, target)
   return row.release == target or row.other == target
 end
 
+-- Whether a device has had the job that it is given. One that was cancelled comes again by another rollout only.
+local function has_had(row, job)
+  return job.package == row.package and not (row.state == "cancelled" and job.rollout ~= row.rollout)
+end
+
 --- A row is due, or its device asks.
 -- @tparam table row changed in place; afterwards it has no due time, unless the caller sets one
 -- @tparam table|nil job what the device would get if it had no open job: package, target, kind
@@ -166,7 +171,7 @@ end
 function M.consider(row, job, generic, now)
   row.due = row.state == "failed" and row.again and row.again > now and row.again or nil
   if not M.is_open(row) then
-    if not job or job.package == row.package or M.has(row, job.target) then return nil end
+    if not job or has_had(row, job) or M.has(row, job.target) then return nil end
     M.begin(row, job, now)
   end
   row.due = nil

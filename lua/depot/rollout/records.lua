@@ -75,7 +75,10 @@ M.statements = {
     AND (?5 IS NULL OR coalesce(zone, '') IN (SELECT value FROM json_each(?5)))
     AND package NOT IN (SELECT value FROM json_each(?6)) ORDER BY ends LIMIT ?4)]],
   zones_of = "SELECT DISTINCT zone FROM device WHERE hash = ? AND zone IS NOT NULL ORDER BY zone",
-  cancel_jobs = [[UPDATE device SET state = 'cancelled', changed = ?2, due = NULL, renewing = NULL, again = NULL
+  -- Another rollout may give those something that have not begun, at once; Luat's devices get it when they ask.
+  cancel_jobs = [[UPDATE device SET changed = ?2, renewing = NULL, again = NULL, state = 'cancelled',
+    due = iif(state = 'pending' AND cloud <> 'luat' AND EXISTS (SELECT 1 FROM rollout WHERE id <> ?1
+      AND ended IS NULL AND hash = (SELECT hash FROM rollout WHERE id = ?1)), ?2, NULL)
     WHERE rollout = ?1 AND state IN ('pending', 'upgrading')]],
   -- Due at once, for what the newer rollout gives. Luat's devices get that when they ask.
   supersede_jobs = [[UPDATE device SET state = 'superseded', changed = ?2, due = iif(cloud = 'luat', NULL, ?2),
