@@ -12,21 +12,33 @@
 #include "files_weak.h"
 #include "files_weak_dir.h"
 
+/* Whether the content of the plan is at the target. What cannot be read twice is not: with a bad block under it, the
+ * way back would have no end. */
+static int holds_new(const struct up_files_target *t, const struct up_stat *st, struct up_error *err)
+{
+    uint8_t digest[UP_SHA256_SIZE];
+
+    if (st->kind != UP_NODE_FILE)
+        return 0;
+    if (up_files_tree_digest(&t->place, t->op->name, digest, err) < 0 &&
+        up_files_tree_digest(&t->place, t->op->name, digest, err) < 0)
+        return err->code == UP_WRITE ? 0 : err->code;
+    return memcmp(digest, t->op->digest, sizeof digest) == 0;
+}
+
 /* Nothing was here. As long as .new waits, what is here now came by itself and is left alone;
  * unless it is what a file system that renames in two steps made of .new. */
 static int take_away(const struct up_files_work *w, const struct up_files_target *t, uint32_t n,
                      struct up_error *err)
 {
-    uint8_t digest[UP_SHA256_SIZE] = {0};
     struct up_stat st, fresh;
-    int there = up_files_tree_look(&t->place, t->op->name, &st, err);
+    int there = up_files_tree_look(&t->place, t->op->name, &st, err), ours;
 
     if (there <= 0)
         return there;
-    if (st.kind == UP_NODE_FILE && up_files_tree_digest(&t->place, t->op->name, digest, err) < 0)
-        return err->code;
-    if (st.kind == UP_NODE_FILE && memcmp(digest, t->op->digest, sizeof digest) == 0)
-        return up_files_tree_unlink(&t->place, t->op->name, err);
+    ours = holds_new(t, &st, err);
+    if (ours != 0)
+        return ours < 0 ? ours : up_files_tree_unlink(&t->place, t->op->name, err);
     there = up_files_tree_look(&t->place, t->name[UP_FILES_NEW], &fresh, err);
     if (there != 0)
         return there < 0 ? there : 0;

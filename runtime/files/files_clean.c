@@ -20,10 +20,10 @@ struct clean {
     int rc;
 };
 
-/* ".moult-<id>.here", ".spare"; ".moult-<id>-<n>.new", ".old" or ".old.part" */
+/* ".moult-<id>.here", ".spare"; ".moult-<id>-<n>.new", ".old", ".old.part" or ".try" */
 static bool is_ours(const char *name)
 {
-    static const char *const ends[] = {".new", ".old", ".old.part"};
+    static const char *const ends[] = {".new", ".old", ".old.part", ".try"};
     const char *id = name + strlen(UP_FILES_TEMPORARY), *end = id + 2 * (size_t)UP_FILES_ID_SIZE;
 
     if (strncmp(name, UP_FILES_TEMPORARY, strlen(UP_FILES_TEMPORARY)) != 0 ||

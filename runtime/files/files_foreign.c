@@ -74,13 +74,14 @@ static int copy(const struct up_files_work *w, const struct up_files_place *plac
                 struct up_error *err)
 {
     char path[UP_PATH_SIZE];
-    int rc = make_path(w, n, path, err);
+    int rc;
 
-    if (rc == 0 && !may_keep(w->storage, path, size))
+    if (make_path(w, n, path, err) < 0)
+        return err->code;
+    if (!may_keep(w->storage, path, size))
         return up_fail(err, UP_NOSPACE, "%s: its folder holds as much as it may", path);
-    if (rc == 0)
-        rc = copy_to(place, w->plan->op[n].name, path, err);
-    if (rc == UP_NOSPACE) /* half a file only takes space */
+    rc = copy_to(place, w->plan->op[n].name, path, err);
+    if (rc < 0) /* half a file only takes space */
         w->storage->ops->unlink(w->storage, path);
     return rc;
 }
@@ -91,16 +92,12 @@ int up_files_foreign_set_aside(const struct up_files_work *w, const struct up_fi
     const char *name = w->plan->op[n].name;
     char aside[UP_FILES_TEMPORARY_SIZE];
     struct up_stat st;
-    int there = up_files_tree_look(place, name, &st, err), rc = UP_NOSPACE;
+    int there = up_files_tree_look(place, name, &st, err);
 
     if (there <= 0)
         return there;
-    if (st.kind == UP_NODE_FILE)
-        rc = copy(w, place, n, st.size, err);
-    if (rc == 0)
+    if (st.kind == UP_NODE_FILE && copy(w, place, n, st.size, err) == 0)
         return up_files_tree_unlink(place, name, err);
-    if (rc != UP_NOSPACE)
-        return rc;
     up_files_plan_temporary(w->plan, n, UP_FILES_FOREIGN, aside);
     if (place->storage->ops->rename_at(place->storage, place->dir, name, aside) == 0)
         return 0;

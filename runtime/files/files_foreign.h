@@ -2,9 +2,9 @@
  * files_foreign.h -- what another program put at a target that must be put back.
  *
  * It is never lost, and it never keeps the tree from going back: a file is moved to
- * <state>/files/foreign/<id>-<n>. Anything else, and a file for which there is no room
- * (or the folder is at its limit), stays in its folder as .moult-<id>-<n>.foreign,
- * which nothing sweeps.
+ * <state>/files/foreign/<id>-<n>. Anything else, and a file that cannot be copied (it
+ * is unreadable, there is no room, the folder is at its limit), stays in its folder as
+ * .moult-<id>-<n>.foreign, which nothing sweeps.
  */
 #ifndef UP_FILES_FOREIGN_H
 #define UP_FILES_FOREIGN_H
