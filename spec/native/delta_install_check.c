@@ -686,6 +686,32 @@ static void what_was_read_of_a_slot_is_forgotten_when_it_is_written(void **state
     bench_free(b);
 }
 
+/* Whichever slot runs, its digest is learned once. */
+static void what_was_read_of_the_second_slot_is_known(void **state)
+{
+    struct bench *b = bench_new(DELTA_ONE_BYTE, UP_NODE_FILE);
+    struct up_manifest m;
+    struct up_error err;
+    char *bytes = sim_get(b->sim, DELTA, NULL);
+    int rc;
+
+    (void)state;
+    must(up_manifest_parse(&m, bytes + 512, strtoul(bytes + 124, NULL, 8), &err), &err);
+    free(bytes);
+    update_elsewhere(b, 3, b->images.fresh);
+    assert_int_equal(up_device_running(b->device), 1);
+    sim_reset_counters(b->sim);
+    do
+        rc = up_device_learn_source(b->device, &m, &err);
+    while (rc == UP_AGAIN);
+    assert_int_equal(rc, 0);
+    assert_true(sim_calls(b->sim, SIM_PREAD) > 0);
+    sim_reset_counters(b->sim);
+    must(up_device_learn_source(b->device, &m, &err), &err);
+    assert_int_equal(sim_calls(b->sim, SIM_PREAD), 0);
+    bench_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -693,6 +719,7 @@ int main(void)
         CHECK(what_is_no_source_is_refused),
         CHECK(a_delta_of_the_core_that_runs_needs_no_source),
         CHECK(what_was_read_of_a_slot_is_forgotten_when_it_is_written),
+        CHECK(what_was_read_of_the_second_slot_is_known),
         CHECK(what_is_mounted_read_only_is_a_source),
         CHECK(a_device_is_not_provisioned_by_delta),
         CHECK(a_device_without_two_slots_refuses_a_delta),

@@ -4,6 +4,7 @@
  */
 #include "hotfix_ledger.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -125,11 +126,53 @@ static void more_entries_than_there_may_be_are_no_ledger(void **state)
     sim_free(sim);
 }
 
+static int (*open_all)(struct up_storage *s, const char *path, unsigned flags, unsigned mode);
+
+static int open_no_ledger(struct up_storage *s, const char *path, unsigned flags, unsigned mode)
+{
+    if (!strstr(path, "/ledger."))
+        return open_all(s, path, flags, mode);
+    errno = EIO;
+    return -1;
+}
+
+/* It is an answer, and that it cannot be read now is none. */
+static void a_ledger_that_is_lost_accepts_nothing(void **state)
+{
+    static struct up_hotfix_ledger ledger;
+    struct sim *sim = sim_new();
+    struct up_storage *s = sim_storage(sim);
+    const struct up_storage_ops *ops = s->ops;
+    struct up_storage_ops blind = *ops;
+    bool accepts, under_way;
+    struct up_error err;
+
+    (void)state;
+    sim_put_dir(sim, STATE "/hotfix", 0755);
+    memset(ledger.plan, 7, sizeof ledger.plan);
+    assert_int_equal(up_hotfix_ledger_write_both(&ledger, s, STATE, &err), 0);
+    assert_int_equal(up_hotfix_ledger_accepts(&accepts, &under_way, ledger.plan, s, STATE, &err), 0);
+    assert_true(accepts);
+    open_all = blind.open;
+    blind.open = open_no_ledger;
+    s->ops = &blind;
+    assert_true(up_hotfix_ledger_accepts(&accepts, &under_way, ledger.plan, s, STATE, &err) < 0);
+    assert_false(accepts);
+    s->ops = ops;
+    sim_settle(sim);
+    sim_put_text(sim, STATE "/hotfix/ledger.0", "damaged");
+    sim_put_text(sim, STATE "/hotfix/ledger.1", "damaged");
+    assert_int_equal(up_hotfix_ledger_accepts(&accepts, &under_way, ledger.plan, s, STATE, &err), 0);
+    assert_false(accepts);
+    sim_free(sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_ledger_reads_as_it_was_written),
         cmocka_unit_test(more_entries_than_there_may_be_are_no_ledger),
+        cmocka_unit_test(a_ledger_that_is_lost_accepts_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -511,6 +511,62 @@ static void test_clean(void **state)
     }
 }
 
+/* What one that was cut left there is none of the next one's. */
+static void test_bare_is_empty(void **state)
+{
+    char path[UP_PATH_SIZE];
+
+    (void)state;
+    put_in("bare", "left.lua", "of another");
+    sim_settle(sim);
+    sim_fail(sim, SIM_UNLINK, 1, EIO, true);
+    assert_int_equal(up_hotfix_bare(device, path, sizeof path, &err), UP_WRITE);
+    sim_fail(sim, SIM_UNLINK, 0, 0, false);
+    assert_int_equal(up_hotfix_bare(device, path, sizeof path, &err), 0);
+    assert_string_equal(path, STATE "/hotfix/bare");
+    assert_false(sim_exists(sim, STATE "/hotfix/bare/left.lua"));
+}
+
+/* Then it is not in force, whatever its test said. */
+static void test_accepted_when_it_is_written(void **state)
+{
+    static struct up_hotfix_ledger now, next;
+    struct up_hotfix *h;
+
+    (void)state;
+    add("000000000000000a", "a", UP_HOTFIX_TESTING, "a");
+    read_ledger(&now);
+    next = now;
+    h = &next.entry[next.count - 1];
+    h->state = UP_HOTFIX_FRESH;
+    sim_fail(sim, SIM_CHANGES, 1, EIO, true);
+    assert_int_equal(up_hotfix_accept(device, &now, &next, h, &err), UP_WRITE);
+    sim_fail(sim, SIM_OPS, 0, 0, false);
+    assert_int_equal(up_hotfix_accept(device, &now, &next, h, &err), 0);
+}
+
+/* Another process got as far meanwhile: its plan and that of the hotfix are not mixed. */
+static void test_no_switch_below_a_release(void **state)
+{
+    static struct up_hotfix_ledger ledger;
+    struct up_journal_state next;
+    struct up_device *other;
+    bool failed;
+
+    (void)state;
+    add("000000000000000a", "a", UP_HOTFIX_TESTING, "a");
+    read_ledger(&ledger);
+    ledger.entry[ledger.count - 1].files = true;
+    assert_int_equal(up_hotfix_ledger_write_both(&ledger, sim_storage(sim), STATE, &err), 0);
+    assert_int_equal(up_device_open(&other, sim_storage(sim), &config, UP_DEVICE_READ, &err), 0);
+    next = other->state;
+    next.phase = UP_INSTALLING;
+    assert_int_equal(up_device_save(other, &next, &err), 0);
+    up_device_close(other);
+    assert_int_equal(up_hotfix_switch(device, &failed, &err), UP_BUSY);
+    assert_false(failed);
+}
+
 /* A folder that is complete, and was not tested, or whose test lost power. */
 static void test_waiting(void **state)
 {
@@ -752,6 +808,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_waiting, enter_plain, leave),
         cmocka_unit_test_setup_teardown(test_changed, enter_files, leave),
         cmocka_unit_test_setup_teardown(test_form, enter_plain, leave),
+        cmocka_unit_test_setup_teardown(test_bare_is_empty, enter_plain, leave),
+        cmocka_unit_test_setup_teardown(test_accepted_when_it_is_written, enter_plain, leave),
+        cmocka_unit_test_setup_teardown(test_no_switch_below_a_release, enter_plain, leave),
         cmocka_unit_test_setup_teardown(test_begin_asks_the_gates, enter_plain, leave),
         cmocka_unit_test_setup_teardown(test_clean_when_a_call_fails, enter_plain, leave),
         cmocka_unit_test_setup_teardown(test_begin_opaque_when_a_call_fails, enter_plain, leave),
