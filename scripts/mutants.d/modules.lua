@@ -56,7 +56,7 @@ M.checks = {
   files_weak_dir = { "files_weak", "files_fault" }, files_open = { "files", "files_record", "files_claim" },
   files_suspended = { "files_record", "files_mixed", "files_root" }, files_named = { "files_kept", "files_mixed" },
   files_weak = { "files_weak", "files_fault" }, files_copy = { "files", "files_tree", "files_fault" },
-  files_staging = { "files", "files_weak", "files_fault" }, files_try = { "files", "files_fault" },
+  files_staging = { "files", "files_weak", "files_fault" }, files_try = { "files", "files_weak", "files_fault" },
   files_tidy = { "files", "files_record", "files_fault" }, files_settle = { "files" },
   roots = { "roots" },
   device_script = { "generation", "phase", "supervisor", "device" },

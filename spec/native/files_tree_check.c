@@ -181,6 +181,21 @@ static void a_step_is_done_as_a_whole_or_says_what_failed(void **state)
 }
 
 /* A tree that is deeper than anybody makes one is neither copied nor removed, and does not end the program. */
+/* As it will be read after a cut. */
+static void a_digest_is_that_of_the_medium(void **state)
+{
+    struct sim *sim = tree();
+    struct up_files_place p;
+
+    (void)state;
+    sim_settle(sim);
+    sim_flip_cache(sim, "/app/long", LONG / 2);
+    assert_int_equal(up_files_tree_open_at(&p, sim_storage(sim), "/app", "", &err), 0);
+    assert_int_equal(hash(&p), 0);
+    up_files_tree_close(&p);
+    sim_free(sim);
+}
+
 static void what_is_too_deep_is_left_alone(void **state)
 {
     struct sim *sim = sim_new();
@@ -207,6 +222,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_step_is_done_as_a_whole_or_says_what_failed),
+        cmocka_unit_test(a_digest_is_that_of_the_medium),
         cmocka_unit_test(what_is_too_deep_is_left_alone),
     };
 

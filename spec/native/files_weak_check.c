@@ -232,15 +232,15 @@ static void a_deleted_directory_comes_back_in_place_of_another(void **state)
 }
 
 static struct up_storage_ops full;
-static uint64_t state_device;
+static uint64_t state_device, state_bytes, state_files;
 
-static int nothing_in_the_state(struct up_storage *s, int dir, struct up_space *out)
+static int little_in_the_state(struct up_storage *s, int dir, struct up_space *out)
 {
     struct up_stat st;
 
     *out = (struct up_space){.bytes = UINT64_MAX, .files = UINT64_MAX};
     if (s->ops->stat_file(s, dir, &st) == 0 && st.device == state_device)
-        out->bytes = 0;
+        *out = (struct up_space){.bytes = state_bytes, .files = state_files};
     return 0;
 }
 
@@ -257,10 +257,16 @@ static void what_is_kept_needs_room_in_the_state(void **state)
     assert_int_equal(w->storage->ops->stat(w->storage, STATE, &st), 0);
     state_device = st.device;
     full = *w->storage->ops;
-    full.space_at = nothing_in_the_state;
+    full.space_at = little_in_the_state;
     w->storage->ops = &full;
+    state_files = UINT64_MAX;
     assert_int_equal(up_files_try_room(&work, &w->err), UP_NOSPACE);
     assert_non_null(strstr(w->err.message, STATE "/files: at main: "));
+    state_bytes = UINT64_MAX;
+    for (state_files = 0; up_files_try_room(&work, &w->err) == UP_NOSPACE; state_files++)
+        assert_non_null(strstr(w->err.message, " files are made, only "));
+    assert_int_equal(state_files, 17); /* each new content, and each file that was there */
+    state_bytes = 0;
     plan.root[0].weak = plan.root[1].weak = false;
     assert_int_equal(up_files_try_room(&work, &w->err), 0);
 }

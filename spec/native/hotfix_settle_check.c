@@ -700,6 +700,25 @@ static void without_a_journal_the_ledger_tells(void **state)
     }
 }
 
+/* Nor is a tree whose record cannot be read taken for one that a script may start on. */
+static void without_a_journal_and_a_plan_no_script_starts(void **state)
+{
+    static const struct row on_test = {"on test", ON_TEST, NULL, NULL, {0}, "", false, false};
+    struct sim *sim = begin(&on_test);
+    struct up_storage *s = sim_storage(sim);
+    const struct up_storage_ops *ops = s->ops;
+
+    (void)state;
+    blind = *ops;
+    open_all = blind.open;
+    blind.open = open_but_stages;
+    s->ops = &blind;
+    assert_true(up_device_fits_alone(s, &config, &err) < 0);
+    assert_non_null(strstr(err.message, "/files/stage: "));
+    s->ops = ops;
+    sim_free(sim);
+}
+
 static int enter(void **state)
 {
     static const struct hotfixes_flow none = {"none", .end = HOTFIXES_APPLIED, .parts = HOTFIXES_BOTH};
@@ -732,6 +751,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_a_ledger_no_files_go, enter, leave),
         cmocka_unit_test_setup_teardown(what_the_ledger_says_is_durable_before_the_files_are, enter, leave),
         cmocka_unit_test_setup_teardown(without_a_journal_the_ledger_tells, enter, leave),
+        cmocka_unit_test_setup_teardown(without_a_journal_and_a_plan_no_script_starts, enter, leave),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
