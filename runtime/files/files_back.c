@@ -90,7 +90,7 @@ static int go_back_weak(const struct up_files_work *w, const struct up_files_tar
     if (!t->found->there)
         return there && up_files_weak_is_cut(&st) ? up_files_tree_unlink(&t->place, t->op->name, err)
                                                   : take_away(w, t, n, err);
-    old = up_files_weak_holds(w, &t->place, n, t->op->name, false, err);
+    old = up_files_weak_is_whole(w, &t->place, n, t->op->name, false, err);
     if (old != 0)
         return old < 0 ? old : 0;
     if (there && !up_files_weak_is_cut(&st) && (t->op->kind == UP_FILES_DELETE || st.kind == UP_NODE_DIR) &&

@@ -58,6 +58,16 @@ int up_files_weak_holds(const struct up_files_work *w, const struct up_files_pla
     return is_in(p, name, digest_of(w, n, new_content), err);
 }
 
+int up_files_weak_is_whole(const struct up_files_work *w, const struct up_files_place *p, uint32_t n,
+                           const char *name, bool new_content, struct up_error *err)
+{
+    int rc = up_files_weak_holds(w, p, n, name, new_content, err);
+
+    if (rc == UP_WRITE)
+        rc = up_files_weak_holds(w, p, n, name, new_content, err);
+    return rc == UP_WRITE ? 0 : rc;
+}
+
 int up_files_weak_copy(const struct up_files_place *from, const char *name, const struct up_files_place *to,
                        const char *to_name, const uint8_t *digest, struct up_error *err)
 {
@@ -130,11 +140,11 @@ int up_files_weak_renew(const struct up_files_work *w, const struct up_files_pla
 {
     const char *target = w->plan->op[n].name;
     char fresh[UP_FILES_TEMPORARY_SIZE];
-    int rc = up_files_weak_holds(w, p, n, target, new_content, err);
+    int rc = up_files_weak_is_whole(w, p, n, target, new_content, err);
 
     if (rc != 0)
         return rc < 0 ? rc : 0;
-    rc = up_files_weak_holds(w, p, n, beside, new_content, err);
+    rc = up_files_weak_is_whole(w, p, n, beside, new_content, err);
     if (rc < 0)
         return rc;
     if (rc > 0)

@@ -38,6 +38,11 @@ UP_MUST_CHECK int up_files_weak_copy(const struct up_files_place *from, const ch
 UP_MUST_CHECK int up_files_weak_holds(const struct up_files_work *w, const struct up_files_place *p,
                                       uint32_t n, const char *name, bool new_content, struct up_error *err);
 
+/* The same, but 0 also if it cannot be read twice: a bad block under what can be written anew stops nothing. */
+UP_MUST_CHECK int up_files_weak_is_whole(const struct up_files_work *w, const struct up_files_place *p,
+                                         uint32_t n, const char *name, bool new_content,
+                                         struct up_error *err);
+
 /* The target gets it: from `beside`, a name in the place, where that is intact; else from what was kept, under a
  * name that was free. Errors: UP_WRITE, UP_NOSPACE. */
 UP_MUST_CHECK int up_files_weak_renew(const struct up_files_work *w, const struct up_files_place *p,

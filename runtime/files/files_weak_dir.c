@@ -228,13 +228,10 @@ static int restore_file(const struct restore *r, const char *name)
 
     if (up_files_tree_digest(&r->from, name, was, r->err) < 0)
         return r->err->code;
-    /* What cannot be looked at is written anew. */
-    if (up_files_tree_look(&r->to, name, &st, r->err) > 0 && st.kind == UP_NODE_FILE) {
-        if (up_files_tree_digest(&r->to, name, is, r->err) < 0)
-            return r->err->code;
-        if (memcmp(was, is, sizeof is) == 0)
-            return 0;
-    }
+    /* What cannot be looked at, or read, is written anew. */
+    if (up_files_tree_look(&r->to, name, &st, r->err) > 0 && st.kind == UP_NODE_FILE &&
+        up_files_tree_digest(&r->to, name, is, r->err) == 0 && memcmp(was, is, sizeof is) == 0)
+        return 0;
     if (up_files_tree_remove(&r->to, r->part, r->err) < 0)
         return r->err->code;
     file = s->ops->open_at(s, r->to.dir, r->part, UP_WRITE_ONLY_NEW, 0600);
@@ -245,11 +242,25 @@ static int restore_file(const struct restore *r, const char *name)
     return rc < 0 ? rc : up_files_tree_rename(&r->to, r->part, name, r->err);
 }
 
+static int restore_link(const struct restore *r, const char *name)
+{
+    struct up_storage *s = r->to.storage;
+
+    if (up_files_tree_remove(&r->to, name, r->err) < 0)
+        return r->err->code;
+    return s->ops->copy_link_at(s, r->from.dir, name, r->to.dir) < 0
+               ? up_files_tree_failed(&r->to, name, "copy", r->err)
+               : 0;
+}
+
 static int restore_each(void *user, const char *name, enum up_node_kind kind)
 {
     struct restore *r = user;
 
-    r->rc = kind == UP_NODE_DIR ? restore_dir(r, name, name) : restore_file(r, name);
+    if (kind == UP_NODE_DIR)
+        r->rc = restore_dir(r, name, name);
+    else
+        r->rc = kind == UP_NODE_LINK ? restore_link(r, name) : restore_file(r, name);
     return r->rc;
 }
 

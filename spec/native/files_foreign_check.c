@@ -134,46 +134,6 @@ static void a_folder_of_a_new_file_may_go(void **state)
     assert_goes_back(w);
 }
 
-/* A block of the flash is bad under one file. */
-static const char *spoilt;
-static struct up_storage_ops spoils;
-static const struct up_storage_ops *whole;
-static int spoilt_file = -1;
-
-static int open_spoilt(struct up_storage *s, int dir, const char *name, unsigned flags, unsigned mode)
-{
-    int file = whole->open_at(s, dir, name, flags, mode);
-
-    if (file >= 0 && flags == UP_READ && strcmp(name, spoilt) == 0)
-        spoilt_file = file;
-    return file;
-}
-
-static long long read_spoilt(struct up_storage *s, int file, void *buf, size_t len, uint64_t offset)
-{
-    if (file != spoilt_file)
-        return whole->pread(s, file, buf, len, offset);
-    errno = EIO;
-    return -1;
-}
-
-static int close_spoilt(struct up_storage *s, int file)
-{
-    spoilt_file = file == spoilt_file ? -1 : spoilt_file;
-    return whole->close(s, file);
-}
-
-static void spoil(struct world *w, const char *name)
-{
-    spoilt = name;
-    whole = w->storage->ops;
-    spoils = *whole;
-    spoils.open_at = open_spoilt;
-    spoils.pread = read_spoilt;
-    spoils.close = close_spoilt;
-    w->storage->ops = &spoils;
-}
-
 static void what_cannot_be_read_does_not_hold_up_the_way_back(void **state)
 {
     struct up_files_op op[] = {{.kind = UP_FILES_PUT, .dir = "", .name = "fresh"},
@@ -182,7 +142,7 @@ static void what_cannot_be_read_does_not_hold_up_the_way_back(void **state)
 
     assert_int_equal(stage(w, op, 2), 0);
     assert_int_equal(up_files_switch(&w->files, &w->err), 0);
-    spoil(w, "fresh");
+    assert_int_equal(spoil(w, "/app/fresh"), 0);
     assert_goes_back(w);
     assert_true(sim_exists(w->sim, "/app/.moult-0100000000000000-0.foreign"));
     assert_false(sim_exists(w->sim, STATE "/files/foreign/0100000000000000-0"));
@@ -191,7 +151,7 @@ static void what_cannot_be_read_does_not_hold_up_the_way_back(void **state)
     assert_int_equal(up_files_switch(&w->files, &w->err), 0);
     sim_settle(w->sim);
     sim_put_text(w->sim, "/app/gone", "theirs");
-    spoil(w, "gone");
+    assert_int_equal(spoil(w, "/app/gone"), 0);
     assert_goes_back(w);
     w->storage->ops = whole;
     assert_true(sim_exists(w->sim, "/app/.moult-0100000000000000-1.foreign"));

@@ -181,18 +181,25 @@ static void a_new_directory_is_filled_anew_after_a_cut(void **state)
     assert_new(w, true);
 }
 
+/* The other name of the directory that the plan deletes. */
+static void name_of_deleted(const struct world *w, char *out, size_t len)
+{
+    *out = '\0';
+    for (unsigned n = 0; n < w->files.plan.op_count; n++)
+        if (strcmp(w->files.plan.op[n].name, "data") == 0)
+            snprintf(out, len, "/app/.moult-1122334455667788-%u.old", n);
+}
+
 /* Its other name may have lost what was in it, and a program may have made another one. */
 static void a_deleted_directory_comes_back_whole(void **state)
 {
     static const char *const files[] = {"a", "sub/b"};
     struct world *w = *state;
-    char old[64] = "", *now;
+    char old[64], *now;
 
     assert_int_equal(up_files_switch(&w->files, &w->err), 0);
     boot(w);
-    for (unsigned n = 0; n < w->files.plan.op_count; n++)
-        if (strcmp(w->files.plan.op[n].name, "data") == 0)
-            snprintf(old, sizeof old, "/app/.moult-1122334455667788-%u.old", n);
+    name_of_deleted(w, old, sizeof old);
     empty(w, old, files, 2);
     assert_int_equal(up_files_undo(&w->files, &w->err), 0);
     assert_int_equal(up_files_sweep(&w->files, false, &w->err), 0);
@@ -203,6 +210,50 @@ static void a_deleted_directory_comes_back_whole(void **state)
     now = sim_dump(w->sim, STATE "/files");
     assert_null(strstr(now, "1122334455667788")); /* nothing is kept any longer */
     free(now);
+}
+
+static void what_cannot_be_read_is_written_anew(void **state)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        struct world *w = *state;
+        char path[96] = "/app/bin/main", *now;
+
+        if (i == 1)
+            snprintf(path, sizeof path, "/card/fresh");
+        assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+        if (i == 2) {
+            name_of_deleted(w, path, sizeof path);
+            strcat(path, "/a");
+        }
+        boot(w);
+        assert_int_equal(spoil(w, path), 0);
+        if (up_files_undo(&w->files, &w->err) < 0 || up_files_sweep(&w->files, false, &w->err) < 0)
+            fail_msg("%s: %s", path, w->err.message);
+        w->storage->ops = whole;
+        now = tree_whole(w->sim);
+        assert_string_equal(now, w->before);
+        free(now);
+        assert_int_equal(leave(state), 0);
+        assert_int_equal(enter(state), 0);
+    }
+}
+
+/* Some file systems without hard links have symbolic ones. */
+static void a_link_in_a_deleted_directory_comes_back(void **state)
+{
+    struct world *w = *state;
+    char target[16] = "";
+
+    sim_settle(w->sim);
+    assert_int_equal(w->storage->ops->symlink(w->storage, "elsewhere", "/app/data/link"), 0);
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    boot(w);
+    if (up_files_undo(&w->files, &w->err) < 0)
+        fail_msg("%s", w->err.message);
+    assert_int_equal(up_files_sweep(&w->files, false, &w->err), 0);
+    cut_power(w, (struct sim_choice){SIM_INDEPENDENT, SIM_NONE, 0, SIM_HARMLESS});
+    assert_true(w->storage->ops->readlink(w->storage, "/app/data/link", target, sizeof target) > 0);
+    assert_string_equal(target, "elsewhere");
 }
 
 /* The program made one of that name again, with something in it or not: the old one takes its place. */
@@ -283,6 +334,8 @@ int main(void)
         IN_WORLD(what_a_program_makes_of_a_deleted_file_stays),
         IN_WORLD(a_new_directory_is_filled_anew_after_a_cut),
         IN_WORLD(a_deleted_directory_comes_back_whole),
+        IN_WORLD(what_cannot_be_read_is_written_anew),
+        IN_WORLD(a_link_in_a_deleted_directory_comes_back),
         IN_WORLD(a_deleted_directory_comes_back_in_place_of_another),
         IN_WORLD(what_is_kept_needs_room_in_the_state),
     };
