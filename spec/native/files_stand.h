@@ -47,18 +47,18 @@ static inline int world_fill(struct world *w, const struct files_flow *flow)
     return up_files_begin(&w->files, &plan, &w->err) < 0 || up_files_fill(&w->files, &source, &w->err) < 0;
 }
 
-/* A block of the flash is bad under the file that has that path now, until the operations are `whole` again. */
+/* A block of the flash is bad under the file that has that path now, until the operations are `sound` again. */
 static struct up_stat spoilt;
 static struct up_storage_ops spoils;
-static const struct up_storage_ops *whole;
+static const struct up_storage_ops *sound;
 static int spoilt_file = -1;
 
 static inline int open_spoilt(struct up_storage *s, int dir, const char *name, unsigned flags, unsigned mode)
 {
-    int file = whole->open_at(s, dir, name, flags, mode);
+    int file = sound->open_at(s, dir, name, flags, mode);
     struct up_stat st;
 
-    if (file >= 0 && whole->stat_file(s, file, &st) == 0 && st.inode == spoilt.inode &&
+    if (file >= 0 && sound->stat_file(s, file, &st) == 0 && st.inode == spoilt.inode &&
         st.device == spoilt.device)
         spoilt_file = file;
     return file;
@@ -67,7 +67,7 @@ static inline int open_spoilt(struct up_storage *s, int dir, const char *name, u
 static inline long long read_spoilt(struct up_storage *s, int file, void *buf, size_t len, uint64_t offset)
 {
     if (file != spoilt_file)
-        return whole->pread(s, file, buf, len, offset);
+        return sound->pread(s, file, buf, len, offset);
     errno = EIO;
     return -1;
 }
@@ -75,7 +75,7 @@ static inline long long read_spoilt(struct up_storage *s, int file, void *buf, s
 static inline int close_spoilt(struct up_storage *s, int file)
 {
     spoilt_file = file == spoilt_file ? -1 : spoilt_file;
-    return whole->close(s, file);
+    return sound->close(s, file);
 }
 
 /* Not 0: there is no such file. */
@@ -83,8 +83,8 @@ static inline int spoil(struct world *w, const char *path)
 {
     int rc = w->storage->ops->stat(w->storage, path, &spoilt);
 
-    whole = w->storage->ops;
-    spoils = *whole;
+    sound = w->storage->ops;
+    spoils = *sound;
     spoils.open_at = open_spoilt;
     spoils.pread = read_spoilt;
     spoils.close = close_spoilt;

@@ -229,7 +229,7 @@ static void what_cannot_be_read_is_written_anew(void **state)
         assert_int_equal(spoil(w, path), 0);
         if (up_files_undo(&w->files, &w->err) < 0 || up_files_sweep(&w->files, false, &w->err) < 0)
             fail_msg("%s: %s", path, w->err.message);
-        w->storage->ops = whole;
+        w->storage->ops = sound;
         now = tree_whole(w->sim);
         assert_string_equal(now, w->before);
         free(now);
