@@ -131,6 +131,7 @@ function Offers:_hold(row, held, now)
   if held == "ended" then
     jobs.cancel(row, now)
     self:went(row, "cancelled", now)
+    if not dialects.asks(row.cloud) and grants.of(row, self.facts) then row.due = now end
   else
     jobs.put_off(row, now)
   end

@@ -333,8 +333,8 @@ describe("a product", function()
       assert.is_nil(row("d2").state)
       set { mode = "auto" } -- and once more
       assert.same({ "auto", "running" }, { s:rollouts()[1].kind, s:rollouts()[1].state })
-      assert.equal("pending", row("d2").state)
-      assert.equal(1, offers())
+      assert.same({ "pending", "pending" }, { row("d1").state, row("d2").state }) -- also whose job was cancelled
+      assert.equal(2, offers())
     end)
 
     it("is paused by the limit of its automatic mode, for the release that reached it alone", function()

@@ -2,6 +2,7 @@
 
 local acts = require "depot.rollout.acts"
 local job_world = require "spec.support.job_world"
+local jobs = require "depot.jobs"
 local natives = require "update.natives"
 local plans = require "depot.rollout.plan"
 
@@ -151,5 +152,60 @@ describe("after one rollout another", function()
     world:person(function(parts, rollout) assert(acts.retry(parts, rollout)) end)
     assert.same({ 1, "pending", "2.0.0", 1 }, seen())
     assert.equal(0, world:row().failures)
+  end)
+
+  -- A person lets the device try again, by the command or its page.
+  local function retry()
+    local row = world:row()
+    assert.is_true(jobs.retry(row, world.now))
+    world:set(row)
+    world:step(0)
+  end
+
+  for _, state in ipairs { "failed", "reverted" } do
+    it(("a %s device tries again when a person says so, though its rollout has finished"):format(state), function()
+      open(state)
+      world:person(function(_, rollout)
+        rollout.state, rollout.ended = "finished", world.now
+        assert(world.store:save_rollout(rollout))
+      end)
+      retry()
+      assert.same({ 1, "pending", "2.0.0" }, { table.unpack(seen(), 1, 3) })
+      world:progress(10)
+      world:report "2.0.0"
+      assert.equal("succeeded", world:row().state)
+    end)
+  end
+
+  it("a failed device of a cancelled rollout that tries again is given what another gives", function()
+    open "failed"
+    apply(1, "cancel")
+    local id = roll_out "2.0.0"
+    assert.same({ 0, "failed", "2.0.0", 1 }, seen()) -- it rests until a person says so
+    retry()
+    assert.same({ 1, "pending", "2.0.0", id }, seen())
+  end)
+
+  it("what was withdrawn is not tried again", function()
+    open "failed"
+    world:withdraw "2.0.0"
+    apply(1, "withdrawn")
+    retry()
+    world:report "1.0.0"
+    assert.same({ 0, "cancelled", "2.0.0", 1 }, seen())
+  end)
+
+  it("a device that had not begun when its rollout finished is given the release all the same", function()
+    open("pending", { ends = job_world.START - 3600000 })
+    world:offers() -- the broker has taken one, and nothing came of it
+    world:step(1900000)
+    world:offers()
+    world:person(function(_, rollout)
+      rollout.state, rollout.ended = "finished", world.now
+      assert(world.store:save_rollout(rollout))
+    end)
+    world:report "1.0.0"
+    assert.same({ 1, "pending", "2.0.0", 1 }, seen())
+    assert.is_false(world:refuses())
   end)
 end)

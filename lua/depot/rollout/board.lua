@@ -84,16 +84,27 @@ end
 --- What was changed since the last commit is lost.
 function Board:take_back() self.version = nil end
 
+-- The rollout that gave a device its job, unless that ended with it; nil, "unknown": the store cannot tell.
+function Board:_rollout_of(row)
+  local rollout = self.by_id[row.rollout]
+  if rollout then return rollout end
+  rollout = self.store:rollout(row.rollout)
+  if rollout == nil then return nil, "unknown" end
+  return rollout and life.keeps_jobs(rollout) and rollout or nil
+end
+
 --- Whether the offers of a device's job are stopped, so that its links are refused unless it has begun.
--- @treturn string|nil the state of its rollout, "off": its product is; "disabled": its release is; nil: they are not
+-- @treturn string|nil the state of its rollout, "off": its product is; "disabled": its release is; "ended": one of them
+--   is over for good; "unknown": the store cannot tell; nil: they are not
 function Board:stops(row)
   if self.registry:mode(row.hash) == "off" then return "off" end
   local entry = self.by_digest()[row.package or ""]
+  if entry and entry.withdrawn then return "ended" end
   if entry and entry.disabled then return "disabled" end
   if not row.rollout then return nil end
-  local rollout = self.by_id[row.rollout]
-  if not rollout then return "ended" end
-  return not life.is_offering(rollout) and rollout.state or nil
+  local rollout, unknown = self:_rollout_of(row)
+  if not rollout then return unknown or "ended" end
+  return not life.keeps_jobs(rollout) and rollout.state or nil
 end
 
 -- Whether a file is of another release than the job of a device, and that release is not to be had any more.
@@ -129,7 +140,8 @@ end
 function Board:holds(row, now)
   local stopped = self:stops(row)
   if stopped or not row.rollout then return stopped end
-  local rollout = self.by_id[row.rollout]
+  local rollout = self:_rollout_of(row)
+  if not rollout then return "unknown" end
   if is_in_flight(row, now) then return nil end
   if not self:_is_open(rollout, now, row.zone) then return "window" end
   local most = rollout.plan.in_flight

@@ -30,6 +30,11 @@ function M.has_ended(rollout) return ENDED[rollout.state] == true end
 --- Whether devices of the open waves are offered its release.
 function M.is_offering(rollout) return OFFERING[rollout.state] == true end
 
+--- Whether jobs that it has given may be offered: also those left when it has finished, and what a person tries again.
+function M.keeps_jobs(rollout)
+  return M.is_offering(rollout) or rollout.state == "finished" and rollout.reason ~= "superseded"
+end
+
 local function refuse(reason) return nil, reason, "refused" end
 
 local function open_wave(rollout, now)
