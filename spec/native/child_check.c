@@ -591,12 +591,33 @@ static void the_manager_hears_datagrams(void **state)
     unsetenv("NOTIFY_SOCKET");
 }
 
+/* The supervisor of a new release begins as its service manager would start it. */
+static void what_takes_its_place_hears_signals(void **state)
+{
+    static const char *const argv[] = {"/bin/grep", "-q", "^SigBlk:[[:space:]]*0*$", "/proc/self/status",
+                                       NULL};
+    struct up_processes *p = up_processes_system();
+    pid_t pid = fork();
+    int status;
+
+    (void)state;
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        if (p->ops->catch_signals(p) == 0)
+            p->ops->become(p, argv);
+        _exit(2);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(waits_are_read_from_each_until_it_ends, setup, teardown),
         cmocka_unit_test_setup_teardown(a_link_that_is_ready_ends_the_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(seven_links_are_waited_for, setup, teardown),
+        cmocka_unit_test(what_takes_its_place_hears_signals),
         cmocka_unit_test_setup_teardown(ends_by_itself, setup, teardown),
         cmocka_unit_test_setup_teardown(runs_with_a_channel_and_nothing_else, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_between_us_and_the_manager_is_not_handed_on, setup, teardown),
