@@ -18,24 +18,11 @@
 #define VERB_MS 5000 /* in which most verbs are over */
 #define LATE_MS 1000 /* a turn of the loop this late is more than ordinary scheduling */
 
-/* Execute `moult run` again: with the boot driver `file` that is one boot. */
-static int start_over(struct up_supervisor *s, struct up_error *err)
-{
-    const char *argv[] = {s->program, "run", "-c", s->config->path, NULL, NULL};
-
-    if (s->verbosity != UP_NORMAL)
-        argv[4] = s->verbosity == UP_QUIET ? "-q" : "-v";
-    (void)s->processes->ops->become(s->processes, argv);
-    return up_fail(err, UP_INTERNAL, "%s: cannot restart itself: %s", s->program, strerror(errno));
-}
-
 /* The children are down. 1: go on. */
 static int restart(struct up_supervisor *s, struct up_error *err)
 {
     if (s->config->restart == UP_RESTART_EXIT)
         return up_fail(err, UP_RESTART, "a restart of the device is due");
-    if (s->config->restart == UP_RESTART_SUPERVISOR)
-        return start_over(s, err);
     up_supervisor_restart_device(s);
     return 1;
 }

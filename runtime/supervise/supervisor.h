@@ -94,7 +94,7 @@ UP_MUST_CHECK int up_supervisor_run(struct up_supervisor *s, struct up_error *er
 /* Read lines, look after both children, restart the device when that is due;
  * waits only for a restart command. 1: call again when a child sends something
  * or ends, a signal arrives, or after *timeout ms. 0: stopped. Errors:
- * UP_RESTART; UP_INTERNAL it cannot restart itself. */
+ * UP_RESTART. */
 UP_MUST_CHECK int up_supervisor_step(struct up_supervisor *s, int *timeout, struct up_error *err);
 /* Kills children that still run. NULL is allowed. */
 void up_supervisor_close(struct up_supervisor *s);

@@ -7,22 +7,41 @@
 #include <string.h>
 
 #include "error.h"
+#include "processes.h"
 #include "storage.h"
+#include "supervisor.h"
 #include "supervisor_private.h"
 
 #define RETRY_MS 60000 /* the restart command ran and the device is still up */
 #define RETRY_MOST_MS 3600000
 
+static bool by_itself(const struct up_supervisor *s)
+{
+    return s->config->restart == UP_RESTART_SUPERVISOR;
+}
+
 static void will_not_restart(struct up_supervisor *s, const char *why)
 {
     up_fail(&s->no_restart.cause, UP_RESTART, "the device is not restarted: %s: %s",
-            s->config->restart_argv[0], why);
+            by_itself(s) ? s->program : s->config->restart_argv[0], why);
+}
+
+/* Execute `moult run` again: with the boot driver `file` that is one boot. Returns if it fails, as while the program's
+ * file is replaced. */
+static int start_over(struct up_supervisor *s)
+{
+    const char *argv[] = {s->program, "run", "-c", s->config->path, NULL, NULL};
+
+    if (s->verbosity != UP_NORMAL)
+        argv[4] = s->verbosity == UP_QUIET ? "-q" : "-v";
+    return s->processes->ops->become(s->processes, argv);
 }
 
 /* The device should go down now. If it stays up, that is retried. */
 static void run_command(struct up_supervisor *s)
 {
-    s->restart_ran = s->storage->ops->restart(s->storage, s->config->restart_argv) == 0;
+    s->restart_ran =
+        (by_itself(s) ? start_over(s) : s->storage->ops->restart(s->storage, s->config->restart_argv)) == 0;
     if (!s->restart_ran)
         will_not_restart(s, strerror(errno));
     s->restart_delay = s->restart_delay ? s->restart_delay * 2 : RETRY_MS;
@@ -46,6 +65,11 @@ void up_supervisor_look_after_restart(struct up_supervisor *s)
 {
     if (s->restart_at == 0 || s->leave != UP_LEAVE_NOT || up_supervisor_now(s) < s->restart_at)
         return;
+    if (by_itself(s)) { /* the children are stopped first */
+        s->restart_at = 0;
+        up_supervisor_leave_to_restart(s, "it could not be done the last time");
+        return;
+    }
     if (s->restart_ran)
         will_not_restart(s, "it ran, and nothing happened");
     up_supervisor_say(s, "restarting the device: it did not go down the last time");

@@ -389,6 +389,8 @@ static void supervisor_run(struct player *p)
     if (n == 0) {
         do {
             n = up_supervisor_step(s, &timeout, &err);
+            if (stage.reset == RESET_SUPERVISOR)
+                break; /* it became another */
             if (n > 0 && !p->dead)
                 player_wait(stage.now + (uint64_t)timeout, true);
         } while (n > 0 && !p->dead);
