@@ -45,10 +45,10 @@ M.statements = {
   tally = "SELECT wave, state, n FROM tally WHERE rollout = ? AND n > 0 ORDER BY wave, state",
   recount = "SELECT wave, state, count(*) AS n FROM device WHERE rollout = ? GROUP BY wave, state ORDER BY wave, state",
   -- Where the tally and the jobs themselves differ: what one has and the other has not.
-  differences = [[SELECT * FROM (SELECT rollout, wave, state, n FROM tally WHERE n <> 0
-      EXCEPT SELECT rollout, wave, state, count(*) FROM device WHERE rollout IS NOT NULL GROUP BY 1, 2, 3)
-    UNION SELECT * FROM (SELECT rollout, wave, state, count(*) FROM device WHERE rollout IS NOT NULL GROUP BY 1, 2, 3
-      EXCEPT SELECT rollout, wave, state, n FROM tally WHERE n <> 0)]],
+  differences = [[WITH counted AS MATERIALIZED (SELECT rollout, wave, state, count(*) FROM device
+      WHERE rollout IS NOT NULL GROUP BY 1, 2, 3)
+    SELECT * FROM (SELECT rollout, wave, state, n FROM tally WHERE n <> 0 EXCEPT SELECT * FROM counted)
+    UNION SELECT * FROM (SELECT * FROM counted EXCEPT SELECT rollout, wave, state, n FROM tally WHERE n <> 0)]],
   clear_tally = "DELETE FROM tally",
   count_tally = [[INSERT INTO tally SELECT rollout, wave, state, count(*) FROM device WHERE rollout IS NOT NULL
     GROUP BY 1, 2, 3]],
