@@ -6,6 +6,7 @@
 #include "files_target.h"
 #include "files_tree.h"
 #include "files_weak.h"
+#include "log.h"
 
 /* `keeps`: what is there stays on record after the plan. */
 static int may_touch(const struct up_files_target *t, const struct up_stat *st, bool keeps,
@@ -36,6 +37,20 @@ static int may_work_in(const struct up_files_target *t, struct up_error *err)
     return st.fixed ? up_files_target_refuse(t, "its folder is immutable or append-only", err) : 0;
 }
 
+/* Its old file is kept as a second name alone, so one with a bad block under it can be replaced or deleted as well: an
+ * update may be what mends it. Elsewhere it has to be copied. */
+static int digest_found(const struct up_files_work *w, const struct up_files_target *t,
+                        struct up_files_found *out, struct up_error *err)
+{
+    int rc = up_files_tree_digest(&t->place, t->op->name, out->digest, err);
+
+    if (rc != UP_WRITE || w->plan->root[t->op->root].weak || up_files_plan_keeps(w->plan))
+        return rc;
+    up_log("files: %s; the update goes on without", err->message);
+    memset(out->digest, 0, sizeof out->digest);
+    return 0;
+}
+
 int up_files_op_find(const struct up_files_work *w, uint32_t n, bool digest, struct up_files_found *out,
                      struct up_error *err)
 {
@@ -54,7 +69,7 @@ int up_files_op_find(const struct up_files_work *w, uint32_t n, bool digest, str
     if (out->there)
         rc = may_touch(&t, &out->st, up_files_plan_keeps(w->plan), err);
     if (rc == 0 && digest && out->there && out->st.kind == UP_NODE_FILE)
-        rc = up_files_tree_digest(&t.place, t.op->name, out->digest, err);
+        rc = digest_found(w, &t, out, err);
     up_files_tree_close(&t.place);
     return rc;
 }

@@ -41,8 +41,9 @@ struct up_files_work {
 };
 
 /* What is at the target, and whether the operation may be done to it. `digest`: also hash
- * a file. Errors: UP_INCOMPATIBLE a mount, what is immutable or append-only,
- * a kind that is not touched, or something where nothing must be; UP_MISSING no folder; UP_WRITE. */
+ * a file; all 0 if it cannot be read and need not be copied. Errors: UP_INCOMPATIBLE a mount,
+ * what is immutable or append-only, a kind that is not touched, or something where nothing must
+ * be; UP_MISSING no folder; UP_WRITE. */
 UP_MUST_CHECK int up_files_op_find(const struct up_files_work *w, uint32_t n, bool digest,
                                    struct up_files_found *out, struct up_error *err);
 

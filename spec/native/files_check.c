@@ -828,8 +828,8 @@ static bool is_tried_again(enum sim_op op)
     return op == SIM_OPEN || op == SIM_PREAD || op == SIM_DROP_CACHE;
 }
 
-/* But for what the other half of a record or a second try makes good, and what is tidied up: no more
- * of that than there was. */
+/* But for what the other half of a record or a second try makes good, what is replaced unread, and what
+ * is tidied up: no more of that than there was. */
 static void whatever_fails_is_said(void **state)
 {
     unsigned failures = 0, unsaid = 0;
@@ -859,7 +859,7 @@ static void whatever_fails_is_said(void **state)
         }
     }
     assert_true(failures > 700);
-    assert_in_range(unsaid, 1, 30);
+    assert_in_range(unsaid, 1, 34);
 }
 
 static int count_one(void *user, const char *name, enum up_node_kind kind)

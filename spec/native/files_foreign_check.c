@@ -157,6 +157,29 @@ static void what_cannot_be_read_does_not_hold_up_the_way_back(void **state)
     assert_true(sim_exists(w->sim, "/app/.moult-0100000000000000-1.foreign"));
 }
 
+/* An update is what mends a file with a bad block under it. */
+static void what_cannot_be_read_can_be_replaced(void **state)
+{
+    struct up_files_op op[] = {{.kind = UP_FILES_PUT, .dir = "bin", .name = "main"},
+                               {.kind = UP_FILES_DELETE, .dir = "", .name = "gone"}};
+    const char *const paths[] = {"/app/bin/main", "/app/gone"};
+    struct world *w = *state;
+    char *text;
+
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(stage(w, op, 2), 0);
+        assert_int_equal(spoil(w, paths[i]), 0);
+        if (up_files_switch(&w->files, &w->err) < 0)
+            fail_msg("%s", w->err.message);
+        text = sim_get(w->sim, "/app/bin/main", NULL);
+        assert_string_equal(text, "x");
+        free(text);
+        assert_false(sim_exists(w->sim, "/app/gone"));
+        assert_goes_back(w);
+        w->storage->ops = sound;
+    }
+}
+
 /* Too large for <state>: it stays where it was, under another name. */
 static void what_finds_no_room_stays_in_its_folder(void **state)
 {
@@ -412,6 +435,7 @@ int main(void)
         IN_WORLD(what_took_the_place_of_a_new_directory_is_set_aside),
         IN_WORLD(a_folder_of_a_new_file_may_go),
         IN_WORLD(what_cannot_be_read_does_not_hold_up_the_way_back),
+        IN_WORLD(what_cannot_be_read_can_be_replaced),
         IN_WORLD(what_finds_no_room_stays_in_its_folder),
         IN_WORLD(files_of_others_stay_whatever_fails),
         IN_WORLD(many_files_of_others_stay_in_their_folders),
