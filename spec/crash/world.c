@@ -775,6 +775,8 @@ static bool belongs(const char *rest, bool runs)
     return rest[0] == '/' || (!runs && strcmp(rest, ".bad") == 0);
 }
 
+#define FOREIGN STATE "/files/foreign"
+
 /* Names that may stand in the state directory once all is done. */
 static void check_leftovers(struct sim *sim, struct life *l)
 {
@@ -796,6 +798,8 @@ static void check_leftovers(struct sim *sim, struct life *l)
             continue;
         for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++)
             known = known || strcmp(path + strlen(STATE), allowed[i]) == 0;
+        /* What could not be read is taken for another program's, and kept. */
+        known = known || (l->log->was_faulty && strncmp(path, FOREIGN, strlen(FOREIGN)) == 0);
         for (int i = 0; i < UP_SLOTS; i++) {
             size_t n = strlen(prefix[i]);
 

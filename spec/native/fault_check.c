@@ -70,7 +70,7 @@ static bool live_through(const struct sim *start, const struct world_plan *plan,
     if (strstr(log.bad, "would start") || strstr(log.bad, "succeeded"))
         fail_msg("%s: %s, %s %u failed: %s", plan->name, when, sim_op_name(fault->op), fault->n, log.bad);
 
-    log = (struct world_log){.slot = log.slot};
+    log = (struct world_log){.slot = log.slot, .was_faulty = fault->forever};
     world_live(sim, plan, true, &log);
     if (!log.bad[0])
         world_check(sim, plan, true, &log);
