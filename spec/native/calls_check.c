@@ -26,6 +26,7 @@
 #include "history.h"
 #include "http_listen.h"
 #include "listener.h"
+#include "log.h"
 #include "loop.h"
 #include "mqtt.h"
 #include "notify.h"
@@ -878,5 +879,6 @@ int main(void)
     };
 
     signal(SIGPIPE, SIG_IGN); /* as the host does */
+    up_log("calls: the log is opened with its first line, once for all");
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
