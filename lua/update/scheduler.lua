@@ -10,6 +10,7 @@
 local M = {}
 
 local TICK = 1e-6 -- seconds; what sums of fractions may be off by
+local LOOK = 60 -- seconds at most until the clock is read that goes on while the system is suspended
 local NONE = {}
 
 local Scheduler = {}
@@ -171,14 +172,15 @@ function Scheduler:survey()
   local now, due = self.now(), nil
   local watches = {}
   for _, task in ipairs(self.tasks) do
-    if task.at and (not due or task.at < due) then due = task.at end
+    local at = task.till and math.min(task.at, now + LOOK) or task.at
+    if at and (not due or at < due) then due = at end
     for _, watch in ipairs(task.watches or NONE) do
       watch.ready = false
       watches[#watches + 1] = watch
     end
   end
   if #self.ready > 0 then return 0, watches end
-  return due and math.max(0, math.ceil((due - now - TICK) * 1000)) or 60000, watches
+  return due and math.max(0, math.ceil((due - now - TICK) * 1000)) or LOOK * 1000, watches
 end
 
 local function sooner(a, b)

@@ -47,6 +47,14 @@ describe("update.scheduler", function()
     assert.same({ "10 5", "10 5", "10 period", "100 peer" }, said)
   end)
 
+  it("sees within a minute that the system was suspended, also when nothing else is due", function()
+    tasks = scheduler.new { loop = loop, now = function() return loop.at end, on_error = error,
+      uptime = function() return loop.at + (loop.polls > 0 and 5000 or 0) end }
+    tasks:spawn("period", function() tasks:rest(3600) say "period" end)
+    tasks:run()
+    assert.same({ "60 period" }, said)
+  end)
+
   it("hands an event's values to everyone who awaits it, once", function()
     local event = {}
     for _, name in ipairs { "a", "b" } do
